@@ -1,0 +1,88 @@
+#pragma once
+#include <bunraku/log.hpp>
+#include <bunraku/master.hpp>
+#include <bunraku/service.hpp>
+#include <bunraku/site.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bunraku {
+
+/// One place that knows masters of a service.
+/// Model: for `srv`, `owner_names` are absolute names (no trailing dot) and the first one that exists is the answer;
+///        a later name is asked only if every earlier one has no SRV record at all. For the other kinds, `masters` in
+///        the order to try them (each its own tier).
+class source {
+ public:
+  static source srv(std::vector<std::string> owner_names) { return {source_kind::srv, std::move(owner_names), {}, {}}; }
+  /// `origin` says where the list was written ("server_list in /etc/puppet/puppet.conf"), for `resolve` and logs.
+  static source list(std::vector<master> masters, std::string origin) {
+    return {source_kind::list, {}, std::move(masters), std::move(origin)};
+  }
+  static source settings(std::vector<master> masters, std::string origin) {
+    return {source_kind::settings, {}, std::move(masters), std::move(origin)};
+  }
+
+  source_kind kind() const noexcept { return kind_; }
+  const std::vector<std::string>& owner_names() const noexcept { return owner_names_; }
+  const std::vector<master>& masters() const noexcept { return masters_; }
+  const std::string& origin() const noexcept { return origin_; }
+
+ private:
+  source(source_kind kind, std::vector<std::string> names, std::vector<master> masters, std::string origin)
+      : kind_(kind), owner_names_(std::move(names)), masters_(std::move(masters)), origin_(std::move(origin)) {}
+  source_kind kind_;
+  std::vector<std::string> owner_names_;
+  std::vector<master> masters_;
+  std::string origin_;
+};
+
+/// A service and its sources, in the order they are asked. A later source is asked only when every master of the
+/// earlier ones was tried, or when they know none. A service that DNS calls absent (".") ends the chain.
+struct service_options {
+  std::string name;  ///< "ca", "catalog", "files", "report", or a further service's own name
+  std::vector<source> sources;
+};
+
+/// How names are looked up.
+struct dns_options {
+  std::vector<std::string> nameservers;             ///< "127.0.0.1:5353", "[::1]:53"; empty = /etc/resolv.conf
+  std::string resolv_conf = "/etc/resolv.conf";     ///< read anew when it changes
+  std::string hosts_file = "/etc/hosts";            ///< for the masters' addresses, before DNS; empty = not used
+  std::chrono::milliseconds lookup_deadline{3000};  ///< for one name with all tries and servers; 100 ms to 60 s
+  std::chrono::milliseconds try_timeout{1000};      ///< before the next server or try; 50 ms to `lookup_deadline`
+  std::chrono::seconds ttl_floor{5};                ///< shorter TTLs are kept this long
+  std::chrono::seconds ttl_ceiling{86400};          ///< longer ones are cut
+  std::chrono::seconds negative_ttl{30};            ///< for "no such name" without an SOA, and after failures
+};
+
+/// How masters are dialled.
+struct connect_options {
+  std::chrono::milliseconds connect_timeout{3000};  ///< TCP, per address
+  std::chrono::milliseconds tls_timeout{5000};      ///< handshake, after TCP
+  std::chrono::milliseconds race_delay{250};        ///< the next address or master starts after this (RFC 8305, 5)
+  std::size_t race_width = 3;                       ///< connections under way at once, 1 to 8
+};
+
+/// Everything a resolver needs. A plain value; copied in.
+struct resolver_options {
+  std::vector<service_options> services;  ///< index_of(service) is the position; at least Puppet's four
+  dns_options dns;
+  connect_options connect;
+  std::vector<master> never_dial;  ///< host is an IP literal: our own listeners, so that a name mapped to us is no loop
+  std::string affinity;            ///< certname: which master of a tier this node prefers; empty = by chance
+  std::shared_ptr<log_sink> log;   ///< may be null
+};
+
+/// Puppet's four services as puppet.conf describes them: SRV (if use_srv_records, or if `prefer_srv` and there is a
+/// srv_domain), then server_list, then server/ca_server/report_server as far as they are set.
+/// `ca` never falls back to the generic `_x-puppet` record by itself. server_list leaves `ca` alone when ca_server is
+/// set, and `report` when report_server is (facts of Puppet's own resolvers).
+std::vector<service_options> services_of(const site& from, bool prefer_srv = false);
+
+}  // namespace bunraku

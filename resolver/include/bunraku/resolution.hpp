@@ -1,0 +1,42 @@
+#pragma once
+#include <bunraku/master.hpp>
+#include <bunraku/service.hpp>
+
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bunraku {
+
+/// What one source said. Model: `masters` as the source listed them, unordered for SRV. `ttl_left` is what remains of
+/// the answer's life (0 for sources that have none). `error` is set when the source could not answer.
+struct source_answer {
+  enum class status : std::uint8_t {
+    answered,  ///< masters is not empty
+    empty,     ///< the source exists and knows nobody (no such record, empty list)
+    absent,    ///< DNS says "." : the service is decidedly not offered
+    failed,    ///< no answer; `error` and `note` say why
+  };
+  source_kind kind = source_kind::srv;
+  status state = status::empty;
+  std::string asked;  ///< the owner name that answered, or where the list was written
+  std::vector<master> masters;
+  std::chrono::seconds ttl_left{0};
+  boost::system::error_code error;
+  std::string note;  ///< one sentence for people: which names were asked, which name server, what was dropped and why
+};
+
+/// Everything known about who serves a service, for `bunraku resolve`, status pages and embedders.
+struct resolution {
+  bunraku::service service = service::catalog;
+  std::string service_name;
+  std::vector<source_answer> answers;  ///< in the order of the service's sources
+};
+
+/// The order in which one request would try the masters of a resolution: sources in turn, SRV by priority and weighted
+/// chance (RFC 2782, exactly), lists as written. The same seed gives the same order on every machine.
+std::vector<master> order_of(const resolution& from, std::uint64_t seed);
+
+}  // namespace bunraku

@@ -1,0 +1,81 @@
+#pragma once
+#include <bunraku/problem.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bunraku {
+
+/// puppet.conf's certificate_revocation: which CRLs a chain is checked against. Source: Puppet setting.
+enum class revocation {
+  chain,  ///< a CRL for every CA up to the root must be there (Puppet's default)
+  leaf,   ///< only the issuer's CRL
+  none,   ///< no CRL at all
+};
+
+/// The files that make an identity and what it trusts. Model: absolute paths; empty = not used.
+struct credential_files {
+  std::string certificate;      ///< hostcert: the leaf, PEM
+  std::string private_key;      ///< hostprivkey: PKCS#1, SEC1 or PKCS#8 PEM, perhaps encrypted
+  std::string passphrase_file;  ///< passfile: the whole file is the passphrase, trailing newline included
+  std::string ca;               ///< localcacert: bundle, roots and intermediates
+  std::string crl;              ///< hostcrl: bundle, one per CA
+  revocation check = revocation::chain;
+};
+
+/// What puppet.conf says of this host, as `puppet agent` itself would read it (section [agent], then [main], then
+/// Puppet's defaults). Ports 1 to 65535. Durations as Puppet's (`2m`, `1h`; y = 365 d), in seconds.
+struct site {
+  struct host_port {
+    std::string host;
+    std::uint16_t port = 0;
+  };
+
+  std::string config_file;  ///< the puppet.conf that was read; empty when there is none
+  std::string layout;       ///< "aio", "debian", "user" or "explicit": how the directories were found
+  std::string certname;     ///< lower case
+  std::string confdir, vardir, ssldir;
+  credential_files credentials;
+
+  std::string server = "puppet";
+  bool server_set = false;  ///< false: nobody configured it, and "puppet" is only Puppet's default
+  std::uint16_t serverport = 8140;
+  std::string ca_server;  ///< equals `server` unless set
+  bool ca_server_set = false;
+  std::uint16_t ca_port = 8140;
+  std::string report_server;
+  bool report_server_set = false;
+  std::uint16_t report_port = 8140;
+  std::vector<host_port> server_list;  ///< empty unless set
+
+  bool use_srv_records = false;
+  std::string srv_domain;  ///< default: the host's domain
+  std::string environment = "production";
+
+  std::chrono::seconds http_connect_timeout{120}, http_read_timeout{600}, runinterval{1800};
+};
+
+/// How to look for the site. Empty strings mean "find out as puppet would".
+struct site_options {
+  std::string config_file;  ///< --puppet-conf: use exactly this file, which must then exist
+  std::string certname;     ///< overrides puppet.conf
+  std::string ssldir;       ///< overrides puppet.conf
+  std::string root_prefix;  ///< looked below this directory instead of / (tests, chroots)
+};
+
+/// The site, or why not. `value` is there exactly when `problems` holds no error.
+struct site_reading {
+  std::optional<site> value;
+  problems found;
+};
+
+/// Reads puppet.conf and finds the ssldir. Blocking file reads; any thread; throws nothing but std::bad_alloc.
+/// Errors: where Puppet itself would drop the whole file and run with `server=puppet`, this is an error with file,
+/// line and cause, never a default.
+site_reading read_site(const site_options& options);
+
+}  // namespace bunraku
