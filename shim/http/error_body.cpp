@@ -1,0 +1,11 @@
+#include "http/error_body.hpp"
+
+#include <boost/json/src.hpp>
+
+namespace shim::http {
+
+std::string error_body(std::string_view message) {
+  return boost::json::serialize(boost::json::object{{"message", message}, {"issue_kind", "RUNTIME_ERROR"}});
+}
+
+}  // namespace shim::http
