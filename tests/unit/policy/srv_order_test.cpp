@@ -1,0 +1,204 @@
+#include "policy/srv_order.hpp"
+
+#include <bunraku/resolution.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace bunraku::policy {
+namespace {
+
+master srv(std::string host, std::uint16_t priority, std::uint16_t weight, std::uint16_t port = 8140) {
+  return {std::move(host), port, source_kind::srv, priority, weight};
+}
+std::vector<std::string> hosts(const std::vector<master>& order) {
+  std::vector<std::string> names;
+  for (const auto& m : order) names.push_back(m.host());
+  return names;
+}
+std::vector<master> order(const std::vector<master>& records, std::uint64_t seed) {
+  random chance(seed);
+  return srv_order(records, chance);
+}
+
+using distribution = std::map<std::string, double>;
+
+/// The chance of each record to be drawn next, from RFC 2782's own words: over every arrangement with the zero weights
+/// first (each equally likely) and every number from 0 to the sum inclusive.
+distribution next_by_rfc(std::vector<master> left) {
+  std::ranges::sort(left, {}, &master::host);
+  distribution chance;
+  double arrangements = 0;
+  do {
+    if (!std::ranges::is_partitioned(left, [](const master& m) { return m.weight() == 0; })) continue;
+    ++arrangements;
+    unsigned sum = 0;
+    for (const auto& m : left) sum += m.weight();
+    for (unsigned number = 0; number <= sum; ++number) {
+      unsigned running = 0;
+      for (const auto& m : left) {
+        running += m.weight();
+        if (running < number) continue;
+        chance[m.host()] += 1.0 / (sum + 1);
+        break;
+      }
+    }
+  } while (std::ranges::next_permutation(left, {}, &master::host).found);
+  for (auto& [host, p] : chance) p /= arrangements;
+  return chance;
+}
+
+distribution second_by_rfc(const std::vector<master>& records) {
+  distribution chance;
+  for (const auto& [first, p] : next_by_rfc(records)) {
+    auto left = records;
+    std::erase_if(left, [&](const master& m) { return m.host() == first; });
+    for (const auto& [second, q] : next_by_rfc(left)) chance[second] += p * q;
+  }
+  return chance;
+}
+
+/// 99 % points of the chi-square distribution for 1 to 6 degrees of freedom.
+constexpr double bound[] = {0, 6.635, 9.210, 11.345, 13.277, 15.086, 16.812};
+
+void expect_within_bound(const std::map<std::string, unsigned>& seen, const distribution& expected, unsigned draws,
+                         const std::string& what) {
+  double statistic = 0;
+  for (const auto& [host, p] : expected) {
+    const double due = p * draws;
+    ASSERT_GE(due, 5) << "too rare for a chi-square test: " << host;
+    const auto found = seen.find(host);
+    const double difference = (found == seen.end() ? 0 : found->second) - due;
+    statistic += difference * difference / due;
+  }
+  for (const auto& [host, count] : seen) EXPECT_TRUE(expected.contains(host)) << host << " is impossible there";
+  EXPECT_LT(statistic, bound[expected.size() - 1]) << what;
+}
+
+TEST(SrvOrder, FrequenciesOverThreePrioritiesAreRfc2782sWithinThe99PercentBound) {
+  const std::vector<std::vector<master>> tiers{
+      {srv("a0", 0, 0), srv("a1", 0, 1), srv("a2", 0, 2), srv("a5", 0, 5)},
+      {srv("b0", 10, 0), srv("b00", 10, 0), srv("b3", 10, 3)},
+      {srv("c1", 65535, 1), srv("c11", 65535, 1), srv("c7", 65535, 7)},
+  };
+  std::vector<master> all;
+  for (const auto& tier : tiers) all.insert(all.end(), tier.begin(), tier.end());
+
+  constexpr unsigned draws = 10000;
+  std::vector<std::map<std::string, unsigned>> at(all.size());
+  for (unsigned seed = 0; seed < draws; ++seed) {
+    const auto drawn = order(all, seed);
+    ASSERT_EQ(drawn.size(), all.size());
+    for (std::size_t i = 0; i < drawn.size(); ++i) ++at[i][drawn[i].host()];
+  }
+  for (std::size_t tier = 0, place = 0; tier < tiers.size(); place += tiers[tier++].size()) {
+    const auto name = "priority " + std::to_string(tiers[tier][0].priority());
+    expect_within_bound(at[place], next_by_rfc(tiers[tier]), draws, name + ", first");
+    expect_within_bound(at[place + 1], second_by_rfc(tiers[tier]), draws, name + ", second");
+  }
+}
+
+TEST(SrvOrder, TheDistributionOfTheTestIsTheOneThatTheHeaderStates) {
+  const auto mixed = next_by_rfc({srv("z", 0, 0), srv("y", 0, 0), srv("w", 0, 4)});
+  EXPECT_NEAR(mixed.at("z"), 0.1, 1e-9);
+  EXPECT_NEAR(mixed.at("y"), 0.1, 1e-9);
+  EXPECT_NEAR(mixed.at("w"), 0.8, 1e-9);
+  const auto plain = next_by_rfc({srv("v", 0, 1), srv("w", 0, 3)});
+  EXPECT_NEAR(plain.at("v"), 1.5 / 5, 1e-9);
+  EXPECT_NEAR(plain.at("w"), 3.5 / 5, 1e-9);
+}
+
+TEST(SrvOrder, LowerPriorityNumbersComeFirstWhateverTheWeights) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed)
+    EXPECT_EQ(hosts(order({srv("c", 65535, 65535), srv("b", 1, 100), srv("a", 0, 0)}, seed)),
+              (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(SrvOrder, ZeroWeightIsStillChosenSometimes) {
+  unsigned first = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed)
+    first += order({srv("zero", 0, 0), srv("nine", 0, 9)}, seed)[0].host() == "zero";
+  EXPECT_GT(first, 120u);  // 1 in 10 is due
+  EXPECT_LT(first, 300u);
+}
+
+TEST(SrvOrder, FullWeightsDoNotOverflow) {
+  std::vector<master> records;
+  for (int i = 0; i < 256; ++i) records.push_back(srv("m" + std::to_string(i), 0, 65535));
+  unsigned low = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const auto drawn = order(records, seed);
+    ASSERT_EQ(drawn.size(), 256u);
+    low += std::stoi(drawn[0].host().substr(1)) < 128;
+  }
+  EXPECT_GT(low, 60u);
+  EXPECT_LT(low, 140u);
+}
+
+TEST(SrvOrder, SameSeedAndSetGiveTheSameOrderHoweverTheAnswerWasRotated) {
+  std::vector<master> records{srv("a", 0, 1), srv("b", 0, 2), srv("c", 0, 3), srv("d", 0, 0)};
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const auto before = order(records, seed);
+    std::ranges::rotate(records, records.begin() + 1);
+    EXPECT_EQ(order(records, seed), before);
+  }
+}
+
+TEST(SrvOrder, TheNumbersOfASeedAreTheSameOnEveryMachine) {
+  EXPECT_EQ(hosts(order({srv("a", 0, 1), srv("b", 0, 2), srv("c", 0, 3), srv("d", 0, 0), srv("e", 1, 0)}, 42)),
+            (std::vector<std::string>{"c", "a", "b", "d", "e"}));
+}
+
+TEST(SrvOrder, EqualRecordsAreOne) {
+  EXPECT_EQ(order({srv("a", 0, 1), srv("a", 0, 1)}, 1).size(), 1u);
+  unsigned first = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed)
+    first += order({srv("a", 0, 4), srv("a", 0, 4), srv("b", 0, 4)}, seed)[0].host() == "a";
+  EXPECT_NEAR(first, 1000, 120);
+}
+
+TEST(SrvOrder, SameMasterWithOtherWeightsDrawsTwiceAndAppearsOnce) {
+  unsigned first = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const auto drawn = order({srv("a", 0, 40), srv("a", 0, 20), srv("b", 0, 20), srv("a", 5, 1)}, seed);
+    ASSERT_EQ(drawn.size(), 2u);
+    first += drawn[0].host() == "a";
+  }
+  EXPECT_NEAR(first, 1500, 120);
+}
+
+TEST(SrvOrder, OtherPortIsAnotherMaster) { EXPECT_EQ(order({srv("a", 0, 1), srv("a", 0, 1, 8141)}, 1).size(), 2u); }
+
+TEST(SrvOrder, NothingGivesNothing) { EXPECT_TRUE(order({}, 1).empty()); }
+
+TEST(OrderOf, SourcesFollowEachOtherAndAMasterStandsOnce) {
+  resolution from;
+  source_answer dns;
+  dns.state = source_answer::status::answered;
+  dns.masters = {srv("b", 2, 1), srv("a", 1, 1)};
+  source_answer list;
+  list.kind = source_kind::list;
+  list.state = source_answer::status::answered;
+  list.masters = {{"z", 8140, source_kind::list}, {"a", 8140, source_kind::list}, {"c", 8140, source_kind::list}};
+  from.answers = {dns, list};
+  EXPECT_EQ(hosts(order_of(from, 7)), (std::vector<std::string>{"a", "b", "z", "c"}));
+}
+
+TEST(OrderOf, AbsentEndsTheChainAndFailedDoesNot) {
+  source_answer first, list;
+  list.kind = source_kind::list;
+  list.state = source_answer::status::answered;
+  list.masters = {{"z", 8140, source_kind::list}};
+  resolution from;
+  from.answers = {first, list};
+  from.answers[0].state = source_answer::status::failed;
+  EXPECT_EQ(order_of(from, 1).size(), 1u);
+  from.answers[0].state = source_answer::status::absent;
+  EXPECT_TRUE(order_of(from, 1).empty());
+}
+
+}  // namespace
+}  // namespace bunraku::policy
