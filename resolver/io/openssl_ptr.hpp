@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include <memory>
 
@@ -22,6 +24,9 @@ using ssl_session_ptr = std::unique_ptr<SSL_SESSION, openssl_free<SSL_SESSION_fr
 using bio_ptr = std::unique_ptr<BIO, openssl_free<BIO_free_all>>;
 using x509_ptr = std::unique_ptr<X509, openssl_free<X509_free>>;
 using x509_crl_ptr = std::unique_ptr<X509_CRL, openssl_free<X509_CRL_free>>;
+using x509_store_ptr = std::unique_ptr<X509_STORE, openssl_free<X509_STORE_free>>;
+using x509_store_ctx_ptr = std::unique_ptr<X509_STORE_CTX, openssl_free<X509_STORE_CTX_free>>;
+using general_names_ptr = std::unique_ptr<GENERAL_NAMES, openssl_free<GENERAL_NAMES_free>>;
 using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, openssl_free<EVP_PKEY_free>>;
 
 }  // namespace bunraku::io

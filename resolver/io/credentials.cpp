@@ -1,0 +1,191 @@
+#include "io/credentials.hpp"
+
+#include "io/credentials_chain.hpp"
+#include "io/pem_file.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <string_view>
+#include <sys/stat.h>
+#include <utility>
+
+namespace bunraku::io {
+namespace {
+
+constexpr std::string_view enrol = "enrol this node first (puppet ssl bootstrap), or set certname and ssldir right";
+constexpr std::string_view fetch_again = "remove the file, so that the agent fetches it anew on its next run";
+
+class loader {
+ public:
+  loader(const credential_files& files, std::chrono::sys_seconds now) : now_(now) { parts_.files = files; }
+
+  credentials_reading run() {
+    read_certificate();
+    read_key();
+    check_pair();
+    const bool has_ca = read_ca();
+    const bool has_crls = read_crls();
+    if (parts_.certificate && has_ca && has_crls) check_chain(parts_, now_, found_);
+    ERR_clear_error();
+    credentials_reading out{nullptr, std::move(found_)};
+    if (!has_error(out.found)) out.value = std::make_shared<const credentials>(std::move(parts_));
+    return out;
+  }
+
+ private:
+  void error(const std::string& where, std::string what, std::string_view fix) {
+    found_.emplace_back(severity::error, where, std::move(what), std::string(fix));
+  }
+  void warning(const std::string& where, std::string what, std::string_view fix) {
+    found_.emplace_back(severity::warning, where, std::move(what), std::string(fix));
+  }
+
+  // The file, or nothing and a problem. `setting` is what an empty path is called.
+  std::optional<file_bytes> read(const std::string& path, std::string_view setting, std::string_view what_it_is,
+                                 std::string_view how_to_get_it) {
+    if (path.empty()) {
+      error(std::string(setting), "no file is named for " + std::string(what_it_is), "set " + std::string(setting));
+      return std::nullopt;
+    }
+    auto bytes = read_file(path, what_it_is, how_to_get_it);
+    if (bytes) return std::move(*bytes);
+    found_.push_back(std::move(bytes.error()));
+    return std::nullopt;
+  }
+
+  void read_certificate() {
+    const std::string& path = parts_.files.certificate;
+    const auto bytes = read(path, "hostcert", "this node's certificate", enrol);
+    if (!bytes) return;
+    x509_ptr leaf = first_certificate_in(bytes->view());
+    if (!leaf) return error(path, "there is no readable PEM certificate in it", enrol);
+    certificate_names names = names_of(leaf.get());
+    parts_.certname = std::move(names.common_name);
+    if (parts_.certname.empty() && !names.dns.empty()) parts_.certname = std::move(names.dns.front());
+    const auto begins = moment_of(X509_get0_notBefore(leaf.get())), ends = moment_of(X509_get0_notAfter(leaf.get()));
+    const auto spki = spki_of(leaf.get());
+    if (!begins || !ends || !spki) return error(path, "the certificate has an unreadable date or key", enrol);
+    parts_.not_before = *begins;
+    parts_.not_after = *ends;
+    parts_.spki_sha256 = *spki;
+    parts_.certificate = std::move(leaf);
+    check_dates();
+    if (X509_check_purpose(parts_.certificate.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
+      warning(path, "the certificate is not meant for clients (its extended key usage lacks clientAuth)",
+              "get one from Puppet's CA: masters and this node's own listener refuse this one from a client");
+  }
+
+  void check_dates() {
+    const std::string& path = parts_.files.certificate;
+    const std::string clock = " (local clock: " + text_of(now_) + ")";
+    if (now_ < parts_.not_before)
+      error(path, "the certificate is not valid before " + text_of(parts_.not_before) + clock,
+            "set the clock right, or wait");
+    else if (now_ > parts_.not_after)
+      error(path, "the certificate expired on " + text_of(parts_.not_after) + clock,
+            "set the clock right, or get a new certificate: `puppetserver ca clean --certname " + parts_.certname +
+                "` at the CA, then `puppet ssl clean` and `puppet ssl bootstrap` here");
+    else if (parts_.not_after - now_ < expiry_warning)
+      warning(path, "the certificate expires on " + text_of(parts_.not_after) + clock,
+              "renew it in time; agents do so by themselves where the CA allows automatic renewal");
+  }
+
+  void read_key() {
+    const std::string& path = parts_.files.private_key;
+    const auto bytes = read(path, "hostprivkey", "this node's private key", enrol);
+    if (!bytes) return;
+    if ((bytes->mode() & (S_IROTH | S_IWOTH)) != 0)
+      warning(path, "every user of this host can read or change the private key", "chmod o= " + path);
+    key_reading reading = private_key_in(bytes->view(), nullptr);
+    std::string with;
+    if (reading.why == key_reading::failure::needs_passphrase && !parts_.files.passphrase_file.empty()) {
+      with = parts_.files.passphrase_file;
+      const auto secret = read(with, "passfile", "the passphrase file of the encrypted key " + path,
+                               "write the passphrase into it, or store the key without one");
+      if (!secret) return;
+      const std::string_view passphrase = secret->view();
+      reading = private_key_in(bytes->view(), &passphrase);
+    }
+    if (!reading.key) return explain_key(reading.why, path, with);
+    parts_.private_key = std::move(reading.key);
+  }
+
+  void explain_key(key_reading::failure why, const std::string& path, const std::string& with) {
+    using failure = key_reading::failure;
+    switch (why) {
+      case failure::none:
+        return;
+      case failure::no_key:
+        return error(path, "there is no PEM private key in it", enrol);
+      case failure::damaged:
+        return error(path, "the private key is damaged or of an unknown kind",
+                     "restore it, or enrol this node anew; RSA and EC keys in PKCS#1, SEC1 or PKCS#8 can be read");
+      case failure::needs_passphrase:
+        return error(path, "the private key is encrypted and no passphrase file is named", "set passfile");
+      case failure::passphrase_too_long:
+        return error(with, "the passphrase is longer than OpenSSL takes (1024 bytes)",
+                     "store the key with a shorter one");
+      case failure::wrong_passphrase:
+        return error(with, "the passphrase does not open the private key " + path,
+                     "the whole file is the passphrase, a newline at its end included: check both");
+    }
+  }
+
+  void check_pair() {
+    if (!parts_.certificate || !parts_.private_key) return;
+    if (X509_check_private_key(parts_.certificate.get(), parts_.private_key.get()) != 1)
+      return error(parts_.files.private_key,
+                   "the private key does not belong to the certificate in " + parts_.files.certificate,
+                   "restore the one that does, or enrol anew: `puppetserver ca clean --certname " + parts_.certname +
+                       "` at the CA, then `puppet ssl clean` here");
+    // OpenSSL's own limits (its security level may be set for the whole host) are asked for rather than guessed.
+    const ssl_ctx_ptr trial(SSL_CTX_new(TLS_method()));
+    ERR_clear_error();
+    if (trial && SSL_CTX_use_certificate(trial.get(), parts_.certificate.get()) == 1 &&
+        SSL_CTX_use_PrivateKey(trial.get(), parts_.private_key.get()) == 1)
+      return;
+    const char* reason = ERR_reason_error_string(ERR_peek_error());
+    error(parts_.files.certificate,
+          "OpenSSL on this host does not use the certificate or its key: " +
+              std::string(reason != nullptr ? reason : "unknown reason"),
+          "enrol anew with a stronger key, or lower the host's OpenSSL security level");
+  }
+
+  bool read_ca() {
+    const auto bytes = read(parts_.files.ca, "localcacert", "the CA bundle", enrol);
+    if (!bytes) return false;
+    auto list = certificates_in(bytes->view());
+    if (list)
+      parts_.ca = std::move(*list);
+    else
+      error(parts_.files.ca, list.error(), fetch_again);
+    return list.has_value();
+  }
+
+  bool read_crls() {
+    if (parts_.files.check == revocation::none) return true;
+    const auto bytes = read(parts_.files.crl, "hostcrl", "the CRL bundle",
+                            "let the agent fetch it, or set certificate_revocation = false");
+    if (!bytes) return false;
+    auto list = crls_in(bytes->view());
+    if (list)
+      parts_.crls = std::move(*list);
+    else
+      error(parts_.files.crl, list.error(), fetch_again);
+    return list.has_value();
+  }
+
+  std::chrono::sys_seconds now_;
+  credentials::parts parts_{};
+  problems found_;
+};
+
+}  // namespace
+
+credentials_reading load_credentials(const credential_files& files, std::chrono::sys_seconds now) {
+  return loader(files, now).run();
+}
+
+}  // namespace bunraku::io
