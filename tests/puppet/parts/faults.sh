@@ -14,8 +14,18 @@ blackhole() {
 unblackhole() {
   local handle
   addr "$1" >/dev/null
-  nft -a list table inet "$FAULT_TABLE" 2>/dev/null | sed -n "s/.*comment \"$1\" # handle \([0-9]*\)$/\1/p" |
+  { nft -a list table inet "$FAULT_TABLE" 2>/dev/null || true; } | sed -n "s/.*comment \"$1\" # handle \([0-9]*\)$/\1/p" |
     while read -r handle; do nft delete rule inet "$FAULT_TABLE" in handle "$handle"; done
 }
 
 forget_faults() { nft delete table inet "$FAULT_TABLE" 2>/dev/null || true; }
+
+restore() { # every fault is undone and everything runs
+  local n
+  forget_faults
+  for n in dns "${MASTERS[@]}"; do
+    ! pid_of "$n" >/dev/null || signal CONT "$n"
+    [[ $n == dns ]] || spawn_master "$n"
+  done
+  for n in dns "${MASTERS[@]}"; do start "$n"; done
+}

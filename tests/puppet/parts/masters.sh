@@ -74,13 +74,14 @@ CONF
 
 logging_configuration() { # logging_configuration NAME DIR
   local n=$1 d=$2
-  # One line for each request; %u is the name in the TLS client's certificate. master_site.py reads it.
+  # One line for each request, with the name in the TLS client's certificate. real_site.py reads it.
   put "$d/ps/access-log.xml" <<CONF
 <configuration debug="false">
+  <conversionRule conversionWord="tlsClient" converterClass="bunraku.TlsClient"/>
   <appender name="FILE" class="ch.qos.logback.core.FileAppender">
     <file>$SITE_DIR/log/access-$n.log</file>
     <append>true</append>
-    <encoder><pattern>%h "%u" %t{"yyyy-MM-dd'T'HH:mm:ss.SSS"} "%r" %s %b %D "%i{Host}" "%i{User-Agent}" "%i{X-Client-DN}"</pattern></encoder>
+    <encoder><pattern>"%tlsClient" %t{"yyyy-MM-dd'T'HH:mm:ss.SSS"} "%r" %s %b %D "%i{Host}" "%i{User-Agent}"</pattern></encoder>
   </appender>
   <appender-ref ref="FILE"/>
 </configuration>
@@ -140,6 +141,16 @@ make_master_certificates() {
   done
 }
 
+# The access log's word %tlsClient; Clojure's compiler comes with puppetserver.
+make_access_log_word() {
+  local classes=$SITE_DIR/classes log=$SITE_DIR/log/access-log-word.log
+  [[ ! -e $classes/.complete ]] || return 0
+  mkdir -p "$classes"
+  java -XX:TieredStopAtLevel=1 -cp "$JAR:$PARTS/../access_log:$classes" clojure.main -e \
+    "(binding [*compile-path* \"$classes\"] (compile 'bunraku.tls-client))" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  touch "$classes/.complete"
+}
+
 spawn_master() {
   local n=$1 d
   d=$(node_dir "$n")
@@ -151,7 +162,7 @@ spawn_master() {
     -Djruby.logger.class=com.puppetlabs.jruby_utils.jruby.Slf4jLogger -Djruby.lib=/usr/share/jruby/lib \
     -XX:ErrorFile="$d/log/hs_err_%p.log" \
     --add-opens java.base/sun.nio.ch=ALL-UNNAMED --add-opens java.base/java.io=ALL-UNNAMED \
-    -jar "$JAR" --config "$d/ps/conf.d" --bootstrap-config "$d/ps/services.d"
+    -cp "$JAR:$SITE_DIR/classes" puppetlabs.trapperkeeper.main --config "$d/ps/conf.d" --bootstrap-config "$d/ps/services.d"
 }
 
 answers() { # does it say that it is running?

@@ -44,7 +44,7 @@ enrol() {
 forget() {
   local d
   d=$(node_dir "$SITE_NODE")
-  rm -rf "$d/var" "$d/target" "$d/public"
+  rm -rf "${d:?}"/{var,target,public}
   node_conf "$SITE_NODE"
 }
 

@@ -1,0 +1,232 @@
+"""The real site (see ./site) and the shim under test, for the tests beside this file.
+
+ctest starts the site before the first test and ends it after the last one. By hand:
+    SITE_DIR=/tmp/s tests/puppet/site up
+    SITE_DIR=/tmp/s BUNRAKU=build/release/bin/bunraku /usr/bin/python3 -m unittest discover -s tests/puppet -p '*_test.py'
+"""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parent / "site"
+MASTERS = ("ca", "compile1", "compile2", "files")
+LINE = re.compile(
+    r'^"(?P<client>[^"]*)" \S+ "(?P<method>\S+) (?P<target>\S+) HTTP/1\.\d" (?P<status>\d+) \S+ \S+ "(?P<host>[^"]*)" "(?P<agent>[^"]*)"$'
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of a master's access log."""
+
+    master: str
+    client: str  # subject of the TLS client's certificate, "-" without one
+    method: str
+    target: str
+    status: int
+    host: str
+    user_agent: str
+
+    @property
+    def kind(self):
+        """What is asked for: "catalog", "file_content", "certificate_revocation_list", ..."""
+        return self.target.split("?")[0].split("/")[3]
+
+
+class RealSite:
+    def __init__(self):
+        if "SITE_DIR" not in os.environ:
+            raise RuntimeError("SITE_DIR must say where the site is; see " + str(SCRIPT))
+        lines = self.command("env").stdout.splitlines()
+        self.env = {k: shlex.split(v)[0] for k, v in (line.split("=", 1) for line in lines)}
+        self.certname = self.env["SITE_CERTNAME"]
+        self.domain = self.env["SITE_DOMAIN"]
+
+    def command(self, *args, **env):
+        """Runs ./site; raises with its output when it fails."""
+        done = self.attempt(*args, **env)
+        if done.returncode != 0:
+            raise RuntimeError(f"site {' '.join(args)}: exit {done.returncode}\n{done.stdout}")
+        return done
+
+    def attempt(self, *args, **env):
+        return subprocess.run(
+            [SCRIPT, *args], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if args[0] != "env" else None, text=True, timeout=900, check=False)
+
+    def restore(self):
+        """Everything runs and answers, whatever an earlier test did to it."""
+        self.command("restore")
+
+    def agent(self, *args, hosts=None):
+        """A real `puppet agent --test`. hosts: lines of its hosts file, as in "127.0.0.1 name"."""
+        return self.attempt("agent", "--color=false", *args, SITE_HOSTS=hosts or "")
+
+    def mark(self):
+        """Where the access logs end now; for requests_since()."""
+        return {m: self._log(m).stat().st_size if self._log(m).exists() else 0 for m in MASTERS}
+
+    def requests_since(self, mark):
+        """What the masters have been asked since then, health questions left out. A line that this file cannot read
+        is an error: a request must not go unnoticed."""
+        found = []
+        for master in MASTERS:
+            if not self._log(master).exists():
+                continue
+            with open(self._log(master), encoding="utf-8") as log:
+                log.seek(mark[master])
+                for line in log:
+                    match = LINE.match(line.rstrip("\n"))
+                    if not match:
+                        raise RuntimeError(f"{self._log(master)}: cannot read {line!r}")
+                    fields = match.groupdict()
+                    if not fields["target"].startswith("/status/"):
+                        found.append(Request(master, fields["client"], fields["method"], fields["target"],
+                                             int(fields["status"]), fields["host"], fields["agent"]))
+        return found
+
+    def requests_until(self, mark, seen, seconds=20):
+        """requests_since(mark) as soon as one of them satisfies seen: a master writes its line after its answer."""
+        until = time.monotonic() + seconds
+        while True:
+            requests = self.requests_since(mark)
+            if any(seen(r) for r in requests):
+                return requests
+            if time.monotonic() > until:
+                raise AssertionError(f"no such request within {seconds} s; there were {requests}")
+            time.sleep(0.05)
+
+    def _log(self, master):
+        return Path(self.env["SITE_LOG"]) / f"access-{master}.log"
+
+
+class Shim:
+    """`bunraku run` for the site's node, on 127.0.0.1:8140, masters found by SRV from the site's DNS server."""
+
+    ADDRESS = ("127.0.0.1", 8140)
+
+    def __init__(self, site):
+        if "BUNRAKU" not in os.environ:
+            raise RuntimeError("BUNRAKU must name the program under test")
+        self.site = site
+        self.program = os.environ["BUNRAKU"]
+        self.directory = tempfile.TemporaryDirectory(prefix="bunraku-")
+        self.config = Path(self.directory.name) / "bunraku.toml"
+        self.log = Path(self.directory.name) / "log"
+        self.config.write_text(
+            f'[puppet]\nconf = "{site.env["SITE_PUPPET_CONF"]}"\n'
+            f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\n'
+            f'[[listen]]\nway = "terminate"\naddress = "{self.ADDRESS[0]}:{self.ADDRESS[1]}"\n', encoding="utf-8")
+        self.process = None
+
+    @property
+    def hosts(self):
+        """The hosts line that brings the agent here."""
+        return f"{self.ADDRESS[0]} {self.site.certname}"
+
+    def start(self):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(self.ADDRESS)  # somebody else's listener there would be tested in the shim's place
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "run", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while True:
+            if self.process.poll() is not None:
+                raise AssertionError(f"bunraku run ended with {self.process.returncode}:\n{self.output()}")
+            try:
+                socket.create_connection(self.ADDRESS, timeout=5).close()
+                return
+            except OSError:
+                if time.monotonic() > until:
+                    raise AssertionError(f"bunraku does not listen:\n{self.output()}") from None
+                time.sleep(0.02)
+
+    def stop(self):
+        """SIGTERM; returns the exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"bunraku does not end on SIGTERM:\n{self.output()}") from None
+        finally:
+            self.process = None
+
+    def output(self):
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+
+class SiteTest(unittest.TestCase):
+    """A test against the site; it begins with everything up."""
+
+    def setUp(self):
+        self.site = RealSite()
+        self.site.restore()
+
+    def assert_run(self, done, statuses):
+        self.assertIn(done.returncode, statuses, f"the agent's run:\n{done.stdout}")
+        # Facter's own complaints are about the machine, e.g. a container that hides /proc/1
+        complaints = [line for line in done.stdout.splitlines()
+                      if line.startswith(("Error:", "Warning:")) and not line.startswith("Error: Facter:")]
+        self.assertEqual(complaints, [], f"the agent complains:\n{done.stdout}")
+
+    def assert_only_the_node(self, requests):
+        """Every request came with the node's own certificate."""
+        self.assertNotEqual(requests, [])
+        for request in requests:
+            self.assertEqual(request.client, f"CN={self.site.certname}", request)
+
+    def assert_masters(self, requests, kinds, masters):
+        """There were requests of these kinds, each answered well, and masters is exactly who got them."""
+        got = [r for r in requests if r.kind in kinds]
+        self.assertEqual({r.master for r in got}, set(masters), f"{kinds} in {requests}")
+        for request in got:
+            self.assertLess(request.status, 400, request)
+
+
+class ShimTest(SiteTest):
+    """With a shim that runs, and must end well."""
+
+    def setUp(self):
+        super().setUp()
+        self.shim = Shim(self.site)
+        self.addCleanup(self.shim.directory.cleanup)
+        self.addCleanup(self.end_shim)
+        self.shim.start()
+
+    def end_shim(self):
+        output = self.shim.output()
+        status = self.shim.stop()
+        self.assertEqual(status, 0, f"exit status of bunraku run after SIGTERM; its log:\n{output}")
+
+    def run_agent(self, *args):
+        return self.site.agent(*args, hosts=self.shim.hosts)
+
+    def assert_run(self, done, statuses):
+        try:
+            super().assert_run(done, statuses)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n--- bunraku's log:\n{self.shim.output()}") from None
+
+
+FILES = ("file_metadata", "file_metadatas", "file_content")
+CATALOG = ("catalog", "node")
+REPORT = ("report",)
+
+
+def report_sent(request):
+    return request.kind == "report"
