@@ -21,9 +21,10 @@ enum class revocation {
 struct credential_files {
   std::string certificate;      ///< hostcert: the leaf, PEM
   std::string private_key;      ///< hostprivkey: PKCS#1, SEC1 or PKCS#8 PEM, perhaps encrypted
-  std::string passphrase_file;  ///< passfile: the whole file is the passphrase, trailing newline included
-  std::string ca;               ///< localcacert: bundle, roots and intermediates
-  std::string crl;              ///< hostcrl: bundle, one per CA
+  std::string passphrase_file;  ///< passfile: the whole file is the passphrase, trailing newline included; mostly there
+                                ///< is no such file, since it is only needed for an encrypted key
+  std::string ca;   ///< localcacert: bundle, roots and intermediates
+  std::string crl;  ///< hostcrl: bundle, one per CA; empty with revocation::none
   revocation check = revocation::chain;
 };
 
@@ -36,8 +37,8 @@ struct site {
   };
 
   std::string config_file;  ///< the puppet.conf that was read; empty when there is none
-  std::string layout;       ///< "aio", "debian", "user" or "explicit": how the directories were found
-  std::string certname;     ///< lower case
+  std::string layout;    ///< "aio", "debian", "user" or "explicit": how the directories were found (puppet/layout.hpp)
+  std::string certname;  ///< lower case
   std::string confdir, vardir, ssldir;
   credential_files credentials;
 
@@ -64,7 +65,9 @@ struct site_options {
   std::string config_file;  ///< --puppet-conf: use exactly this file, which must then exist
   std::string certname;     ///< overrides puppet.conf
   std::string ssldir;       ///< overrides puppet.conf
-  std::string root_prefix;  ///< looked below this directory instead of / (tests, chroots)
+  /// Everything is looked for below this directory instead of / (tests, chroots), the host's name in its etc/hostname
+  /// too. Paths in the site begin with it; a config_file or ssldir given above may or may not.
+  std::string root_prefix;
 };
 
 /// The site, or why not. `value` is there exactly when `problems` holds no error.
@@ -73,9 +76,13 @@ struct site_reading {
   problems found;
 };
 
-/// Reads puppet.conf and finds the ssldir. Blocking file reads; any thread; throws nothing but std::bad_alloc.
-/// Errors: where Puppet itself would drop the whole file and run with `server=puppet`, this is an error with file,
-/// line and cause, never a default.
+/// Reads puppet.conf and finds the ssldir. Blocking file reads, but never DNS; any thread; throws nothing but
+/// std::bad_alloc.
+/// Errors:  where Puppet itself would drop the whole file and run with `server=puppet`, or refuse a value, this is an
+///          error with file, line and cause, never a default.
+/// Warns:   what Puppet takes but cannot have been meant; no puppet.conf; an ssldir that is missing or closed to us.
+/// The
+///          files in the ssldir are not looked at (a host may be enrolled later): who loads them judges them.
 site_reading read_site(const site_options& options);
 
 }  // namespace bunraku
