@@ -1,0 +1,117 @@
+#pragma once
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace bunraku {
+
+namespace io {
+class stream;
+}
+
+/// Which readiness to wait for.
+enum class direction { read, write };
+
+/// A connected byte stream: TLS to a master with the agent's identity, TLS from a local client that has shown it, or a
+/// plain Unix socket. Move-only.
+///
+/// It can be used in two ways. As an Asio AsyncStream (async_read_some, async_write_some) it works with Asio's and
+/// Beast's algorithms. As a non-blocking stream (read_some, write_some, async_wait) it costs no completion for data that
+/// is there already, which is what a relay wants.
+///
+/// Threads: distinct objects may be used in distinct threads; one object in one thread at a time, its executor's.
+///          At most one read-side and one write-side operation at a time.
+/// Cancels: `cancel()` ends all waits and asynchronous operations with `operation_aborted`; the stream stays usable
+///          for reading after an aborted read. After an aborted or failed write, only close it.
+/// Errors:  `boost::asio::error::eof` for an orderly end, `boost::asio::ssl::error::stream_truncated`'s meaning (the
+///          peer left without saying goodbye) is reported as `boost::asio::error::connection_reset`.
+class connection {
+ public:
+  using executor_type = boost::asio::any_io_executor;
+
+  connection() noexcept;  ///< no stream: only assignment, destruction and is_open() are allowed
+  explicit connection(std::unique_ptr<io::stream> native) noexcept;
+  connection(connection&&) noexcept;
+  connection& operator=(connection&&) noexcept;
+  ~connection();
+
+  bool is_open() const noexcept;
+  executor_type get_executor() const;
+
+  /// Reads what is there, without waiting: 1 to `size` bytes, or 0 with an error. `would_block` (from boost::asio::error)
+  /// means: async_wait(direction::read), then try again.
+  std::size_t read_some(void* data, std::size_t size, boost::system::error_code& error) noexcept;
+  /// Writes what fits, without waiting; else as read_some. After `would_block` the next write must begin with the same
+  /// bytes (a TLS record may be half out).
+  std::size_t write_some(const void* data, std::size_t size, boost::system::error_code& error) noexcept;
+
+  /// Waits until an operation that said `would_block` is worth trying again. Signature: void(error_code).
+  template <class CompletionToken>
+  auto async_wait(direction which, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
+        [](auto handler, connection* self, direction d) { self->start_wait(d, std::move(handler)); }, token, this,
+        which);
+  }
+
+  /// Waits until the stream is worth reading or worth writing, whichever comes first. For a writer that must notice an
+  /// answer that comes before it has sent everything. Signature: void(error_code).
+  template <class CompletionToken>
+  auto async_wait_either(CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
+        [](auto handler, connection* self) { self->start_wait_either(std::move(handler)); }, token, this);
+  }
+
+  /// AsyncStream. Only the first non-empty buffer of the sequence is used: a short transfer is allowed by the concept.
+  template <class MutableBufferSequence, class CompletionToken>
+  auto async_read_some(const MutableBufferSequence& buffers, CompletionToken&& token) {
+    boost::asio::mutable_buffer first;
+    for (auto it = boost::asio::buffer_sequence_begin(buffers);
+         it != boost::asio::buffer_sequence_end(buffers) && first.size() == 0; ++it)
+      first = *it;
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::size_t)>(
+        [](auto handler, connection* self, boost::asio::mutable_buffer b) { self->start_read(b, std::move(handler)); },
+        token, this, first);
+  }
+  template <class ConstBufferSequence, class CompletionToken>
+  auto async_write_some(const ConstBufferSequence& buffers, CompletionToken&& token) {
+    boost::asio::const_buffer first;
+    for (auto it = boost::asio::buffer_sequence_begin(buffers);
+         it != boost::asio::buffer_sequence_end(buffers) && first.size() == 0; ++it)
+      first = *it;
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::size_t)>(
+        [](auto handler, connection* self, boost::asio::const_buffer b) { self->start_write(b, std::move(handler)); },
+        token, this, first);
+  }
+
+  /// Is an idle stream still good for another request? False when the peer closed it or sent anything unasked (other
+  /// than TLS housekeeping, which is taken in). Costs one system call.
+  bool idle_and_alive() noexcept;
+
+  /// Says goodbye (TLS close_notify, as far as the socket takes it) and closes. Nothing more can be done with it.
+  void close() noexcept;
+  /// Ends waits and asynchronous operations with operation_aborted.
+  void cancel() noexcept;
+
+  /// Who is at the other end, for log lines: "compile1.example.com:8140 (192.0.2.7)" or "uid 1000 pid 4711".
+  const std::string& peer() const noexcept;
+  /// TLS session resumed instead of a full handshake?
+  bool resumed() const noexcept;
+
+ private:
+  using wait_handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
+  using transfer_handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
+  void start_wait(direction which, wait_handler handler);
+  void start_wait_either(wait_handler handler);
+  void start_read(boost::asio::mutable_buffer buffer, transfer_handler handler);
+  void start_write(boost::asio::const_buffer buffer, transfer_handler handler);
+
+  std::unique_ptr<io::stream> native_;
+};
+
+}  // namespace bunraku

@@ -1,0 +1,54 @@
+#pragma once
+#include <bunraku/connection.hpp>
+#include <bunraku/identity.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace bunraku {
+
+/// The local leg's TLS: shows the agent's own certificate and takes only clients that show it too (the same public key).
+/// Whoever can talk through us could have talked without us.
+/// Threads: as connection. Copies share everything; replaced whole when certificates change.
+class local_tls {
+ public:
+  explicit local_tls(std::shared_ptr<const identity> own);
+
+  /// Handshake with a client that was just accepted. Signature: void(error_code, std::string reason, connection), where
+  /// `reason` is one sentence for the log when there is an error. Errors: not_own_certificate, tls_timeout, tls_failed.
+  template <class CompletionToken>
+  auto async_accept(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds timeout, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::string, connection)>(
+        [](auto handler, local_tls self, boost::asio::ip::tcp::socket s, std::chrono::milliseconds limit) {
+          self.start_accept(std::move(s), limit, std::move(handler));
+        },
+        token, *this, std::move(socket), timeout);
+  }
+
+ private:
+  using accept_handler =
+      boost::asio::any_completion_handler<void(boost::system::error_code, std::string, connection)>;
+  void start_accept(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds timeout, accept_handler handler);
+
+  struct context;
+  std::shared_ptr<const context> context_;
+};
+
+/// Who is at the other end of a Unix socket, as the kernel says (SO_PEERCRED).
+struct peer_credentials {
+  std::uint32_t uid = 0, gid = 0;
+  std::int32_t pid = 0;
+};
+/// Error: of getsockopt.
+peer_credentials credentials_of(boost::asio::local::stream_protocol::socket& socket, boost::system::error_code& error);
+/// A connection that is not encrypted, over a Unix socket whose caller was checked.
+connection plain_connection(boost::asio::local::stream_protocol::socket socket, std::string peer);
+
+}  // namespace bunraku

@@ -1,0 +1,52 @@
+#pragma once
+#include <bunraku/master.hpp>
+#include <bunraku/outcome.hpp>
+#include <bunraku/service.hpp>
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace bunraku {
+
+/// The masters to try for one request, best first, and what became of those that were tried. It begins with the masters
+/// of the first source that knows any; the resolver adds those of later sources when all of them were tried. No master
+/// is in it twice, so none is tried twice.
+/// Threads: one at a time. Owns everything it shows.
+class plan {
+ public:
+  plan() = default;
+  explicit plan(service of) : service_(of) {}
+
+  bunraku::service service() const noexcept { return service_; }
+  /// The next master to try, or null when all known ones were tried (the resolver may know of more).
+  const master* front() const noexcept { return next_ < masters_.size() ? &masters_[next_] : nullptr; }
+  /// Marks front() as tried and returns it. Precondition: front() is not null.
+  const master& take_front() noexcept { return masters_[next_++]; }
+  /// What was tried so far and failed, in the order it ended.
+  const std::vector<attempt>& attempts() const noexcept { return attempts_; }
+  void add(attempt failed) { attempts_.push_back(std::move(failed)); }
+
+  // For the resolver: growing the plan.
+  void append(const std::vector<master>& more) {
+    for (const auto& m : more) {
+      bool known = false;
+      for (const auto& have : masters_) known = known || have == m;
+      if (!known) masters_.push_back(m);
+    }
+  }
+  /// A master that was taken but never got a request (it lost a race) may be tried again, after all others.
+  void give_back(const master& untried) { masters_.push_back(untried); }
+  /// A master whose kept-alive connection turned out to be dead is tried again at once, on a fresh one.
+  void retry(const master& same) { masters_.insert(masters_.begin() + static_cast<std::ptrdiff_t>(next_), same); }
+  std::size_t sources_asked() const noexcept { return sources_asked_; }
+  void count_source() noexcept { ++sources_asked_; }
+
+ private:
+  bunraku::service service_ = service::catalog;
+  std::size_t next_ = 0, sources_asked_ = 0;
+  std::vector<master> masters_;
+  std::vector<attempt> attempts_;
+};
+
+}  // namespace bunraku

@@ -1,0 +1,126 @@
+#include <bunraku/connection.hpp>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include "io/stream.hpp"
+
+namespace bunraku {
+namespace net = boost::asio;
+using error_code = boost::system::error_code;
+
+namespace {
+
+/// One read or write that waits: try, wait, try again. Completes through the handler's own executor, posted.
+struct transfer {
+  io::stream* native;
+  void* data;
+  std::size_t size;
+  direction which;
+  net::any_completion_handler<void(error_code, std::size_t)> handler;
+
+  std::size_t attempt(error_code& error) const noexcept {
+    return which == direction::read ? native->read_some(data, size, error) : native->write_some(data, size, error);
+  }
+  void operator()(error_code error) {
+    std::size_t n = 0;
+    if (!error) {
+      n = attempt(error);
+      if (error == net::error::would_block) return again();
+    }
+    std::move(handler)(error, n);
+  }
+  void again() {
+    auto& stream = *native;
+    const auto d = which;
+    auto executor = net::get_associated_executor(handler, stream.socket().get_executor());
+    stream.async_wait(d, net::bind_executor(executor, std::move(*this)));
+  }
+};
+
+void start_transfer(transfer op) {
+  auto executor = net::get_associated_executor(op.handler, op.native->socket().get_executor());
+  error_code error;
+  const auto n = op.attempt(error);
+  if (error == net::error::would_block) return op.again();
+  net::post(op.native->socket().get_executor(),
+            net::bind_executor(executor, [handler = std::move(op.handler), error, n]() mutable {
+              std::move(handler)(error, n);
+            }));
+}
+
+}  // namespace
+
+connection::connection() noexcept = default;
+connection::connection(std::unique_ptr<io::stream> native) noexcept : native_(std::move(native)) {}
+connection::connection(connection&&) noexcept = default;
+connection& connection::operator=(connection&& other) noexcept {
+  if (this != &other) {
+    close();
+    native_ = std::move(other.native_);
+  }
+  return *this;
+}
+connection::~connection() { close(); }
+
+bool connection::is_open() const noexcept { return native_ && native_->is_open(); }
+connection::executor_type connection::get_executor() const { return native_->socket().get_executor(); }
+
+std::size_t connection::read_some(void* data, std::size_t size, error_code& error) noexcept {
+  return native_->read_some(data, size, error);
+}
+std::size_t connection::write_some(const void* data, std::size_t size, error_code& error) noexcept {
+  return native_->write_some(data, size, error);
+}
+bool connection::idle_and_alive() noexcept { return native_ && native_->idle_and_alive(); }
+void connection::close() noexcept {
+  if (native_) native_->close();
+}
+void connection::cancel() noexcept {
+  if (native_) native_->cancel();
+}
+const std::string& connection::peer() const noexcept {
+  static const std::string none;
+  return native_ ? native_->peer() : none;
+}
+bool connection::resumed() const noexcept {
+  return native_ && native_->ssl() != nullptr && SSL_session_reused(native_->ssl()) == 1;
+}
+
+void connection::start_wait(direction which, wait_handler handler) {
+  auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
+  native_->async_wait(which, net::bind_executor(executor, [h = std::move(handler)](error_code error) mutable {
+                        std::move(h)(error);
+                      }));
+}
+void connection::start_wait_either(wait_handler handler) {
+  struct both {
+    io::stream& native;
+    wait_handler handler;
+    error_code first;
+    int left = 2;
+    void one_done(error_code error) {
+      if (left-- == 2) {
+        first = error;
+        native.cancel();
+      } else {
+        std::move(handler)(first);
+      }
+    }
+  };
+  auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
+  auto shared = std::make_shared<both>(both{*native_, std::move(handler), {}});
+  native_->readable_again();
+  for (const auto which : {direction::read, direction::write})
+    native_->async_wait_socket(which, net::bind_executor(executor, [shared](error_code e) { shared->one_done(e); }));
+}
+void connection::start_read(net::mutable_buffer buffer, transfer_handler handler) {
+  start_transfer({native_.get(), buffer.data(), buffer.size(), direction::read, std::move(handler)});
+}
+void connection::start_write(net::const_buffer buffer, transfer_handler handler) {
+  start_transfer({native_.get(), const_cast<void*>(buffer.data()), buffer.size(), direction::write, std::move(handler)});
+}
+
+}  // namespace bunraku

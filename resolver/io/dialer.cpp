@@ -1,0 +1,113 @@
+#include "io/dialer.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "io/tls_context.hpp"
+
+namespace bunraku::io {
+namespace net = boost::asio;
+
+namespace {
+
+void set_manners(int fd) noexcept {
+  const int on = 1, idle = 30, interval = 10, count = 3;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // A report may be processed for minutes without a byte: firewalls forget such connections unless kept alive.
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+}  // namespace
+
+dial::dial(net::any_io_executor executor, net::ip::tcp::endpoint address, std::string peer, ssl_ptr ssl)
+    : executor_(std::move(executor)),
+      address_(std::move(address)),
+      peer_(std::move(peer)),
+      ssl_(std::move(ssl)),
+      socket_(executor_),
+      timer_(executor_) {}
+
+void dial::cancel() noexcept {
+  cancelled_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+  if (stream_) stream_->cancel();
+}
+
+void dial::limit(std::chrono::milliseconds timeout, const std::shared_ptr<dial>& self) {
+  const auto mine = ++limits_;
+  timer_.expires_after(timeout);
+  timer_.async_wait([self, mine](boost::system::error_code error) {
+    if (error || mine != self->limits_) return;
+    self->timed_out_ = true;
+    boost::system::error_code ignored;
+    self->socket_.cancel(ignored);
+    if (self->stream_) self->stream_->cancel();
+  });
+}
+
+net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::milliseconds connect_timeout,
+                                      std::chrono::milliseconds tls_timeout) {
+  dial_result result;
+  auto& error = result.error;
+  const auto finish = [&] {
+    ++self->limits_;
+    self->timer_.cancel();
+  };
+
+  self->socket_.open(self->address_.protocol(), error);
+  if (!error && !self->cancelled_) {
+    set_manners(self->socket_.native_handle());
+    self->limit(connect_timeout, self);
+    const stream::socket_type::endpoint_type to(self->address_);
+    co_await self->socket_.async_connect(to, net::redirect_error(net::use_awaitable, error));
+  }
+  if (self->cancelled_) error = errc::cancelled;
+  else if (error && self->timed_out_) error = errc::connect_timeout;
+  if (error) {
+    finish();
+    result.reason = error.message();
+    co_return result;
+  }
+
+  result.reached = stage::tls;
+  self->stream_ = std::make_unique<stream>(std::move(self->socket_), std::move(self->ssl_), std::move(self->peer_));
+  self->limit(tls_timeout, self);
+  while (!self->stream_->handshake(error)) {
+    if (error != net::error::would_block) break;
+    const auto wants = self->stream_->handshake_wants();
+    self->stream_->readable_again();
+    co_await self->stream_->socket().async_wait(
+        wants == direction::read ? net::socket_base::wait_read : net::socket_base::wait_write,
+        net::redirect_error(net::use_awaitable, error));
+    if (error) break;
+  }
+  finish();
+  if (self->cancelled_) {
+    error = errc::cancelled;
+    result.reason = error.message();
+  } else if (self->timed_out_ && error) {
+    error = errc::tls_timeout;
+    result.reason = error.message();
+  } else if (error && error.category() == boost::system::system_category()) {
+    result.reason = error.message() + " during the TLS handshake";
+  } else if (error) {
+    auto failure = explain_failure(self->stream_->ssl());
+    error = failure.code;
+    result.reason = std::move(failure.text);
+  } else {
+    result.reached = stage::done;
+    result.value = std::move(self->stream_);
+  }
+  co_return result;
+}
+
+}  // namespace bunraku::io

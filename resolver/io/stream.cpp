@@ -1,0 +1,210 @@
+#include "io/stream.hpp"
+
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <cerrno>
+#include <climits>
+
+namespace bunraku::io {
+namespace net = boost::asio;
+
+/// The BIO between OpenSSL and the socket.
+struct socket_bio {
+  static int read(BIO* bio, char* data, size_t size, size_t* got) {
+    auto& self = *static_cast<stream*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    *got = 0;
+    if (self.drained_) {
+      BIO_set_retry_read(bio);
+      return 0;
+    }
+    ssize_t n;
+    do n = ::recv(self.fd_, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) {
+      self.drained_ = static_cast<size_t>(n) < size;
+      *got = static_cast<size_t>(n);
+      return 1;
+    }
+    if (n == 0) {
+      self.bio_errno_ = 0;
+      BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+      return 0;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      self.drained_ = true;
+      BIO_set_retry_read(bio);
+    } else {
+      self.bio_errno_ = errno;
+    }
+    return 0;
+  }
+
+  static int write(BIO* bio, const char* data, size_t size, size_t* put) {
+    auto& self = *static_cast<stream*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    *put = 0;
+    ssize_t n;
+    do n = ::send(self.fd_, data, size, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0) {
+      *put = static_cast<size_t>(n);
+      return 1;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) BIO_set_retry_write(bio);
+    else self.bio_errno_ = errno;
+    return 0;
+  }
+
+  static long control(BIO* bio, int command, long, void*) {
+    switch (command) {
+      case BIO_CTRL_FLUSH: return 1;
+      case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+      default: return 0;
+    }
+  }
+
+  static const BIO_METHOD* method() {
+    static const BIO_METHOD* const made = [] {
+      BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, "bunraku socket");
+      BIO_meth_set_read_ex(m, &socket_bio::read);
+      BIO_meth_set_write_ex(m, &socket_bio::write);
+      BIO_meth_set_ctrl(m, &socket_bio::control);
+      return m;
+    }();
+    return made;
+  }
+};
+
+stream::stream(socket_type socket, ssl_ptr ssl, std::string peer)
+    : socket_(std::move(socket)), fd_(socket_.native_handle()), peer_(std::move(peer)), ssl_(std::move(ssl)) {
+  error_code ignored;
+  socket_.native_non_blocking(true, ignored);
+  if (!ssl_) return;
+  BIO* bio = BIO_new(socket_bio::method());
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+}
+
+stream::~stream() = default;
+
+std::size_t stream::fail(int result, direction natural, direction& wants, error_code& error) noexcept {
+  wants = natural;
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      wants = direction::read;
+      error = net::error::would_block;
+      return 0;
+    case SSL_ERROR_WANT_WRITE:
+      wants = direction::write;
+      error = net::error::would_block;
+      return 0;
+    case SSL_ERROR_ZERO_RETURN: error = net::error::eof; return 0;
+    case SSL_ERROR_SYSCALL:
+      broken_ = true;
+      error = bio_errno_ != 0 ? error_code(bio_errno_, boost::system::system_category())
+                              : error_code(net::error::connection_reset);
+      return 0;
+    default:
+      broken_ = true;
+      // OpenSSL 3 reports a peer that left without close_notify as a protocol error.
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
+      else error = error_code(EPROTO, boost::system::generic_category());
+      return 0;
+  }
+}
+
+bool stream::handshake(error_code& error) noexcept {
+  error = {};
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) return true;
+  fail(result, direction::read, wants_, error);
+  return false;
+}
+
+std::size_t stream::read_some(void* data, std::size_t size, error_code& error) noexcept {
+  error = {};
+  if (size == 0) return 0;
+  if (ssl_) {
+    std::size_t got = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_.get(), data, size, &got);
+    if (result == 1) return got;
+    fail(result, direction::read, read_wants_, error);
+    if (error != net::error::would_block) ERR_clear_error();
+    return 0;
+  }
+  if (drained_) {
+    error = net::error::would_block;
+    return 0;
+  }
+  ssize_t n;
+  do n = ::recv(fd_, data, size, 0);
+  while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    drained_ = static_cast<std::size_t>(n) < size;
+    return static_cast<std::size_t>(n);
+  }
+  if (n == 0) error = net::error::eof;
+  else if (errno == EAGAIN || errno == EWOULDBLOCK) error = net::error::would_block;
+  else error = error_code(errno, boost::system::system_category());
+  return 0;
+}
+
+std::size_t stream::write_some(const void* data, std::size_t size, error_code& error) noexcept {
+  error = {};
+  if (size == 0) return 0;
+  if (ssl_) {
+    std::size_t put = 0;
+    ERR_clear_error();
+    const int result = SSL_write_ex(ssl_.get(), data, size, &put);
+    if (result == 1) return put;
+    fail(result, direction::write, write_wants_, error);
+    if (error != net::error::would_block) ERR_clear_error();
+    return 0;
+  }
+  ssize_t n;
+  do n = ::send(fd_, data, size, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno == EAGAIN || errno == EWOULDBLOCK) error = net::error::would_block;
+  else error = error_code(errno, boost::system::system_category());
+  return 0;
+}
+
+bool stream::idle_and_alive() noexcept {
+  if (!socket_.is_open() || broken_) return false;
+  drained_ = false;
+  char byte;
+  error_code error;
+  const auto n = ssl_ ? read_some(&byte, 1, error) : 0;
+  if (!ssl_) {
+    const auto peeked = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
+  return n == 0 && error == net::error::would_block;
+}
+
+void stream::close() noexcept {
+  if (!socket_.is_open()) return;
+  if (ssl_ && !broken_ && SSL_is_init_finished(ssl_.get())) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+  }
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void stream::cancel() noexcept {
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+}  // namespace bunraku::io

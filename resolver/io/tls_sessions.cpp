@@ -1,0 +1,59 @@
+#include "io/tls_sessions.hpp"
+
+namespace bunraku::io {
+namespace {
+
+/// What an SSL remembers about where its sessions go.
+struct slot {
+  std::shared_ptr<tls_sessions> store;
+  std::string master;
+};
+
+int slot_index() {
+  static const int index = SSL_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* data, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<slot*>(data); });
+  return index;
+}
+
+}  // namespace
+
+void tls_sessions::enable(SSL_CTX* context) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &tls_sessions::received);
+}
+
+void tls_sessions::attach(SSL* ssl, const std::string& master) {
+  auto mine = std::make_unique<slot>(slot{shared_from_this(), master});
+  if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) mine.release();
+  const auto found = sessions_.find(master);
+  if (found == sessions_.end()) return;
+  if (std::chrono::steady_clock::now() - found->second.since > longest_life) {
+    sessions_.erase(found);
+    return;
+  }
+  // A copy: OpenSSL marks a session that is in use, and two connections must not share that mark.
+  if (const ssl_session_ptr copy{SSL_SESSION_dup(found->second.session.get())}) SSL_set_session(ssl, copy.get());
+}
+
+int tls_sessions::received(SSL* ssl, SSL_SESSION* session) {
+  auto* mine = static_cast<slot*>(SSL_get_ex_data(ssl, slot_index()));
+  if (mine == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
+  auto& all = mine->store->sessions_;
+  // Copied again: the connection goes on using its own.
+  ssl_session_ptr copy{SSL_SESSION_dup(session)};
+  if (!copy) return 0;
+  const bool resumed = SSL_session_reused(ssl) == 1;
+  const auto found = all.find(mine->master);
+  // A ticket that follows a resumption does not start a new hour: the certificate was last verified when the first came.
+  if (resumed && found != all.end()) {
+    found->second.session = std::move(copy);
+    return 0;
+  }
+  if (resumed) return 0;
+  if (found == all.end() && all.size() >= most_masters) all.erase(all.begin());
+  all[mine->master] = {std::move(copy), std::chrono::steady_clock::now()};
+  return 0;
+}
+
+}  // namespace bunraku::io

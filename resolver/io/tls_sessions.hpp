@@ -1,0 +1,34 @@
+#pragma once
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "io/openssl_ptr.hpp"
+
+namespace bunraku::io {
+
+/// TLS sessions with masters, so that the next connection to one resumes instead of signing with RSA 4096 (4 ms).
+/// A resumed session is not verified again, so none outlives an hour, nor the credentials it was verified with: a new
+/// CRL, CA or certificate means a new, empty store.
+/// Threads: the loop's only. Kept alive by every SSL that may still receive a session.
+class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
+ public:
+  static constexpr std::size_t most_masters = 64;
+  static constexpr std::chrono::minutes longest_life{60};
+
+  /// Before the handshake: sessions that `ssl` receives will be kept for `master`, and one that is there is offered.
+  void attach(SSL* ssl, const std::string& master);
+  /// Once per context.
+  static void enable(SSL_CTX* context);
+
+ private:
+  struct entry {
+    ssl_session_ptr session;
+    std::chrono::steady_clock::time_point since;
+  };
+  static int received(SSL* ssl, SSL_SESSION* session);
+  std::map<std::string, entry> sessions_;
+};
+
+}  // namespace bunraku::io

@@ -1,0 +1,48 @@
+#include "forward/access_log.hpp"
+
+#include <cstdio>
+
+#include "http/target.hpp"
+
+namespace shim::forward {
+
+std::string join(const std::vector<bunraku::attempt>& attempts) {
+  std::string out;
+  for (const auto& a : attempts) {
+    if (!out.empty()) out += "; ";
+    out += a.to_string();
+  }
+  return out;
+}
+
+std::string to_line(const exchange_record& r) {
+  std::string line = "exchange service=";
+  line.reserve(256);
+  line += r.service;
+  line += " method=";
+  line += r.method;
+  line += " path=";
+  http::append_loggable_path(line, r.target);
+  line += " status=" + std::to_string(r.status);
+  line += " master=";
+  if (r.own_answer || r.master.empty()) line += "-";
+  else line += r.master;
+  line += " attempts=" + std::to_string(r.attempts);
+  line += " up=" + std::to_string(r.bytes_up) + " down=" + std::to_string(r.bytes_down);
+  char times[64];
+  std::snprintf(times, sizeof times, " first_byte_ms=%.1f ms=%.1f", static_cast<double>(r.first_byte.count()) / 1e3,
+                static_cast<double>(r.total.count()) / 1e3);
+  line += times;
+  line += " client=\"";
+  line += r.client;
+  line += '"';
+  if (r.cut) line += " cut=yes";
+  if (!r.why.empty()) {
+    line += " failed=\"";
+    for (const char c : r.why) line += c == '"' ? '\'' : c;
+    line += '"';
+  }
+  return line;
+}
+
+}  // namespace shim::forward

@@ -1,0 +1,56 @@
+#pragma once
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace shim::forward {
+
+/// Bytes received and not yet used. Holds no memory while it is empty and released; grows only up to the size that the
+/// caller asks room for.
+class byte_buffer {
+ public:
+  static constexpr std::size_t usual = 16384;  ///< one TLS record's payload
+
+  std::string_view view() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
+  std::size_t size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return begin_ == end_; }
+  void consume(std::size_t n) noexcept {
+    begin_ += n;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  void clear() noexcept { begin_ = end_ = 0; }
+  /// Gives the memory back; what it held is gone.
+  void release() noexcept {
+    clear();
+    data_.reset();
+    capacity_ = 0;
+  }
+
+  /// Room for at least one more byte behind the content, with a capacity of at least `capacity`.
+  /// Null when the content already fills `capacity`.
+  char* room(std::size_t capacity = usual) {
+    if (capacity_ < capacity) {
+      auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
+      if (size() != 0) std::memcpy(bigger.get(), data_.get() + begin_, size());
+      end_ -= begin_;
+      begin_ = 0;
+      data_ = std::move(bigger);
+      capacity_ = capacity;
+    }
+    if (end_ == capacity_ && begin_ != 0) {
+      std::memmove(data_.get(), data_.get() + begin_, size());
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    return end_ < capacity_ ? data_.get() + end_ : nullptr;
+  }
+  std::size_t room_size() const noexcept { return capacity_ - end_; }
+  void filled(std::size_t n) noexcept { end_ += n; }
+
+ private:
+  std::unique_ptr<char[]> data_;
+  std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+};
+
+}  // namespace shim::forward

@@ -1,0 +1,268 @@
+#include "forward/exchange.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "http/error_body.hpp"
+#include "http/head_writer.hpp"
+
+namespace shim::forward {
+namespace net = boost::asio;
+using bunraku::endpoint;
+using bunraku::stage;
+
+namespace {
+
+/// A request that must not be sent twice gets no connection that its master may just be closing for being idle.
+constexpr std::chrono::milliseconds fresh_enough{5000};
+constexpr std::size_t discard_most = 8 << 20;
+
+std::chrono::microseconds since(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - t);
+}
+
+}  // namespace
+
+exchange::exchange(forwarding& shared, client_side& client, const http::request_head& request, const destination& to)
+    : shared_(shared),
+      client_(client),
+      request_(request),
+      to_(to),
+      body_(client.stream, client.in, request.body, shared.replay_bytes, shared.stall),
+      up_(bunraku::connection(), shared.limits),
+      who_({}, 0, bunraku::source_kind::list),
+      began_(clock::now()),
+      attempt_began_(began_) {
+  record_.service = to.service_name;
+  record_.endpoint = to.endpoint->name;
+  record_.method = request.method;
+  record_.target = request.target;
+  record_.client = client.stream.stream().peer();
+}
+
+net::awaitable<bool> exchange::run(bool last) {
+  keep_client_ = request_.keep_alive && !last;
+  for (;;) {
+    const auto error = co_await connect();
+    if (error) {
+      co_await answer_failure(error);
+      break;
+    }
+    const auto next = co_await attempt_once();
+    if (next == step::done) break;
+    if (next == step::again) continue;
+    co_await answer_failure(make_error_code(bunraku::errc::all_tried));
+    break;
+  }
+  // What is left of a body that nobody wanted must not be read as the next request, and closing over unread bytes
+  // would reset the connection before the client has read its answer.
+  if (!body_.complete() && !record_.cut && client_fault_ == 0) {
+    const bool discarded = co_await body_.discard(discard_most);
+    keep_client_ = keep_client_ && discarded;
+  }
+  record_.bytes_up = body_.bytes();
+  record_.total = since(began_);
+  record_.why = join(plan_.attempts());
+  if (shared_.record) shared_.record(record_);
+  co_return keep_client_;
+}
+
+/// A connection to the plan's next master: an idle one, or a new one.
+net::awaitable<exchange::error_code> exchange::connect() {
+  error_code error;
+  if (!planned_) {
+    planned_ = true;
+    if (!shared_.resolver.try_plan(to_.service, plan_))
+      plan_ = co_await shared_.resolver.async_plan(to_.service, net::redirect_error(net::use_awaitable, error));
+    if (error) co_return error;
+  }
+  attempt_began_ = clock::now();
+  reused_ = false;
+  if (plan_.front() != nullptr) {
+    const bool repeatable = to_.endpoint->unanswered == endpoint::repeat::anywhere;
+    auto idle = shared_.pool.take(*plan_.front(), repeatable ? std::chrono::milliseconds::max() : fresh_enough);
+    if (idle) {
+      who_ = plan_.take_front();
+      up_.replace(std::move(*idle));
+      reused_ = true;
+      ++record_.attempts;
+      co_return error;
+    }
+  }
+  const auto before = plan_.attempts().size();
+  auto made = co_await shared_.resolver.async_connect(plan_, net::redirect_error(net::use_awaitable, error));
+  record_.attempts += plan_.attempts().size() - before;
+  if (error) co_return error;
+  ++record_.attempts;
+  who_ = made.who();
+  up_.replace(std::move(made.stream()));
+  co_return error;
+}
+
+/// Sends the request to the master at the other end of up_ and relays its answer.
+net::awaitable<exchange::step> exchange::attempt_once() {
+  client_.up_in.clear();
+  const auto send_error = co_await send_request();
+  if (client_fault_ != 0) {
+    up_.stream().close();
+    co_await answer(client_fault_, last_failure_);
+    co_return step::done;
+  }
+  // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the error.
+  const auto head = co_await read_head();
+  if (!head) {
+    const int status = response_.status;
+    if (status == 502 || status == 503 || status == 504 || status == 500) {
+      const auto rule = status == 500 ? to_.endpoint->error_500 : to_.endpoint->server_error;
+      if (plan_.front() != nullptr && rule == endpoint::repeat::anywhere && body_.replayable()) {
+        note(stage::first_byte, {}, "status " + std::to_string(status), status);
+        up_.stream().close();
+        co_return step::again;
+      }
+    }
+    const bool whole = co_await relay();
+    if (!whole) keep_client_ = false;
+    co_return step::done;
+  }
+  const auto error = send_error && *head != net::error::timed_out ? send_error : *head;
+  up_.stream().close();
+  if (reused_ && client_.up_in.empty() && error != net::error::timed_out && body_.replayable() &&
+      to_.endpoint->unanswered != endpoint::repeat::never) {
+    // The master closed an idle connection just as we used it: nothing was processed.
+    plan_.retry(who_);
+    co_return step::again;
+  }
+  std::string reason = error.message();
+  if (error == net::error::timed_out) reason = "no answer within the time limit";
+  else if (error == net::error::eof) reason = "the master closed the connection without an answer";
+  else if (!last_failure_.empty()) reason = std::move(last_failure_);
+  last_failure_.clear();
+  co_return judge(to_.endpoint->unanswered, stage::first_byte, error, reason, 0);
+}
+
+exchange::step exchange::judge(endpoint::repeat rule, stage reached, error_code error, std::string reason, int status) {
+  note(reached, error, std::move(reason), status);
+  if (!body_.replayable()) return step::give_up;
+  switch (rule) {
+    case endpoint::repeat::anywhere: return step::again;
+    case endpoint::repeat::same_master:
+    case endpoint::repeat::unsent_only:
+    case endpoint::repeat::never: return step::give_up;
+  }
+  return step::give_up;
+}
+
+void exchange::note(stage reached, error_code error, std::string reason, int status) {
+  plan_.add(bunraku::attempt(who_, reached, error, std::move(reason), since(attempt_began_), status));
+}
+
+net::awaitable<exchange::error_code> exchange::send_request() {
+  sent_all_ = false;
+  client_.out.clear();
+  http::write_request_head(client_.out, request_, who_.to_string(), shared_.strip_headers);
+  if (request_.expect_continue && body_.bytes() == 0 && !body_.complete()) {
+    const auto told = co_await client_.stream.write_all("HTTP/1.1 100 Continue\r\n\r\n", shared_.stall);
+    if (told) {
+      client_fault_ = 400;
+      last_failure_ = "the client left before it sent its request";
+      co_return told;
+    }
+  }
+  // Head and first bytes of the body in one write: one TLS record, one packet.
+  const auto kept = body_.kept();
+  client_.out.append(kept.substr(0, byte_buffer::usual));
+  if (kept.empty() && !body_.complete()) {
+    const auto first = co_await body_.next();
+    if (!first) {
+      client_fault_ = first.error().status;
+      last_failure_ = first.error().malformed.empty() ? "the request's body ended early or came too slowly"
+                                                      : std::string(first.error().malformed);
+      co_return error_code(net::error::connection_aborted);
+    }
+    client_.out.append(*first);
+  }
+  auto error = co_await write_body(client_.out);
+  if (!error && kept.size() > byte_buffer::usual) error = co_await write_body(kept.substr(byte_buffer::usual));
+  if (!error) error = co_await send_body();
+  sent_all_ = !error && body_.complete() && client_.up_in.empty();
+  co_return error;
+}
+
+net::awaitable<exchange::error_code> exchange::send_body() {
+  while (!body_.complete() && client_.up_in.empty()) {
+    const auto piece = co_await body_.next();
+    if (!piece) {
+      client_fault_ = piece.error().status;
+      last_failure_ = piece.error().malformed.empty() ? "the request's body ended early or came too slowly"
+                                                      : std::string(piece.error().malformed);
+      co_return error_code(net::error::connection_aborted);
+    }
+    const auto error = co_await write_body(*piece);
+    if (error) co_return error;
+  }
+  co_return error_code{};
+}
+
+/// Writes to the master; stops without an error when its answer begins to come instead.
+net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes) {
+  while (!bytes.empty()) {
+    error_code error;
+    const auto n = up_.stream().write_some(bytes.data(), bytes.size(), error);
+    if (!error) {
+      bytes.remove_prefix(n);
+      continue;
+    }
+    if (error != net::error::would_block) co_return error;
+    error = co_await up_.wait_either(shared_.stall);
+    if (error) co_return error;
+    char* room = client_.up_in.room();
+    const auto got = up_.stream().read_some(room, client_.up_in.room_size(), error);
+    if (!error) {
+      client_.up_in.filled(got);
+      co_return error;
+    }
+    if (error != net::error::would_block) co_return error;
+  }
+  co_return error_code{};
+}
+
+/// The head of the answer into response_. Nothing when it is there; else why not.
+net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
+  http::head_scanner scanner(shared_.heads);
+  auto limit = to_.first_byte;
+  for (;;) {
+    const auto length = client_.up_in.empty() ? std::expected<std::size_t, http::framing_error>(0)
+                                              : scanner.scan(client_.up_in.view());
+    if (!length) {
+      co_return refuse_head(http::text_of(length.error()));
+    }
+    if (*length == 0) {
+      const auto error = co_await up_.fill(client_.up_in, limit, byte_buffer::usual + shared_.heads.head_bytes);
+      if (error) co_return error;
+      limit = shared_.stall;
+      continue;
+    }
+    response_bytes_.assign(client_.up_in.view().substr(0, *length));
+    client_.up_in.consume(*length);
+    auto parsed = http::parse_response(response_bytes_, shared_.heads, request_.method);
+    if (!parsed) {
+      co_return refuse_head(http::text_of(parsed.error()));
+    }
+    if (parsed->status < 200) {
+      scanner.reset();
+      continue;
+    }
+    response_ = *parsed;
+    record_.first_byte = since(began_);
+    co_return std::nullopt;
+  }
+}
+
+exchange::error_code exchange::refuse_head(std::string_view why) {
+  last_failure_ = "its answer is not valid HTTP/1.1: ";
+  last_failure_ += why;
+  return {EPROTO, boost::system::generic_category()};
+}
+
+}  // namespace shim::forward

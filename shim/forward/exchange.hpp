@@ -1,0 +1,102 @@
+#pragma once
+#include <bunraku/endpoint.hpp>
+#include <bunraku/resolver.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "forward/access_log.hpp"
+#include "forward/request_body.hpp"
+#include "forward/timed_stream.hpp"
+#include "forward/upstream_pool.hpp"
+#include "http/head.hpp"
+
+namespace shim::forward {
+
+/// What all exchanges of a daemon share and a reload may replace between two of them.
+struct forwarding {
+  bunraku::resolver& resolver;
+  upstream_pool& pool;
+  deadlines& limits;
+  http::limits heads;
+  std::size_t replay_bytes = 1 << 20;        ///< of a request body, kept so that another master can be sent it
+  std::chrono::milliseconds stall{30000};    ///< without a byte of progress on either leg
+  std::vector<std::string> strip_headers;    ///< the site's own, besides the built-in ones
+  std::function<void(const exchange_record&)> record;
+};
+
+/// The client's side of one connection, with what is worth keeping from exchange to exchange.
+struct client_side {
+  timed_stream stream;
+  byte_buffer in;      ///< received, not yet used
+  byte_buffer up_in;   ///< of the master that is answering
+  std::string out;     ///< being sent, either way
+  void release() {
+    in.release();
+    up_in.release();
+    out = {};
+  }
+};
+
+/// Where a request goes.
+struct destination {
+  bunraku::service service = bunraku::service::catalog;
+  std::string_view service_name;
+  const bunraku::endpoint* endpoint = nullptr;
+  std::chrono::milliseconds first_byte{60000};  ///< until the head of the answer, after the request was sent
+};
+
+/// One request with all its attempts and the one answer.
+class exchange {
+ public:
+  exchange(forwarding& shared, client_side& client, const http::request_head& request, const destination& to);
+
+  /// Runs it. True when the client's connection may carry another request. `last`: tell the client to close (drain).
+  boost::asio::awaitable<bool> run(bool last);
+
+ private:
+  using error_code = boost::system::error_code;
+  using clock = std::chrono::steady_clock;
+  enum class step { done, again, give_up };
+
+  boost::asio::awaitable<error_code> connect();
+  boost::asio::awaitable<step> attempt_once();
+  boost::asio::awaitable<error_code> send_request();
+  boost::asio::awaitable<error_code> send_body();
+  boost::asio::awaitable<error_code> write_body(std::string_view piece);
+  boost::asio::awaitable<std::optional<error_code>> read_head();
+  boost::asio::awaitable<bool> relay();
+  boost::asio::awaitable<bool> relay_length(std::uint64_t left);
+  boost::asio::awaitable<bool> relay_chunked(bool decode);
+  boost::asio::awaitable<bool> relay_until_close(bool chunked);
+  boost::asio::awaitable<bool> to_client(std::string_view bytes);
+  boost::asio::awaitable<bool> more_from_master();
+  boost::asio::awaitable<void> answer(int status, std::string_view message);
+  boost::asio::awaitable<void> answer_failure(error_code error);
+  step judge(bunraku::endpoint::repeat rule, bunraku::stage reached, error_code error, std::string reason, int status);
+  void note(bunraku::stage reached, error_code error, std::string reason, int status);
+  void hand_back();
+  error_code refuse_head(std::string_view why);
+
+  forwarding& shared_;
+  client_side& client_;
+  const http::request_head& request_;
+  destination to_;
+  request_body body_;
+  bunraku::plan plan_;
+  timed_stream up_;
+  bunraku::master who_;
+  http::response_head response_;
+  std::string response_bytes_;  // the head that response_ views into
+  std::string last_failure_;    // why the client's own request could not be read to its end
+  int client_fault_ = 0;        // status for it
+  bool reused_ = false, planned_ = false, sent_all_ = false, keep_client_ = false;
+  clock::time_point began_, attempt_began_;
+  exchange_record record_;
+};
+
+}  // namespace shim::forward

@@ -1,0 +1,59 @@
+#pragma once
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "forward/byte_buffer.hpp"
+#include "forward/timed_stream.hpp"
+#include "http/chunked.hpp"
+#include "http/head.hpp"
+
+namespace shim::forward {
+
+/// The body of one request on its way from the client: read once, and kept as far as the limit allows, so that another
+/// master can be sent the same bytes. Chunked bodies are kept and given out in their coding.
+class request_body {
+ public:
+  request_body(timed_stream& client, byte_buffer& in, const http::body_framing& framing, std::size_t keep_most,
+               std::chrono::milliseconds stall);
+  ~request_body() { in_.consume(handed_out_); }
+  request_body(const request_body&) = delete;
+  request_body& operator=(const request_body&) = delete;
+
+  /// Every byte was read from the client.
+  bool complete() const noexcept { return complete_; }
+  /// All that was read is still there, so it can be sent again.
+  bool replayable() const noexcept { return replayable_; }
+  /// What was read so far, if replayable.
+  std::string_view kept() const noexcept { return kept_; }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+  struct failure {
+    boost::system::error_code error;        ///< of the client's connection, or
+    std::string_view malformed;             ///< why the body is no valid chunked body
+    int status = 400;                       ///< what to answer, if there is anybody to answer to
+  };
+  /// The next piece; valid until the next call. Empty when complete.
+  boost::asio::awaitable<std::expected<std::string_view, failure>> next();
+  /// Reads and forgets the rest, up to `most` bytes, so that the connection can carry another request. False if it cannot.
+  boost::asio::awaitable<bool> discard(std::size_t most);
+
+ private:
+  void keep(std::string_view piece);
+
+  timed_stream& client_;
+  byte_buffer& in_;
+  http::body_kind kind_;
+  std::uint64_t left_;
+  http::chunked_decoder decoder_;
+  std::size_t keep_most_;
+  std::chrono::milliseconds stall_;
+  std::size_t handed_out_ = 0;  // of in_, to be consumed at the next call
+  std::string kept_;
+  std::uint64_t bytes_ = 0;
+  bool complete_, replayable_ = true;
+};
+
+}  // namespace shim::forward

@@ -1,0 +1,70 @@
+#include "forward/timed_stream.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace shim::forward {
+namespace net = boost::asio;
+
+/// A stream that never blocks would keep the only thread to itself.
+net::awaitable<void> timed_stream::let_others_run() {
+  without_waiting_ = 0;
+  co_await net::post(stream_.get_executor(), net::use_awaitable);
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::wait(bunraku::direction which, std::chrono::milliseconds limit) {
+  without_waiting_ = 0;
+  limit_.set(limit);
+  error_code error;
+  co_await stream_.async_wait(which, net::redirect_error(net::use_awaitable, error));
+  if (error && limit_.expired()) error = net::error::timed_out;
+  limit_.clear();
+  co_return error;
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::wait_either(std::chrono::milliseconds limit) {
+  limit_.set(limit);
+  error_code error;
+  co_await stream_.async_wait_either(net::redirect_error(net::use_awaitable, error));
+  if (error && limit_.expired()) error = net::error::timed_out;
+  limit_.clear();
+  co_return error;
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::fill(byte_buffer& into, std::chrono::milliseconds limit,
+                                                            std::size_t capacity) {
+  char* room = into.room(capacity);
+  if (room == nullptr) co_return net::error::no_buffer_space;
+  for (;;) {
+    error_code error;
+    const auto n = stream_.read_some(room, into.room_size(), error);
+    if (!error) {
+      into.filled(n);
+      if (++without_waiting_ > 64) co_await let_others_run();
+      co_return error;
+    }
+    if (error != net::error::would_block) co_return error;
+    error = co_await wait(bunraku::direction::read, limit);
+    if (error) co_return error;
+  }
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::write_all(std::string_view bytes,
+                                                                 std::chrono::milliseconds limit) {
+  while (!bytes.empty()) {
+    error_code error;
+    const auto n = stream_.write_some(bytes.data(), bytes.size(), error);
+    if (!error) {
+      bytes.remove_prefix(n);
+      continue;
+    }
+    if (error != net::error::would_block) co_return error;
+    error = co_await wait(bunraku::direction::write, limit);
+    if (error) co_return error;
+  }
+  co_return error_code{};
+}
+
+}  // namespace shim::forward

@@ -1,0 +1,41 @@
+#pragma once
+#include <bunraku/connection.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <string_view>
+
+#include "forward/byte_buffer.hpp"
+#include "forward/deadlines.hpp"
+
+namespace shim::forward {
+
+/// A connection whose waits have a limit. Every operation first tries without waiting; the limit counts only from when
+/// it has to wait, and ends it with `timed_out`.
+class timed_stream {
+ public:
+  using error_code = boost::system::error_code;
+  timed_stream(bunraku::connection stream, deadlines& all) : stream_(std::move(stream)), limit_(all, stream_) {}
+
+  /// At least one more byte into `into`, whose capacity is grown to `capacity`. `no_buffer_space` when it is full.
+  boost::asio::awaitable<error_code> fill(byte_buffer& into, std::chrono::milliseconds limit,
+                                          std::size_t capacity = byte_buffer::usual);
+  boost::asio::awaitable<error_code> write_all(std::string_view bytes, std::chrono::milliseconds limit);
+  /// Waits until something can be read or written.
+  boost::asio::awaitable<error_code> wait_either(std::chrono::milliseconds limit);
+
+  bunraku::connection& stream() noexcept { return stream_; }
+  void replace(bunraku::connection other) noexcept { stream_ = std::move(other); }
+  /// Takes the connection out; is_open() is false then.
+  bunraku::connection take() noexcept { return std::move(stream_); }
+
+ private:
+  boost::asio::awaitable<error_code> wait(bunraku::direction which, std::chrono::milliseconds limit);
+  boost::asio::awaitable<void> let_others_run();
+
+  bunraku::connection stream_;
+  deadline limit_;
+  unsigned without_waiting_ = 0;
+};
+
+}  // namespace shim::forward

@@ -1,0 +1,45 @@
+#pragma once
+#include <bunraku/connection.hpp>
+#include <bunraku/master.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <list>
+#include <optional>
+
+namespace shim::forward {
+
+/// Idle connections to masters, kept for the next request: a handshake with a JVM costs 0.1 s.
+/// Kept for at most `idle_limit` (below the 30 s after which a master's Jetty closes), the most recently used first.
+/// Threads: the loop's only. No timer while it is empty.
+class upstream_pool {
+ public:
+  using clock = std::chrono::steady_clock;
+  upstream_pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle_limit, std::size_t most);
+
+  /// An idle connection to `to` that was alive a moment ago. `idle_for` limits how long it may have been idle: a request
+  /// that must not be sent twice wants a fresh one.
+  std::optional<bunraku::connection> take(const bunraku::master& to, std::chrono::milliseconds idle_for);
+  void put(const bunraku::master& to, bunraku::connection idle);
+  /// After the identity changed: connections made with the old one are not used again.
+  void clear() noexcept;
+  std::size_t size() const noexcept { return idle_.size(); }
+
+ private:
+  struct entry {
+    bunraku::master to;
+    bunraku::connection stream;
+    clock::time_point since;
+  };
+  void arm();
+  void sweep();
+
+  std::chrono::milliseconds idle_limit_;
+  std::size_t most_;
+  std::list<entry> idle_;  // oldest first
+  boost::asio::steady_timer timer_;
+  bool armed_ = false;
+};
+
+}  // namespace shim::forward

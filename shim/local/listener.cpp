@@ -1,0 +1,132 @@
+#include "local/listener.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace shim::local {
+namespace net = boost::asio;
+using error_code = boost::system::error_code;
+
+namespace {
+
+/// Accepts until the acceptor is closed. One that cannot (no descriptors, no memory) waits 50 ms to 1 s and tries again:
+/// the kernel keeps the callers meanwhile.
+template <class Acceptor, class Welcome>
+net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, listener_shared& shared,
+                                 Welcome welcome) {
+  std::chrono::milliseconds wait{0};
+  while (acceptor.is_open()) {
+    error_code error;
+    auto socket = co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
+    if (!acceptor.is_open()) break;
+    if (error == net::error::connection_aborted || error == net::error::interrupted) continue;
+    if (!error) {
+      if (wait.count() != 0) shared.info("accepting again");
+      wait = {};
+      welcome(std::move(socket));
+      continue;
+    }
+    if (wait.count() == 0) shared.warn("cannot accept connections for now: " + error.message());
+    wait = std::clamp(wait * 2, std::chrono::milliseconds(50), std::chrono::milliseconds(1000));
+    pause.expires_after(wait);
+    co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
+  }
+}
+
+template <class Listener>
+void close_quietly(Listener& acceptor, net::steady_timer& pause) noexcept {
+  error_code ignored;
+  acceptor.close(ignored);
+  pause.cancel();
+}
+
+}  // namespace
+
+tls_listener::tls_listener(net::ip::tcp::acceptor acceptor, listener_shared& shared)
+    : acceptor_(std::move(acceptor)), pause_(acceptor_.get_executor()), shared_(shared) {}
+
+void tls_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
+void tls_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
+net::ip::tcp::endpoint tls_listener::address() const {
+  error_code ignored;
+  return acceptor_.local_endpoint(ignored);
+}
+
+net::awaitable<void> tls_listener::run(std::shared_ptr<tls_listener> self) {
+  const auto greet = [&self](net::ip::tcp::socket socket) {
+    if (self->shared_.sessions.count >= self->shared_.sessions.most) {
+      self->shared_.warn("refused a connection: limits.connections are in use");
+      return;
+    }
+    net::co_spawn(self->acceptor_.get_executor(), welcome(self, std::move(socket)), net::detached);
+  };
+  co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
+}
+
+net::awaitable<void> tls_listener::welcome(std::shared_ptr<tls_listener> self, net::ip::tcp::socket socket) {
+  // Counted from here on: half a handshake holds a descriptor, too.
+  struct counted {
+    std::size_t& count;
+    explicit counted(std::size_t& c) : count(c) { ++count; }
+    ~counted() { --count; }
+  };
+  auto one = std::make_unique<counted>(self->shared_.sessions.count);
+  error_code error;
+  const auto from = socket.remote_endpoint(error);
+  const auto tls = self->shared_.tls;
+  bunraku::local_tls current = *tls;
+  auto [failed, reason, client] = co_await current.async_accept(std::move(socket), self->shared_.handshake_limit,
+                                                                net::as_tuple(net::use_awaitable));
+  if (failed) {
+    self->shared_.warn("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) +
+                       " reason=\"" + reason + "\"");
+    co_return;
+  }
+  one.reset();  // the session counts itself
+  co_await serve(self->shared_.sessions, std::move(client));
+}
+
+unix_listener::unix_listener(net::local::stream_protocol::acceptor acceptor, std::vector<std::uint32_t> allowed_uids,
+                             std::string path, listener_shared& shared)
+    : acceptor_(std::move(acceptor)),
+      pause_(acceptor_.get_executor()),
+      allowed_(std::move(allowed_uids)),
+      path_(std::move(path)),
+      shared_(shared) {}
+
+unix_listener::~unix_listener() {
+  if (owns_file_ && !path_.empty()) ::unlink(path_.c_str());
+}
+
+void unix_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
+void unix_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
+
+net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
+  const auto greet = [&self](net::local::stream_protocol::socket socket) {
+    auto& shared = self->shared_;
+    error_code error;
+    const auto caller = bunraku::credentials_of(socket, error);
+    const auto who = "uid " + std::to_string(caller.uid) + " pid " + std::to_string(caller.pid);
+    if (error || std::ranges::find(self->allowed_, caller.uid) == self->allowed_.end()) {
+      shared.warn("refused client=\"" + who + "\" reason=\"its uid may not use " + self->path_ +
+                  " (see users of this [[listen]] in bunraku.toml)\"");
+      return;
+    }
+    if (shared.sessions.count >= shared.sessions.most) {
+      shared.warn("refused a connection: limits.connections are in use");
+      return;
+    }
+    net::co_spawn(self->acceptor_.get_executor(), serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)),
+                  net::detached);
+  };
+  co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
+}
+
+}  // namespace shim::local
