@@ -38,6 +38,11 @@ SSL* ssl_of(X509_STORE_CTX* context) {
   return static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
 }
 
+const credentials& credentials_of(X509_STORE_CTX* context) {
+  const void* kept = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl_of(context)), credentials_index());
+  return **static_cast<const std::shared_ptr<const credentials>*>(kept);
+}
+
 void keep_failure(X509_STORE_CTX* context, errc code, std::string text) {
   SSL* ssl = ssl_of(context);
   auto kept = std::make_unique<verify_failure>(code, std::move(text));
@@ -123,34 +128,46 @@ std::string crl_text(X509_STORE_CTX* context, const X509* certificate, const tru
 
 // ---- verification in a handshake ----
 
-int step(int good, X509_STORE_CTX* context) {
-  if (good != 1 && is_forgiven(context)) {
-    X509_STORE_CTX_set_error(context, X509_V_OK);
-    return 1;
-  }
-  return good;
-}
-
-int verify_chain(X509_STORE_CTX* context, const credentials& own) {
-  X509_STORE_CTX_set_verify_cb(context, step);
-  if (X509_verify_cert(context) > 0) return 1;
-  if (X509_STORE_CTX_get_error(context) == X509_V_OK) X509_STORE_CTX_set_error(context, X509_V_ERR_UNSPECIFIED);
+void explain(X509_STORE_CTX* context) {
+  const credentials& own = credentials_of(context);
   keep_failure(context, code_of(X509_STORE_CTX_get_error(context)),
                describe_failure(context, {own.ca(), own.crls(), own.files()}));
+}
+
+// Called by OpenSSL for every step. A failure is described here, while the certificate and CRL it is about are known.
+int step(int good, X509_STORE_CTX* context) noexcept {
+  if (good == 1) return 1;
+  try {
+    if (is_forgiven(context)) {
+      X509_STORE_CTX_set_error(context, X509_V_OK);
+      return 1;
+    }
+    explain(context);
+  } catch (...) {
+    X509_STORE_CTX_set_error(context, X509_V_ERR_OUT_OF_MEM);
+  }
   return 0;
 }
 
-int verify_master(X509_STORE_CTX* context, void* own) try {
+int verify_chain(X509_STORE_CTX* context) {
+  X509_STORE_CTX_set_verify_cb(context, step);
+  if (X509_verify_cert(context) > 0) return 1;
+  if (X509_STORE_CTX_get_error(context) == X509_V_OK) X509_STORE_CTX_set_error(context, X509_V_ERR_UNSPECIFIED);
+  if (failure_of(ssl_of(context)) == nullptr) explain(context);  // it failed outside of any step
+  return 0;
+}
+
+int verify_master(X509_STORE_CTX* context, void*) noexcept try {
   const unsigned int names = host_check_flags(X509_STORE_CTX_get0_cert(context));
   X509_VERIFY_PARAM_set_hostflags(X509_STORE_CTX_get0_param(context), names);
-  return verify_chain(context, *static_cast<const credentials*>(own));
+  return verify_chain(context);
 } catch (...) {
   X509_STORE_CTX_set_error(context, X509_V_ERR_OUT_OF_MEM);
   return 0;
 }
 
-int verify_own_client(X509_STORE_CTX* context, void* kept) try {
-  const auto& own = *static_cast<const credentials*>(kept);
+int verify_own_client(X509_STORE_CTX* context, void*) noexcept try {
+  const credentials& own = credentials_of(context);
   const X509* shown = X509_STORE_CTX_get0_cert(context);
   if (spki_of(shown) != own.spki_sha256()) {
     X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REJECTED);
@@ -159,7 +176,7 @@ int verify_own_client(X509_STORE_CTX* context, void* kept) try {
                      ", whose key is not the key of this node's own " + own.files().certificate);
     return 0;
   }
-  return verify_chain(context, own);
+  return verify_chain(context);
 } catch (...) {
   X509_STORE_CTX_set_error(context, X509_V_ERR_OUT_OF_MEM);
   return 0;
@@ -169,13 +186,11 @@ using verify_function = int (*)(X509_STORE_CTX*, void*);
 
 void verify_with(SSL_CTX* context, std::shared_ptr<const credentials> own, verify_function function, int purpose,
                  int mode) {
-  // SSL_CTX_set_cert_verify_callback wants a mutable pointer; the functions above make it const again.
-  auto* argument = const_cast<credentials*>(own.get());
   SSL_CTX_set_cert_store(context, make_store({own->ca(), own->crls(), own->files()}).release());
   keep_credentials(context, std::move(own));
   X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(context), purpose);
   SSL_CTX_set_verify(context, mode, nullptr);
-  SSL_CTX_set_cert_verify_callback(context, function, argument);
+  SSL_CTX_set_cert_verify_callback(context, function, nullptr);
 }
 
 }  // namespace
