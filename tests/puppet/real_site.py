@@ -2,7 +2,7 @@
 
 ctest starts the site before the first test and ends it after the last one. By hand:
     SITE_DIR=/tmp/s tests/puppet/site up
-    SITE_DIR=/tmp/s BUNRAKU=build/release/bin/bunraku /usr/bin/python3 -m unittest discover -s tests/puppet -p '*_test.py'
+    SITE_DIR=/tmp/s BUNRAKU_BIN=build/release/bin/bunraku /usr/bin/python3 -m unittest discover -s tests/puppet -p '*_test.py'
 """
 
 import os
@@ -115,10 +115,10 @@ class Shim:
     ADDRESS = ("127.0.0.1", 8140)
 
     def __init__(self, site):
-        if "BUNRAKU" not in os.environ:
-            raise RuntimeError("BUNRAKU must name the program under test")
+        if "BUNRAKU_BIN" not in os.environ:
+            raise RuntimeError("BUNRAKU_BIN must name the program under test")
         self.site = site
-        self.program = os.environ["BUNRAKU"]
+        self.program = os.environ["BUNRAKU_BIN"]
         self.directory = tempfile.TemporaryDirectory(prefix="bunraku-")
         self.config = Path(self.directory.name) / "bunraku.toml"
         self.log = Path(self.directory.name) / "log"
