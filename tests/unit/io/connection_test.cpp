@@ -1,0 +1,207 @@
+#include <bunraku/connection.hpp>
+#include <bunraku/local.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+#include "io/credentials.hpp"
+#include "io/dialer.hpp"
+#include "io/tls_context.hpp"
+#include "support/pki.hpp"
+
+namespace bunraku {
+namespace {
+namespace net = boost::asio;
+using error_code = boost::system::error_code;
+using tcp = net::ip::tcp;
+
+/// An agent whose own certificate serves both ends, and a listener of its local leg.
+class ConnectionTest : public ::testing::Test {
+ public:
+  void SetUp() override {
+    credential_files files;
+    files.certificate = dir_.write("cert.pem", own_.pem());
+    files.private_key = dir_.write("key.pem", own_.its_key().pkcs8_pem(), 0600);
+    files.ca = dir_.write("ca.pem", ca_.pem());
+    files.crl = dir_.write("crl.pem", ca_.crl());
+    auto read = identity::load(files);
+    for (const auto& p : read.found) ADD_FAILURE() << p.where() << ": " << p.what();
+    ASSERT_TRUE(read.value);
+    identity_ = read.value;
+    context_ = io::make_upstream_context(identity_->native());
+  }
+
+  std::shared_ptr<io::dial> dial_to(const std::string& name) {
+    io::ssl_ptr ssl{SSL_new(context_.get())};
+    EXPECT_TRUE(io::prepare_upstream(ssl.get(), name));
+    SSL_set_connect_state(ssl.get());
+    return std::make_shared<io::dial>(io_.get_executor(), acceptor_.local_endpoint(), "test", std::move(ssl));
+  }
+
+  /// Both ends of a TLS connection through the real dialer and the real local leg.
+  net::awaitable<std::pair<connection, connection>> pair() {
+    std::pair<connection, connection> out;
+    net::co_spawn(io_, accept_into(out.second), net::detached);
+    auto dialled = co_await io::dial::run(dial_to("agent1.test"), std::chrono::seconds(10), std::chrono::seconds(10));
+    EXPECT_FALSE(dialled.error) << dialled.reason;
+    out.first = connection(std::move(dialled.value));
+    while (!out.second.is_open()) co_await net::post(io_, net::use_awaitable);
+    co_return std::move(out);
+  }
+  net::awaitable<void> accept_into(connection& out) {
+    auto socket = co_await acceptor_.async_accept(net::use_awaitable);
+    local_tls tls(identity_);
+    auto [error, reason, made] =
+        co_await tls.async_accept(std::move(socket), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
+    EXPECT_FALSE(error) << reason;
+    out = std::move(made);
+  }
+
+  void run(net::awaitable<void> what) {
+    std::exception_ptr thrown;
+    net::co_spawn(io_, std::move(what), [&](std::exception_ptr e) { thrown = e; });
+    io_.run_for(std::chrono::seconds(60));
+    if (thrown) std::rethrow_exception(thrown);
+  }
+
+  test_pki::directory dir_;
+  test_pki::authority ca_{"Test CA"};
+  test_pki::certificate own_ = ca_.issue("agent1.test");
+  std::shared_ptr<const identity> identity_;
+  io::ssl_ctx_ptr context_;
+  net::io_context io_{1};
+  tcp::acceptor acceptor_{io_, tcp::endpoint(net::ip::address_v4::loopback(), 0)};
+};
+
+net::awaitable<void> write_and_close(connection& to, std::string text) {
+  co_await net::async_write(to, net::buffer(text), net::use_awaitable);
+  to.close();
+}
+
+TEST_F(ConnectionTest, IsAnAsyncStreamForAsiosAlgorithms) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    std::string sent(3'000'000, 'x');
+    for (std::size_t i = 0; i != sent.size(); ++i) sent[i] = static_cast<char>(i * 31 >> 3);
+    net::co_spawn(t.io_, write_and_close(server, sent), net::detached);
+    std::string got;
+    error_code error;
+    co_await net::async_read(client, net::dynamic_buffer(got), net::redirect_error(net::use_awaitable, error));
+    EXPECT_EQ(error, net::error::eof);
+    EXPECT_TRUE(got == sent);
+  }(*this));
+}
+
+TEST_F(ConnectionTest, NonBlockingReadSaysWouldBlockUntilTheWaitIsOver) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    char buffer[16];
+    error_code error;
+    EXPECT_EQ(client.read_some(buffer, sizeof buffer, error), 0u);
+    EXPECT_EQ(error, net::error::would_block);
+    EXPECT_EQ(server.write_some("hello", 5, error), 5u);
+    EXPECT_FALSE(error);
+    co_await client.async_wait(direction::read, net::use_awaitable);
+    EXPECT_EQ(client.read_some(buffer, sizeof buffer, error), 5u);
+    EXPECT_FALSE(error);
+  }(*this));
+}
+
+TEST_F(ConnectionTest, CancelEndsAWaitWithOperationAborted) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    net::post(t.io_, [&s = server] { s.cancel(); });
+    error_code error;
+    co_await server.async_wait(direction::read, net::redirect_error(net::use_awaitable, error));
+    EXPECT_EQ(error, net::error::operation_aborted);
+    EXPECT_EQ(client.write_some("x", 1, error), 1u);
+    char byte;
+    const auto n = co_await server.async_read_some(net::buffer(&byte, 1), net::use_awaitable);
+    EXPECT_EQ(n, 1u) << "a cancelled read leaves the stream usable";
+  }(*this));
+}
+
+TEST_F(ConnectionTest, WaitEitherWakesAWriterWhenAnAnswerComesEarly) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    const std::string block(65536, 'b');
+    error_code error;
+    while (!error) client.write_some(block.data(), block.size(), error);
+    EXPECT_EQ(error, net::error::would_block);
+    server.write_some("early", 5, error);
+    co_await client.async_wait_either(net::use_awaitable);
+    char buffer[16];
+    const auto n = client.read_some(buffer, sizeof buffer, error);
+    EXPECT_EQ(std::string_view(buffer, n), "early");
+  }(*this));
+}
+
+TEST_F(ConnectionTest, IdleConnectionIsDeadOnceThePeerLeft) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    EXPECT_TRUE(client.idle_and_alive());
+    server.close();
+    co_await client.async_wait(direction::read, net::use_awaitable);
+    EXPECT_FALSE(client.idle_and_alive());
+  }(*this));
+}
+
+TEST_F(ConnectionTest, PeerThatLeavesWithoutGoodbyeIsAReset) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    tcp::socket raw(t.io_);
+    co_await raw.async_connect(t.acceptor_.local_endpoint(), net::use_awaitable);
+    auto accepted = co_await t.acceptor_.async_accept(net::use_awaitable);
+    local_tls tls(t.identity_);
+    raw.close();
+    auto [error, reason, made] =
+        co_await tls.async_accept(std::move(accepted), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
+    EXPECT_TRUE(error);
+    EXPECT_FALSE(reason.empty());
+    EXPECT_FALSE(made.is_open());
+  }(*this));
+}
+
+TEST_F(ConnectionTest, DialThatMeetsSilenceEndsWithTlsTimeout) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    const auto result =
+        co_await io::dial::run(t.dial_to("agent1.test"), std::chrono::seconds(10), std::chrono::milliseconds(50));
+    EXPECT_EQ(result.error, errc::tls_timeout);
+    EXPECT_EQ(result.reached, stage::tls);
+    EXPECT_FALSE(result.value);
+  }(*this));
+}
+
+TEST_F(ConnectionTest, DialToAnotherNameIsRefusedByTheCertificate) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    connection served;
+    net::co_spawn(t.io_, [](ConnectionTest& u) -> net::awaitable<void> {
+      auto socket = co_await u.acceptor_.async_accept(net::use_awaitable);
+      local_tls tls(u.identity_);
+      co_await tls.async_accept(std::move(socket), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
+    }(t), net::detached);
+    const auto result =
+        co_await io::dial::run(t.dial_to("other.test"), std::chrono::seconds(10), std::chrono::seconds(10));
+    EXPECT_EQ(result.error, errc::certificate_wrong_name);
+    EXPECT_NE(result.reason.find("agent1.test"), std::string::npos) << result.reason;
+  }(*this));
+}
+
+TEST_F(ConnectionTest, CancelledDialEndsAtOnce) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    const auto dialled = t.dial_to("agent1.test");
+    net::post(t.io_, [dialled] { dialled->cancel(); });
+    const auto result = co_await io::dial::run(dialled, std::chrono::seconds(30), std::chrono::seconds(30));
+    EXPECT_EQ(result.error, errc::cancelled);
+  }(*this));
+}
+
+}  // namespace
+}  // namespace bunraku
