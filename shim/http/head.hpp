@@ -36,7 +36,8 @@ struct field {
 /// The fields of one head, in order. No allocation; copying costs what is in use, not the capacity.
 class field_list {
  public:
-  static constexpr std::size_t capacity = 100;
+  /// A little over the usual limit, so that a head we wrote (with Host, a length, Connection added) can be read again.
+  static constexpr std::size_t capacity = 104;
 
   field_list() noexcept {}  // NOLINT: storage_ is uninitialised on purpose
   field_list(const field_list& other) noexcept { assign(other); }
