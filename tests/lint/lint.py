@@ -184,8 +184,13 @@ def tool(*command):
 
 
 def format_(root):
-    files = [p for p in sources(root) if p.suffix in CPP]
-    yield from tool("clang-format-19", "--dry-run", "-Werror", "--style=file", *files)
+    files = [str(p) for p in sources(root) if p.suffix in CPP]
+    complaints = tool("clang-format-19", "--dry-run", "-Werror", "--style=file", *files)
+    bad = [f for f in files if any(line.startswith(f + ":") for line in complaints)]
+    if bad:
+        yield f"{len(bad)} of {len(files)} files are not formatted; this does it:\nclang-format-19 -i " + " \\\n  ".join(bad)
+    elif complaints:
+        yield from complaints
 
 
 def shell(root):
