@@ -1,0 +1,18 @@
+#pragma once
+#include "engine/discovery.hpp"
+#include "engine/dns_answers.hpp"
+#include "io/hosts_file.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <string>
+
+namespace bunraku::engine {
+
+/// How discovery::async_addresses finds a master's addresses; see there. `host` is lower case without a trailing dot.
+boost::asio::awaitable<discovery::address_answer> find_addresses(std::shared_ptr<dns_answers> dns,
+                                                                 std::shared_ptr<io::hosts_file> hosts,
+                                                                 std::string host);
+
+}  // namespace bunraku::engine

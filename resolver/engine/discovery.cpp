@@ -1,0 +1,222 @@
+#include "engine/discovery.hpp"
+
+#include "engine/address_lookup.hpp"
+#include "engine/dns_answers.hpp"
+#include "io/hosts_file.hpp"
+#include "policy/srv_source.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+namespace bunraku::engine {
+namespace {
+
+using clock = dns_answers::clock;
+using status = source_answer::status;
+using policy::dns_type;
+
+policy::srv_name_answer name_answer(const std::string& name, const dns_outcome& outcome) {
+  policy::srv_name_answer said{name, status::failed, {}, outcome.error, outcome.note};
+  if (outcome.error) return said;
+  using enum policy::dns_answer::status;
+  switch (outcome.answer.state) {
+    case found:
+      said.state = status::answered;
+      for (const auto& srv : outcome.answer.srv)
+        said.masters.emplace_back(srv.target, srv.port, source_kind::srv, srv.priority, srv.weight);
+      break;
+    case no_data:
+    case no_such_name:
+      said.state = status::empty;
+      said.note = name + " has no SRV record" + (said.note.empty() ? "" : " (" + said.note + ")");
+      break;
+    case absent:
+      said.state = status::absent;
+      said.error = errc::service_absent;
+      said.note = name + " says that the service is not offered (\".\")";
+      break;
+    case unusable:
+      said.error = errc::dns_malformed;
+      said.note = name + " has SRV records, but none can be used: " + said.note;
+      break;
+  }
+  return said;
+}
+
+source_answer list_answer(const source& from) {
+  source_answer answer;
+  answer.kind = from.kind();
+  answer.state = from.masters().empty() ? status::empty : status::answered;
+  answer.asked = from.origin();
+  answer.masters = from.masters();
+  return answer;
+}
+
+source_answer cancelled_answer() {
+  source_answer answer;
+  answer.state = status::failed;
+  answer.error = errc::cancelled;
+  answer.note = "cancelled while asking DNS";
+  return answer;
+}
+
+/// A source's answer puts together what its names said, and lives as long as the first of them to expire.
+class srv_collection {
+ public:
+  srv_collection(const source& from, bool failure_is_final) : from_(from), failure_is_final_(failure_is_final) {}
+
+  std::optional<source_answer> verdict() const {
+    return policy::srv_source_answer(from_.owner_names(), learned_, failure_is_final_);
+  }
+  dns_answers::key next() const { return {from_.owner_names()[learned_.size()], dns_type::srv}; }
+  void learn(const dns_outcome& outcome) {
+    learned_.push_back(name_answer(from_.owner_names()[learned_.size()], outcome));
+    expires_ = std::min(expires_, outcome.expires);
+  }
+  clock::time_point expires() const noexcept { return expires_; }
+
+ private:
+  const source& from_;
+  bool failure_is_final_;
+  std::vector<policy::srv_name_answer> learned_;
+  clock::time_point expires_ = clock::time_point::max();
+};
+
+std::chrono::seconds left_until(clock::time_point expires, clock::time_point now) {
+  return std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(expires - now));
+}
+
+}  // namespace
+
+struct discovery::state {
+  /// The last answer of one source, put together.
+  struct slot {
+    source_answer answer;
+    clock::time_point expires = clock::time_point::min();
+  };
+  /// Services as configured, and beside each source its slot. Replaced as a whole, so that a coroutine which began
+  /// under an older one can still read it.
+  struct configuration {
+    explicit configuration(std::vector<service_options> from) : services(std::move(from)), slots(services.size()) {
+      for (std::size_t i = 0; i < services.size(); ++i) {
+        for (const auto& each : services[i].sources) {
+          if (each.kind() == source_kind::srv) slots[i].emplace_back();
+          else slots[i].emplace_back(list_answer(each), clock::time_point::max());
+        }
+      }
+    }
+    bool has(service s, std::size_t index) const {
+      return index_of(s) < services.size() && index < services[index_of(s)].sources.size();
+    }
+    const source& at(service s, std::size_t index) const { return services[index_of(s)].sources[index]; }
+    slot& slot_at(service s, std::size_t index) { return slots[index_of(s)][index]; }
+
+    std::vector<service_options> services;
+    std::vector<std::vector<slot>> slots;
+  };
+
+  state(boost::asio::any_io_executor executor, std::vector<service_options> services, const dns_options& dns,
+        std::shared_ptr<log_sink> log)
+      : config(std::make_shared<configuration>(std::move(services))),
+        answers(std::make_shared<dns_answers>(std::move(executor), dns, std::move(log))),
+        hosts(std::make_shared<io::hosts_file>(dns.hosts_file)) {}
+
+  const source_answer* cached(service s, std::size_t index);
+  static boost::asio::awaitable<source_answer> ask(std::shared_ptr<state> self, service s, std::size_t index);
+
+  std::shared_ptr<configuration> config;
+  std::shared_ptr<dns_answers> answers;
+  std::shared_ptr<io::hosts_file> hosts;
+};
+
+const source_answer* discovery::state::cached(service s, std::size_t index) {
+  if (!config->has(s, index)) return nullptr;
+  auto& known = config->slot_at(s, index);
+  const auto& from = config->at(s, index);
+  if (from.kind() != source_kind::srv) return &known.answer;
+
+  const auto now = clock::now();
+  if (now >= known.expires) {
+    srv_collection names(from, s == service::ca);
+    auto verdict = names.verdict();
+    while (!verdict) {
+      const auto said = answers->fresh(names.next(), now);
+      if (!said) return nullptr;
+      names.learn(*said);
+      verdict = names.verdict();
+    }
+    known.answer = std::move(*verdict);
+    known.expires = names.expires();
+  }
+  known.answer.ttl_left =
+      known.expires == clock::time_point::max() ? std::chrono::seconds(0) : left_until(known.expires, now);
+  return &known.answer;
+}
+
+boost::asio::awaitable<source_answer> discovery::state::ask(std::shared_ptr<state> self, service s, std::size_t index) {
+  const auto began_with = self->config;
+  if (!began_with->has(s, index)) {
+    source_answer none;
+    none.note = "there is no such source";
+    co_return none;
+  }
+  if (const auto* known = self->cached(s, index)) co_return *known;
+  try {
+    srv_collection names(began_with->at(s, index), s == service::ca);
+    auto verdict = names.verdict();
+    while (!verdict) {
+      const auto said = co_await dns_answers::wait(self->answers, names.next());
+      if (said->error == errc::cancelled) co_return cancelled_answer();
+      names.learn(*said);
+      verdict = names.verdict();
+    }
+    verdict->ttl_left = left_until(names.expires(), clock::now());
+    if (self->config == began_with) {
+      auto& known = began_with->slot_at(s, index);
+      known.answer = *verdict;
+      known.expires = names.expires();
+    }
+    co_return std::move(*verdict);
+  } catch (const std::exception&) {
+    // A coroutine that was cancelled throws at its next wait.
+  }
+  co_return cancelled_answer();
+}
+
+discovery::discovery(boost::asio::any_io_executor executor, std::vector<service_options> services, dns_options dns,
+                     std::shared_ptr<log_sink> log)
+    : state_(std::make_shared<state>(std::move(executor), std::move(services), dns, std::move(log))) {}
+
+discovery::~discovery() { state_->answers->close(); }
+
+boost::asio::awaitable<source_answer> discovery::async_source(service s, std::size_t index) {
+  return state::ask(state_, s, index);
+}
+
+const source_answer* discovery::cached_source(service s, std::size_t index) const { return state_->cached(s, index); }
+
+boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host) {
+  return find_addresses(state_->answers, state_->hosts, std::move(host));
+}
+
+void discovery::replace(std::vector<service_options> services, dns_options dns) {
+  state_->config = std::make_shared<state::configuration>(std::move(services));
+  std::set<std::string> names;
+  for (const auto& each : state_->config->services)
+    for (const auto& from : each.sources) names.insert(from.owner_names().begin(), from.owner_names().end());
+  state_->answers->replace(dns, [&](const dns_answers::key& question) {
+    return question.second != dns_type::srv || names.contains(question.first);
+  });
+  state_->hosts = std::make_shared<io::hosts_file>(dns.hosts_file);
+}
+
+std::size_t discovery::source_count(service s) const {
+  const auto& services = state_->config->services;
+  return index_of(s) < services.size() ? services[index_of(s)].sources.size() : 0;
+}
+
+}  // namespace bunraku::engine

@@ -1,0 +1,67 @@
+#pragma once
+#include <bunraku/log.hpp>
+#include <bunraku/options.hpp>
+#include <bunraku/resolution.hpp>
+#include <bunraku/service.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bunraku::engine {
+
+/// Who the masters of a service are, and at which addresses.
+/// Model:   a service's sources are numbered as in service_options. SRV answers are kept for their TTL (dns_options has
+///          floor and ceiling), "no such record" for its SOA's, failures for negative_ttl; lists are always known. A
+///          name is asked for once at a time, however many wait for it. Which of several owner names decides: see
+///          policy::srv_source_answer; for `ca` a failure is final.
+/// Threads: the executor's one thread only. Idle, it holds no timer and no descriptor.
+/// Owns:    coroutines under way may outlive it; they end soon, with errc::cancelled.
+class discovery {
+ public:
+  discovery(boost::asio::any_io_executor executor, std::vector<service_options> services, dns_options dns,
+            std::shared_ptr<log_sink> log);
+  ~discovery();
+  discovery(const discovery&) = delete;
+  discovery& operator=(const discovery&) = delete;
+
+  /// What source number `index` of service `s` says now. Never throws; a source that does not exist is `empty`.
+  /// Errors:  dns_timeout, dns_failed, dns_malformed, cancelled, in a `failed` answer.
+  /// Cancels: terminal; what others wait for goes on.
+  boost::asio::awaitable<source_answer> async_source(service s, std::size_t index);
+
+  /// The same if it is known and fresh, else null. Valid until the next call or suspension. No waiting; a stat of no
+  /// file; for the hot path.
+  const source_answer* cached_source(service s, std::size_t index) const;
+
+  /// `error` is set exactly when `addresses` is empty.
+  struct address_answer {
+    std::vector<boost::asio::ip::address> addresses;
+    boost::system::error_code error;
+    std::string note;
+  };
+
+  /// Where a master is: an IP literal itself; else what the hosts file says; else A and AAAA records, asked for at the
+  /// same time. Families alternate, IPv6 first if there is any (RFC 8305, 4). When one family has answered, the other
+  /// is waited for only a moment longer (RFC 8305, 3): some relays never answer AAAA. Never throws. Errors: no_address,
+  /// or as `async_source`.
+  boost::asio::awaitable<address_answer> async_addresses(std::string host);
+
+  /// Other services and options from now on (a reload). Answers that are still asked for are kept; failures are not.
+  void replace(std::vector<service_options> services, dns_options dns);
+
+  /// 0 for a service that does not exist.
+  std::size_t source_count(service s) const;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace bunraku::engine

@@ -1,0 +1,142 @@
+#include "io/ares_channel.hpp"
+
+#include "io/ares_lookup.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace bunraku::io {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::size_t max_servers = 16;
+
+std::string list_of(const std::vector<name_server>& servers) {
+  std::string text;
+  for (const auto& s : servers) text += (text.empty() ? "" : ", ") + s.to_string();
+  return text;
+}
+
+ares_channel::failure failure_of(int status, const std::string& question, const std::string& servers) {
+  switch (status) {
+    case ARES_ETIMEOUT: return {errc::dns_timeout, "no answer about " + question + " from " + servers};
+    case ARES_ECONNREFUSED:
+      return {errc::dns_failed, "no name server could be reached about " + question + " at " + servers};
+    case ARES_ESERVFAIL:
+      return {errc::dns_failed, "the name servers said SERVFAIL about " + question + " (asked " + servers + ")"};
+    case ARES_EREFUSED:
+      return {errc::dns_failed, "the name servers refused to answer about " + question + " (asked " + servers + ")"};
+    default:
+      return {errc::dns_failed,
+              "asking about " + question + " failed: " + ares_strerror(status) + " (asked " + servers + ")"};
+  }
+}
+
+}  // namespace
+
+struct ares_channel::state {
+  state(boost::asio::any_io_executor ex, const dns_options& dns)
+      : executor(std::move(ex)),
+        deadline(std::clamp(dns.lookup_deadline, 100ms, 60000ms)),
+        try_timeout(std::clamp(dns.try_timeout, 50ms, deadline)),
+        file(dns.resolv_conf) {
+    for (const auto& text : dns.nameservers) {
+      auto server = parse_name_server(text);
+      if (!server) {
+        invalid += (invalid.empty() ? "" : "; ") + server.error();
+      } else if (listed.size() < max_servers) {
+        listed.push_back(*server);
+      }
+    }
+    from_file = dns.nameservers.empty();
+  }
+
+  /// Whom to ask now, the one that answered last in front.
+  std::vector<name_server> servers() {
+    auto list = from_file ? file.name_servers() : listed;
+    const auto best = std::ranges::find(list, last_good, &name_server::to_string);
+    if (best != list.end()) std::rotate(list.begin(), best, best + 1);
+    return list;
+  }
+
+  std::chrono::milliseconds time_for_one(std::size_t servers) const {
+    return std::max(50ms, std::min(try_timeout, deadline / static_cast<std::int64_t>(servers)));
+  }
+
+  std::shared_ptr<ares_lookup> add_lookup() {
+    std::erase_if(under_way, [](const auto& each) { return each.expired(); });
+    auto lookup = std::make_shared<ares_lookup>(executor);
+    under_way.push_back(lookup);
+    return lookup;
+  }
+
+  boost::asio::any_io_executor executor;
+  std::chrono::milliseconds deadline, try_timeout;
+  resolv_conf file;
+  bool from_file = true;
+  bool closed = false;
+  std::vector<name_server> listed;
+  std::string invalid;
+  std::string last_good;
+  std::vector<std::weak_ptr<ares_lookup>> under_way;
+};
+
+ares_channel::ares_channel(boost::asio::any_io_executor executor, const dns_options& dns)
+    : state_(std::make_shared<state>(std::move(executor), dns)) {}
+
+ares_channel::~ares_channel() { close(); }
+
+void ares_channel::close() {
+  state_->closed = true;
+  for (const auto& each : state_->under_way)
+    if (const auto lookup = each.lock()) lookup->cancel();
+}
+
+boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::query(
+    std::string name, policy::dns_type type) {
+  return run(state_, std::move(name), type);
+}
+
+boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::run(
+    std::shared_ptr<state> shared, std::string name, policy::dns_type type) {
+  const auto question = name + " " + std::string(policy::name_of(type));
+  if (shared->closed) co_return std::unexpected(failure{errc::cancelled, "the resolver is gone"});
+  const auto servers = shared->servers();
+  if (servers.empty())
+    co_return std::unexpected(failure{errc::dns_failed, "no name server to ask: " + shared->invalid});
+
+  const auto lookup = shared->add_lookup();
+  // However this coroutine ends, nothing of the lookup stays open or armed.
+  const std::unique_ptr<ares_lookup, void (*)(ares_lookup*)> closer(lookup.get(), [](ares_lookup* l) { l->stop(); });
+  lookup->over().expires_after(shared->deadline);
+  lookup->start(name, static_cast<int>(type), servers, shared->time_for_one(servers.size()));
+  bool expired = false;
+  if (lookup->result() == ares_lookup::status::under_way) {
+    const auto [stopped] = co_await lookup->over().async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    expired = !stopped;
+  }
+
+  switch (lookup->result()) {
+    case ares_lookup::status::replied:
+      shared->last_good = lookup->server();
+      co_return reply{std::move(lookup->wire()), lookup->server()};
+    case ares_lookup::status::failed:
+      co_return std::unexpected(failure_of(lookup->ares_status(), question, list_of(servers)));
+    case ares_lookup::status::under_way:
+      if (expired) {
+        co_return std::unexpected(failure{errc::dns_timeout, "no answer about " + question + " from " +
+                                                                 list_of(servers) + " within " +
+                                                                 std::to_string(shared->deadline.count()) + " ms"});
+      }
+      break;
+    case ares_lookup::status::cancelled: break;
+  }
+  co_return std::unexpected(failure{errc::cancelled, "the question about " + question + " was cancelled"});
+}
+
+}  // namespace bunraku::io

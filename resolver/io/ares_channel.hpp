@@ -1,0 +1,57 @@
+#pragma once
+#include "policy/dns_message.hpp"
+
+#include <bunraku/options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bunraku::io {
+
+/// Asks name servers through c-ares, without ever blocking the loop.
+/// Model:   each query has a c-ares channel of its own, so that it can be cancelled alone and nothing stays open, armed
+///          or remembered between queries; only which server answered last is kept, and asked first the next time: a
+///          dead first name server then costs its timeout once. Several servers are tried, a truncated answer is asked
+///          for again over TCP, and all of it ends at dns_options::lookup_deadline. The time for one try is shortened
+///          where that is needed to reach every server before the deadline.
+/// Threads: the executor's one thread only.
+/// Owns:    queries under way may outlive this object, whose end closes it.
+class ares_channel {
+ public:
+  struct reply {
+    std::vector<std::uint8_t> wire;  ///< the message as it came; id and question are checked, nothing else
+    std::string server;              ///< "address:port" of who sent it
+  };
+  /// dns_timeout, dns_failed or cancelled; the note is one sentence that names servers and name.
+  struct failure {
+    boost::system::error_code code;
+    std::string note;
+  };
+
+  ares_channel(boost::asio::any_io_executor executor, const dns_options& dns);
+  ~ares_channel();
+  ares_channel(const ares_channel&) = delete;
+  ares_channel& operator=(const ares_channel&) = delete;
+
+  /// Ends every query under way, and every later one, with errc::cancelled.
+  void close();
+
+  /// `name` is absolute, without escapes; no search list is applied. NXDOMAIN and empty answers are replies.
+  /// Cancels: terminal; then the failure is errc::cancelled.
+  boost::asio::awaitable<std::expected<reply, failure>> query(std::string name, policy::dns_type type);
+
+ private:
+  struct state;
+  static boost::asio::awaitable<std::expected<reply, failure>> run(std::shared_ptr<state> shared, std::string name,
+                                                                   policy::dns_type type);
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace bunraku::io

@@ -1,0 +1,25 @@
+#include "io/changing_file.hpp"
+
+#include <fstream>
+#include <sys/stat.h>
+
+namespace bunraku::io {
+
+std::optional<std::string> changing_file::read_if_changed() {
+  identity now;
+  struct ::stat found{};
+  if (::stat(path_.c_str(), &found) == 0 && S_ISREG(found.st_mode))
+    now = {found.st_dev, found.st_ino, found.st_size, found.st_mtim, found.st_ctim};
+  if (last_ == now) return std::nullopt;
+  last_ = now;
+
+  std::string text;
+  if (now.size < 0) return text;
+  std::ifstream in(path_, std::ios::binary);
+  text.resize(max_bytes_);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+}  // namespace bunraku::io

@@ -1,0 +1,71 @@
+#include "io/resolv_conf.hpp"
+
+#include "io/lines.hpp"
+
+#include <boost/asio/ip/address_v4.hpp>
+
+#include <charconv>
+
+namespace bunraku::io {
+namespace {
+
+constexpr std::size_t max_servers = 3;
+
+std::expected<name_server, std::string> refuse(std::string_view text, std::string_view why) {
+  return std::unexpected("'" + std::string(text.substr(0, 100)) + "' is not a name server: " + std::string(why));
+}
+
+}  // namespace
+
+std::string name_server::to_string() const {
+  const auto text = address.to_string();
+  return (address.is_v6() ? "[" + text + "]" : text) + ":" + std::to_string(port);
+}
+
+std::expected<name_server, std::string> parse_name_server(std::string_view text) {
+  std::string_view host = text, port;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return refuse(text, "the bracket is not closed");
+    host = text.substr(1, close - 1);
+    port = text.substr(close + 1);
+    if (!port.empty() && port.front() != ':') return refuse(text, "a ':' and the port must follow the bracket");
+  } else if (const auto colon = text.find(':'); colon != std::string_view::npos && colon == text.rfind(':')) {
+    host = text.substr(0, colon);
+    port = text.substr(colon);
+  }
+
+  name_server server;
+  boost::system::error_code bad;
+  server.address = boost::asio::ip::make_address(std::string(host), bad);
+  if (bad) return refuse(text, "an IP address, perhaps with ':port', is needed (IPv6 with a port in brackets)");
+  if (server.address.is_v6() && server.address.to_v6().scope_id() != 0)
+    return refuse(text, "addresses with a scope cannot be used");
+  if (!port.empty()) {
+    port.remove_prefix(1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
+    if (error != std::errc{} || end != port.data() + port.size() || server.port == 0)
+      return refuse(text, "the port must be 1 to 65535");
+  }
+  return server;
+}
+
+std::vector<name_server> parse_resolv_conf(std::string_view text) {
+  std::vector<name_server> servers;
+  while (!text.empty() && servers.size() < max_servers) {
+    const auto words = words_of(take_line(text), "#;");
+    if (words.size() < 2 || words[0] != "nameserver") continue;
+    boost::system::error_code bad;
+    const auto address = boost::asio::ip::make_address(std::string(words[1]), bad);
+    if (!bad && !(address.is_v6() && address.to_v6().scope_id() != 0)) servers.push_back({address, 53});
+  }
+  if (servers.empty()) servers.push_back({boost::asio::ip::address_v4::loopback(), 53});
+  return servers;
+}
+
+const std::vector<name_server>& resolv_conf::name_servers() {
+  if (const auto text = file_.read_if_changed()) servers_ = parse_resolv_conf(*text);
+  return servers_;
+}
+
+}  // namespace bunraku::io
