@@ -1,0 +1,8 @@
+"""A small real Puppet site for one test: certificates, DNS, masters, agents, the shim. See tests/support/README.md."""
+
+from .agent import Agent, AgentRun
+from .dns import Srv
+from .process import Process, until
+from .site import Bunraku, Master, MasterSpec, Site
+
+__all__ = ["Agent", "AgentRun", "Bunraku", "Master", "MasterSpec", "Process", "Site", "Srv", "until"]

@@ -1,0 +1,51 @@
+"""Addresses for one site: a /24 inside 127.0.0.0/8 that no other site on this machine uses, and ports free in it."""
+
+import errno
+import random
+import socket
+
+_LOCK_PORT = 47999  # bound on x.254 of each range in use; freed by the kernel when the test ends
+
+
+class AddressRange:
+    def __init__(self):
+        for _ in range(1000):
+            prefix = f"127.{random.randint(16, 254)}.{random.randint(0, 255)}"
+            lock = socket.socket()
+            try:
+                lock.bind((f"{prefix}.254", _LOCK_PORT))
+            except OSError as error:
+                lock.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            self.prefix = prefix
+            self._lock = lock
+            return
+        raise AssertionError("no free range in 127.0.0.0/8")
+
+    def address(self, last):
+        return f"{self.prefix}.{last}"
+
+    def free_port(self, last_octets=(1, 2, 3, 4, 53)):
+        """A port below the ephemeral range that is free on those addresses, for TCP and UDP."""
+        for _ in range(1000):
+            port = random.randint(20000, 29999)
+            if all(can_bind(self.address(last), port, kind) for last in last_octets
+                   for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+                return port
+        raise AssertionError(f"no free port on {self.prefix}.0/24")
+
+    def close(self):
+        self._lock.close()
+
+
+def can_bind(address, port, kind=socket.SOCK_STREAM):
+    with socket.socket(type=kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
