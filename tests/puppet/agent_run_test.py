@@ -56,7 +56,7 @@ class AgentRun(ShimTest):
         done = subprocess.run(
             ["curl", "-sS", "--fail-with-body", "--noproxy", "*", "--max-time", "60", "--cert", env["SITE_CERT"],
              "--key", env["SITE_KEY"], "--cacert", env["SITE_CACERT"], "--crlfile", env["SITE_CRL"],
-             "--connect-to", f"::{self.shim.ADDRESS[0]}:{self.shim.ADDRESS[1]}",
+             "--connect-to", f"::{self.shim.address[0]}:{self.shim.address[1]}",
              f"https://{self.site.certname}:8140{path}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         self.assertEqual(done.returncode, 0, f"curl {path}: {done.stdout}\n--- bunraku's log:\n{self.shim.output()}")

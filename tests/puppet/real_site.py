@@ -110,14 +110,13 @@ class RealSite:
 
 
 class Shim:
-    """`bunraku run` for the site's node, on 127.0.0.1:8140, masters found by SRV from the site's DNS server."""
+    """`bunraku run` for the site's node; its masters are found by SRV from the site's DNS server."""
 
-    ADDRESS = ("127.0.0.1", 8140)
-
-    def __init__(self, site):
+    def __init__(self, site, address=("127.0.0.1", 8140)):
         if "BUNRAKU_BIN" not in os.environ:
             raise RuntimeError("BUNRAKU_BIN must name the program under test")
         self.site = site
+        self.address = address
         self.program = os.environ["BUNRAKU_BIN"]
         self.directory = tempfile.TemporaryDirectory(prefix="bunraku-")
         self.config = Path(self.directory.name) / "bunraku.toml"
@@ -125,18 +124,18 @@ class Shim:
         self.config.write_text(
             f'[puppet]\nconf = "{site.env["SITE_PUPPET_CONF"]}"\n'
             f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\n'
-            f'[[listen]]\nway = "terminate"\naddress = "{self.ADDRESS[0]}:{self.ADDRESS[1]}"\n', encoding="utf-8")
+            f'[[listen]]\nway = "terminate"\naddress = "{self.address[0]}:{self.address[1]}"\n', encoding="utf-8")
         self.process = None
 
     @property
     def hosts(self):
         """The hosts line that brings the agent here."""
-        return f"{self.ADDRESS[0]} {self.site.certname}"
+        return f"{self.address[0]} {self.site.certname}"
 
     def start(self):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(self.ADDRESS)  # somebody else's listener there would be tested in the shim's place
+            probe.bind(self.address)  # somebody else's listener there would be tested in the shim's place
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "run", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -145,7 +144,7 @@ class Shim:
             if self.process.poll() is not None:
                 raise AssertionError(f"bunraku run ended with {self.process.returncode}:\n{self.output()}")
             try:
-                socket.create_connection(self.ADDRESS, timeout=5).close()
+                socket.create_connection(self.address, timeout=5).close()
                 return
             except OSError:
                 if time.monotonic() > until:
