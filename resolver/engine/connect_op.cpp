@@ -1,0 +1,154 @@
+#include "engine/connect_op.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace bunraku::engine {
+namespace net = boost::asio;
+
+connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
+                       std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
+                       std::shared_ptr<log_sink> log)
+    : executor_(std::move(executor)),
+      names_(std::move(names)),
+      tls_(std::move(tls)),
+      options_(options),
+      never_dial_(std::move(never_dial)),
+      log_(std::move(log)),
+      race_(options.race_delay, options.race_width),
+      wake_(executor_) {}
+
+void connect_op::cancel() noexcept {
+  cancelled_ = true;
+  wake_.cancel();
+}
+
+net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan extend) {
+  result out;
+  for (;;) {
+    if (cancelled_ || winner_) break;
+    const auto may_start = race_.next_start();
+    if (may_start && *may_start <= clock::now() && !waiting_.empty()) {
+      const contestant next = waiting_.front();
+      waiting_.pop_front();
+      start(next);
+      continue;
+    }
+    if (may_start && *may_start <= clock::now() && from.front() != nullptr) {
+      entrants_.push_back({from.take_front(), clock::now(), 1, stage::resolve, {}, {}});
+      start({entrants_.size() - 1, std::nullopt});
+      continue;
+    }
+    const bool more = !waiting_.empty() || from.front() != nullptr;
+    if (race_.running() == 0 && !more) {
+      settle(from);
+      const bool extended = co_await extend(from);
+      if (!extended) break;
+      continue;
+    }
+    wake_.expires_at(more && may_start ? *may_start : clock::time_point::max());
+    boost::system::error_code woken;
+    co_await wake_.async_wait(net::redirect_error(net::use_awaitable, woken));
+  }
+  for (auto& d : dials_) d->cancel();
+  settle(from);
+  if (cancelled_) out.error = errc::cancelled;
+  else if (!winner_) out.error = errc::all_tried;
+  else out.value = connected(connection(std::move(winner_)), entrants_[winning_entrant_].who);
+  co_return out;
+}
+
+void connect_op::start(contestant who) {
+  race_.started(clock::now());
+  net::co_spawn(executor_, contest(shared_from_this(), who), net::detached);
+}
+
+net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, contestant who) {
+  if (!who.address) {
+    const bool found = co_await self->find_addresses(who);
+    if (!found || self->winner_ || self->cancelled_) co_return;
+  }
+  const master& to = self->entrants_[who.entrant].who;
+  auto ssl = self->tls_->prepare(to);
+  if (!ssl) {
+    self->fail(who.entrant, stage::tls, errc::tls_failed, "\"" + to.host() + "\" cannot be a certificate's name");
+    co_return;
+  }
+  const auto peer = to.to_string() + " (" + who.address->to_string() + ")";
+  const auto dialled = std::make_shared<io::dial>(
+      self->executor_, net::ip::tcp::endpoint(*who.address, to.port()), peer, std::move(ssl));
+  const auto place = self->dials_.insert(self->dials_.end(), dialled);
+  auto ended =
+      co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
+  self->dials_.erase(place);
+  if (self->winner_ || self->cancelled_) co_return;  // too late: the stream, if any, closes here
+  if (ended.value) {
+    self->winner_ = std::move(ended.value);
+    self->winning_entrant_ = who.entrant;
+    self->wake_.cancel();
+    co_return;
+  }
+  self->fail(who.entrant, ended.reached, ended.error, std::move(ended.reason));
+}
+
+/// Gives `who` the first address and puts the others in front of all that wait, so that they come next.
+net::awaitable<bool> connect_op::find_addresses(contestant& who) {
+  auto found = co_await names_->async_addresses(entrants_[who.entrant].who.host());
+  const auto port = entrants_[who.entrant].who.port();
+  const auto all = found.addresses.size();
+  std::erase_if(found.addresses, [&](const auto& a) { return is_own_listener(a, port); });
+  if (found.addresses.empty()) {
+    if (all != 0)
+      fail(who.entrant, stage::resolve, errc::no_address,
+           "its name is mapped to bunraku's own listener (see /etc/hosts): that would be a loop");
+    else
+      fail(who.entrant, stage::resolve, found.error ? found.error : make_error_code(errc::no_address), found.note);
+    co_return false;
+  }
+  who.address = found.addresses.front();
+  for (auto it = found.addresses.rbegin(); it != found.addresses.rend() - 1; ++it)
+    waiting_.push_front({who.entrant, *it});
+  entrants_[who.entrant].open = found.addresses.size();
+  co_return true;
+}
+
+bool connect_op::is_own_listener(const net::ip::address& address, std::uint16_t port) const {
+  const auto text = address.to_string();
+  for (const auto& own : never_dial_)
+    if (own.port() == port && own.host() == text) return true;
+  return false;
+}
+
+void connect_op::fail(std::size_t index, stage reached, boost::system::error_code error, std::string reason) {
+  auto& e = entrants_[index];
+  race_.failed(clock::now());
+  wake_.cancel();
+  // With several addresses the one that came furthest tells most.
+  if (e.reason.empty() || reached >= e.reached) {
+    e.reached = reached;
+    e.error = error;
+    e.reason = std::move(reason);
+  }
+  if (--e.open != 0) return;
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
+  failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
+  if (log_ && log_->level() <= log_level::info) log_->write(log_level::info, "attempt failed " + failed_.back().to_string());
+}
+
+/// Hands what became of the entrants over to the plan. Those that were only slower than the winner may be tried again.
+void connect_op::settle(plan& from) {
+  for (auto& f : failed_) from.add(std::move(f));
+  failed_.clear();
+  if (!winner_) return;
+  for (std::size_t i = 0; i != entrants_.size(); ++i) {
+    auto& e = entrants_[i];
+    if (i == winning_entrant_ || e.open == 0) continue;
+    from.give_back(e.who);
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
+    from.add(attempt(e.who, stage::connect, errc::connect_timeout, "not ready yet when another master was", took));
+  }
+}
+
+}  // namespace bunraku::engine

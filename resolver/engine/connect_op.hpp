@@ -1,0 +1,83 @@
+#pragma once
+#include <bunraku/log.hpp>
+#include <bunraku/options.hpp>
+#include <bunraku/plan.hpp>
+#include <bunraku/resolver.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/discovery.hpp"
+#include "engine/upstream.hpp"
+#include "io/dialer.hpp"
+#include "policy/connect_race.hpp"
+
+namespace bunraku::engine {
+
+/// One race for a connection to the next masters of a plan. Pure timing is policy::connect_race's; this class starts
+/// and ends the dials. Kept by shared_ptr: contestants that lost may still be unwinding when the race is over.
+class connect_op : public std::enable_shared_from_this<connect_op> {
+ public:
+  /// Adds the next source's masters to the plan; false when there is none left.
+  using extend_plan = std::function<boost::asio::awaitable<bool>(plan&)>;
+
+  connect_op(boost::asio::any_io_executor executor, std::shared_ptr<discovery> names,
+             std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
+             std::shared_ptr<log_sink> log);
+
+  struct result {
+    boost::system::error_code error;
+    connected value;
+  };
+  boost::asio::awaitable<result> run(plan& from, extend_plan extend);
+  /// Ends run() with `cancelled`.
+  void cancel() noexcept;
+
+ private:
+  using clock = std::chrono::steady_clock;
+  /// A master of this race: how many of its addresses are still in it, and how the last one failed.
+  struct entrant {
+    master who;
+    clock::time_point began;
+    std::size_t open = 1;
+    stage reached = stage::resolve;
+    boost::system::error_code error;
+    std::string reason;
+  };
+  struct contestant {
+    std::size_t entrant;
+    std::optional<boost::asio::ip::address> address;  // none: the master's addresses are still to be looked up
+  };
+
+  void start(contestant who);
+  static boost::asio::awaitable<void> contest(std::shared_ptr<connect_op> self, contestant who);
+  boost::asio::awaitable<bool> find_addresses(contestant& who);
+  bool is_own_listener(const boost::asio::ip::address& address, std::uint16_t port) const;
+  void fail(std::size_t entrant, stage reached, boost::system::error_code error, std::string reason);
+  void settle(plan& from);
+
+  boost::asio::any_io_executor executor_;
+  std::shared_ptr<discovery> names_;
+  std::shared_ptr<const upstream> tls_;
+  connect_options options_;
+  std::vector<master> never_dial_;
+  std::shared_ptr<log_sink> log_;
+
+  policy::connect_race race_;
+  boost::asio::steady_timer wake_;
+  std::vector<entrant> entrants_;
+  std::deque<contestant> waiting_;
+  std::list<std::shared_ptr<io::dial>> dials_;
+  std::vector<attempt> failed_;
+  std::unique_ptr<io::stream> winner_;
+  std::size_t winning_entrant_ = 0;
+  bool cancelled_ = false;
+};
+
+}  // namespace bunraku::engine

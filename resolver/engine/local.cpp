@@ -1,0 +1,105 @@
+#include <bunraku/error.hpp>
+#include <bunraku/local.hpp>
+
+#include <sys/socket.h>
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "io/stream.hpp"
+#include "io/tls_context.hpp"
+
+namespace bunraku {
+namespace net = boost::asio;
+using error_code = boost::system::error_code;
+
+struct local_tls::context {
+  io::ssl_ctx_ptr native;
+};
+
+local_tls::local_tls(std::shared_ptr<const identity> own)
+    : context_(std::make_shared<const context>(context{io::make_local_context(own->native())})) {}
+
+namespace {
+
+struct accepting {
+  std::unique_ptr<io::stream> stream;
+  net::steady_timer timer;
+  bool timed_out = false, over = false;
+};
+
+net::awaitable<void> shake_hands(
+    std::shared_ptr<accepting> a, std::chrono::milliseconds timeout,
+    net::any_completion_handler<void(error_code, std::string, connection)> handler) {
+  a->timer.expires_after(timeout);
+  a->timer.async_wait([a](error_code error) {
+    if (error || a->over) return;
+    a->timed_out = true;
+    a->stream->cancel();
+  });
+  error_code error;
+  std::string reason;
+  while (!a->stream->handshake(error)) {
+    if (error != net::error::would_block) break;
+    const auto wants = a->stream->handshake_wants();
+    a->stream->readable_again();
+    co_await a->stream->socket().async_wait(
+        wants == direction::read ? net::socket_base::wait_read : net::socket_base::wait_write,
+        net::redirect_error(net::use_awaitable, error));
+    if (error) break;
+  }
+  a->over = true;
+  a->timer.cancel();
+  connection made;
+  if (error && a->timed_out) {
+    error = errc::tls_timeout;
+    reason = "the TLS handshake was not finished in time";
+  } else if (error && error.category() == boost::system::system_category()) {
+    reason = error.message() + " during the TLS handshake";
+  } else if (error) {
+    auto failure = io::explain_failure(a->stream->ssl());
+    error = failure.code;
+    reason = std::move(failure.text);
+  } else {
+    made = connection(std::move(a->stream));
+  }
+  std::move(handler)(error, std::move(reason), std::move(made));
+}
+
+}  // namespace
+
+void local_tls::start_accept(net::ip::tcp::socket socket, std::chrono::milliseconds timeout, accept_handler handler) {
+  error_code ignored;
+  const auto from = socket.remote_endpoint(ignored);
+  const auto executor = socket.get_executor();
+  socket.set_option(net::ip::tcp::no_delay(true), ignored);
+  io::ssl_ptr ssl{SSL_new(context_->native.get())};
+  if (!ssl) throw std::bad_alloc();
+  SSL_set_accept_state(ssl.get());
+  auto peer = from.address().to_string() + ":" + std::to_string(from.port());
+  auto a = std::make_shared<accepting>(
+      accepting{std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), std::move(ssl), std::move(peer)),
+                net::steady_timer(executor)});
+  net::co_spawn(executor, shake_hands(std::move(a), timeout, std::move(handler)), net::detached);
+}
+
+peer_credentials credentials_of(net::local::stream_protocol::socket& socket, error_code& error) {
+  ucred found{};
+  socklen_t size = sizeof found;
+  error = {};
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &found, &size) != 0)
+    error = error_code(errno, boost::system::system_category());
+  return {found.uid, found.gid, found.pid};
+}
+
+connection plain_connection(net::local::stream_protocol::socket socket, std::string peer) {
+  return connection(
+      std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), nullptr, std::move(peer)));
+}
+
+}  // namespace bunraku
