@@ -1,0 +1,231 @@
+#include "config/configuration.hpp"
+
+#include "config/sections.hpp"
+#include "config/table_reader.hpp"
+#include "config/values.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace shim::config {
+namespace {
+
+using bunraku::problems;
+using bunraku::severity;
+
+void refuse_unknown_tables(const node& root, const std::string& file, problems& found) {
+  for (const auto& value : root.members) {
+    const auto& name = value.name;
+    if (std::ranges::find(all_tables(), name) != all_tables().end()) continue;
+    std::string fix;
+    if (const auto table = nearest(name, all_tables()); !table.empty())
+      fix = "Did you mean [" + std::string(table) + "]?";
+    // A key above all tables: say which table it belongs to, if one has it.
+    if (value.type != node::kind::table)
+      for (const auto& row : all_keys())
+        if (row.name == name) {
+          fix = "`" + name + "` belongs below [" + std::string(row.table) + "].";
+          break;
+        }
+    if (fix.empty()) fix = "See bunraku.toml.example for what there is.";
+    found.emplace_back(severity::error, file + ":" + std::to_string(value.line),
+                       (value.type == node::kind::table || value.type == node::kind::array
+                            ? "There is no table [" + name + "]."
+                            : "There is no key `" + name + "` outside of a table."),
+                       fix);
+  }
+}
+
+leg_files read_leg(table_reader& in) {
+  leg_files leg{in.text("certificate"), in.text("key"), in.text("passphrase_file"), in.text("ca"), in.text("crl"), {}};
+  const auto check = in.text("revocation");
+  if (check == "chain") leg.check = bunraku::revocation::chain;
+  if (check == "leaf") leg.check = bunraku::revocation::leaf;
+  if (check == "none") leg.check = bunraku::revocation::none;
+  if (in.given("certificate") != nullptr && in.given("key") == nullptr)
+    in.error("certificate", "[" + in.table() + "] has a certificate and no key.", "Add `key`: the two go together.");
+  if (in.given("key") != nullptr && in.given("certificate") == nullptr)
+    in.error("key", "[" + in.table() + "] has a key and no certificate.", "Add `certificate`: the two go together.");
+  if (leg.check == bunraku::revocation::none)
+    in.warning("revocation", "[" + in.table() + "] does not look at any CRL: a revoked certificate is taken for good.",
+               "Use \"leaf\" or \"chain\" unless your CA publishes no CRL.");
+  return leg;
+}
+
+void read_dns(table_reader& in, configuration& into) {
+  for (const auto& given : in.texts("nameservers")) {
+    const auto server = parse_host_and_port(given);
+    if (!server || !is_ip_address(server->host) || server->port == std::uint16_t{0}) {
+      in.error("nameservers", "\"" + given.substr(0, 64) + "\" is no name server's address.",
+               "Give IP addresses, with a port if it is not 53: \"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\".");
+      continue;
+    }
+    into.dns.nameservers.push_back(
+        bunraku::master(server->host, server->port.value_or(53), bunraku::source_kind::list).to_string());
+  }
+  into.dns.hosts_file = in.text("hosts_file");
+  if (!into.dns.hosts_file.empty() && !into.dns.hosts_file.starts_with('/'))
+    in.error("hosts_file", "`hosts_file` is not an absolute path.", "Begin it with /, or give \"\" to use none.");
+  into.dns.lookup_deadline = in.duration("lookup_deadline");
+  into.dns.try_timeout = in.duration("try_timeout");
+  // Only a try_timeout that was asked for can be wrong; the default gives way.
+  if (into.dns.try_timeout > into.dns.lookup_deadline) {
+    if (in.given("try_timeout") != nullptr)
+      in.error("try_timeout",
+               "`try_timeout` is longer than `lookup_deadline` (" + to_string(into.dns.lookup_deadline) + ").",
+               "Make it shorter, so that a second name server can be asked in time.");
+    into.dns.try_timeout = into.dns.lookup_deadline;
+  }
+  into.dns.ttl_floor = std::chrono::ceil<std::chrono::seconds>(in.duration("ttl_floor"));
+  const auto srv = in.text("srv");
+  into.srv = srv == "true" ? srv_use::yes : srv == "false" ? srv_use::no : srv_use::automatic;
+  if (const auto domain = in.text("srv_domain"); !domain.empty()) {
+    const auto parsed = parse_host_and_port(domain);
+    if (!parsed || parsed->port || is_ip_address(parsed->host))
+      in.error("srv_domain", "\"" + domain + "\" is no domain name.", "Give a name like \"example.com\".");
+    else into.srv_domain = parsed->host;
+    if (into.srv == srv_use::no)
+      in.warning("srv_domain", "`srv_domain` is not used, because `srv` is false.", "Remove one of the two.");
+  }
+}
+
+limit_values read_limits(table_reader& in) {
+  limit_values l;
+  l.header_bytes = in.size("header_bytes");
+  l.header_count = in.size("header_count");
+  l.target_bytes = in.size("target_bytes");
+  l.replay_bytes = in.size("replay_bytes");
+  l.connections = in.size("connections");
+  l.idle_connections = in.size("idle_connections");
+  l.idle = in.duration("idle");
+  l.upstream_idle = in.duration("upstream_idle");
+  l.handshake_timeout = in.duration("handshake_timeout");
+  l.header_timeout = in.duration("header_timeout");
+  l.stall_timeout = in.duration("stall_timeout");
+  l.drain_timeout = in.duration("drain_timeout");
+  if (l.target_bytes > l.header_bytes) {
+    if (in.given("target_bytes") != nullptr)
+      in.error("target_bytes", "`target_bytes` is more than `header_bytes`, of which it is a part.",
+               "Make it at most " + std::to_string(l.header_bytes) + ".");
+    l.target_bytes = l.header_bytes;
+  }
+  return l;
+}
+
+log_values read_log(table_reader& in) {
+  using bunraku::log_level;
+  log_values log;
+  const auto level = in.text("level");
+  log.level = level == "trace"     ? log_level::trace
+              : level == "debug"   ? log_level::debug
+              : level == "warning" ? log_level::warning
+              : level == "error"   ? log_level::error
+                                   : log_level::info;
+  log.access = in.boolean("access");
+  const auto to = in.text("to");
+  log.to = to == "stderr" ? log_target::standard_error : to == "journal" ? log_target::journal : log_target::automatic;
+  return log;
+}
+
+// RFC 9110, 5.6.2.
+bool is_token(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  });
+}
+
+void read_upstream(table_reader& in, configuration& into) {
+  into.upstream = read_leg(in);
+  into.strip_headers = in.texts("strip_headers");
+  for (const auto& name : into.strip_headers)
+    if (!is_token(name))
+      in.error("strip_headers", "\"" + name.substr(0, 64) + "\" is no header name.",
+               "Give names like \"X-SSL-Subject\".");
+}
+
+void read_puppet(table_reader& in, configuration& into) {
+  into.puppet.config_file = in.text("conf");
+  into.puppet.certname = in.text("certname");
+  into.puppet.ssldir = in.text("ssldir");
+  into.puppet.root_prefix = in.text("root");
+  const auto& certname = into.puppet.certname;
+  if (std::ranges::any_of(certname, [](char c) { return c >= 'A' && c <= 'Z'; }))
+    in.error("certname", "`certname` has capital letters.", "Puppet's certnames are lower case.");
+  else if (!certname.empty() && !is_dns_name(certname))
+    in.error("certname", "\"" + certname + "\" is no certname.", "Give it as `puppet config print certname` shows it.");
+}
+
+unsigned long line_of(const bunraku::problem& p) {
+  const auto colon = p.where().rfind(':');
+  return colon == std::string::npos ? 0 : std::strtoul(p.where().c_str() + colon + 1, nullptr, 10);
+}
+
+// Whichever part found them.
+problems in_order_of_file(problems found) {
+  problems sorted;
+  for (auto& p : found) {
+    const auto at = std::ranges::upper_bound(sorted, line_of(p), {}, line_of);
+    sorted.insert(at, std::move(p));
+  }
+  return sorted;
+}
+
+}  // namespace
+
+std::string to_string(const listen_at& one) {
+  if (!one.inherit.empty()) return "inherited " + one.inherit;
+  if (one.way == listen_at::way_in::socket) return one.path;
+  return bunraku::master(one.address, one.port, bunraku::source_kind::list).to_string();
+}
+
+std::vector<const node*> entries_of(const node& root, std::string_view name, const std::string& file,
+                                    bunraku::problems& found) {
+  std::vector<const node*> out;
+  const auto* all = root.find(name);
+  if (all == nullptr) return out;
+  if (all->type != node::kind::array) {
+    const std::string written(name);
+    found.emplace_back(severity::error, file + ":" + std::to_string(all->line),
+                       "[" + written + "] stands once, where several are meant to be.",
+                       "Write [[" + written + "]], with double brackets, above each.");
+    return out;
+  }
+  for (const auto& item : all->items) out.push_back(&item);
+  return out;
+}
+
+configuration_reading parse_configuration(std::string_view text, const std::string& file) {
+  configuration_reading reading;
+  auto& found = reading.found;
+  const auto root = parse_document(text);
+  if (!root) {
+    found.emplace_back(severity::error, file + ":" + std::to_string(root.error().line),
+                       "This is not TOML: " + root.error().what + ".",
+                       "Mend this line; the rest of the file was not looked at.");
+    return reading;
+  }
+  configuration made;
+  made.file = file;
+  refuse_unknown_tables(*root, file, found);
+  const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
+  auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
+       connect = table("connect"), limits = table("limits"), log = table("log");
+  read_puppet(puppet, made);
+  read_listens(*root, file, made, found);
+  made.local = read_leg(local);
+  read_upstream(upstream, made);
+  read_dns(dns, made);
+  made.connect.connect_timeout = connect.duration("timeout");
+  made.connect.tls_timeout = connect.duration("tls_timeout");
+  made.connect.race_delay = connect.duration("race_delay");
+  read_services(*root, file, made, found);
+  read_routes(*root, file, made, found);
+  made.limits = read_limits(limits);
+  made.log = read_log(log);
+  found = in_order_of_file(std::move(found));
+  if (!bunraku::has_error(found)) reading.value = std::move(made);
+  return reading;
+}
+
+}  // namespace shim::config

@@ -1,0 +1,124 @@
+#include "config/values.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace shim::config {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> units{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::int64_t longest = 36'525LL * 86'400'000;
+
+// Shortest form of an IP literal, or nothing.
+std::optional<std::string> canonical(std::string_view text) {
+  const std::string copy(text);
+  std::array<char, INET6_ADDRSTRLEN> out{};
+  std::array<unsigned char, 16> raw{};
+  for (const int family : {AF_INET, AF_INET6})
+    if (inet_pton(family, copy.c_str(), raw.data()) == 1 &&
+        inet_ntop(family, raw.data(), out.data(), static_cast<socklen_t>(out.size())) != nullptr)
+      return std::string(out.data());
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || count < 0) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  for (const auto& [name, length] : units)
+    if (unit == name && count <= longest / length) return std::chrono::milliseconds(count * length);
+  return std::nullopt;
+}
+
+std::string to_string(std::chrono::milliseconds d) {
+  for (auto it = units.rbegin(); it != units.rend(); ++it)
+    if (d.count() != 0 && d.count() % it->second == 0)
+      return std::to_string(d.count() / it->second) + std::string(it->first);
+  return std::to_string(d.count()) + (d.count() == 0 ? "s" : "ms");
+}
+
+bool is_dns_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > 253) return false;
+  std::size_t label = 0;
+  for (const char c : name) {
+    if (c == '.') {
+      if (label == 0) return false;
+      label = 0;
+      continue;
+    }
+    const bool good =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (!good || ++label > 63) return false;
+  }
+  return label != 0;
+}
+
+bool is_ip_address(std::string_view host) noexcept {
+  const std::string copy(host);
+  std::array<unsigned char, 16> raw{};
+  return inet_pton(AF_INET, copy.c_str(), raw.data()) == 1 || inet_pton(AF_INET6, copy.c_str(), raw.data()) == 1;
+}
+
+bool is_loopback(std::string_view address) noexcept {
+  const std::string copy(address);
+  std::array<unsigned char, 16> raw{};
+  if (inet_pton(AF_INET, copy.c_str(), raw.data()) == 1) return raw[0] == 127;
+  if (inet_pton(AF_INET6, copy.c_str(), raw.data()) != 1) return false;
+  const auto last = std::prev(raw.end());
+  return *last == 1 && std::all_of(raw.begin(), last, [](unsigned char b) { return b == 0; });
+}
+
+std::optional<host_and_port> parse_host_and_port(std::string_view text) {
+  if (text.empty() || text.size() > 300) return std::nullopt;
+  host_and_port made;
+  std::string_view host = text, port;
+  bool with_port = false;
+  if (text.front() == '[') {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    host = text.substr(1, close - 1);
+    const auto rest = text.substr(close + 1);
+    if (!rest.empty() && rest.front() != ':') return std::nullopt;
+    if (host.find(':') == std::string_view::npos) return std::nullopt;
+    with_port = !rest.empty();
+    if (with_port) port = rest.substr(1);
+  } else if (std::ranges::count(text, ':') == 1) {
+    const auto colon = text.find(':');
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    with_port = true;
+  }
+  if (with_port && !(made.port = parse_port(port))) return std::nullopt;
+  if (auto address = canonical(host)) {
+    made.host = std::move(*address);
+    return made;
+  }
+  if (host.ends_with('.')) host.remove_suffix(1);
+  // A name of digits and dots only is a mistyped address, not a name.
+  if (!is_dns_name(host) || host.find_first_not_of("0123456789.") == std::string_view::npos) return std::nullopt;
+  made.host = lower(host);
+  return made;
+}
+
+}  // namespace shim::config
