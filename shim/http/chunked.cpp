@@ -75,8 +75,7 @@ chunked_decoder::fate chunked_decoder::take_trailer(char c) noexcept {
 chunked_decoder::fate chunked_decoder::take(char c) noexcept {
   switch (state_) {
     case state::size_start:
-    case state::size:
-      return take_size(c);
+    case state::size: return take_size(c);
     case state::extension:
       if (c == '\r') {
         state_ = state::size_lf;
@@ -107,12 +106,10 @@ chunked_decoder::fate chunked_decoder::take(char c) noexcept {
       return fate::keep;
     case state::trailer_name:
     case state::trailer_value:
-    case state::trailer_lf:
-      return take_trailer(c);
+    case state::trailer_lf: return take_trailer(c);
     case state::data:
     case state::done:
-    case state::failed:
-      break;
+    case state::failed: break;
   }
   return refuse(why_);
 }

@@ -49,10 +49,8 @@ outcome note(const field& f, bool single_host, field_facts& facts) noexcept {
       facts.has_expect = true;
       facts.expect = f.value;
       return {};
-    case field_role::connection:
-      return read_connection(f.value, facts);
-    default:
-      return {};
+    case field_role::connection: return read_connection(f.value, facts);
+    default: return {};
   }
 }
 

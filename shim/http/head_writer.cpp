@@ -84,17 +84,12 @@ dropped_fields write_request_head(std::string& out, const request_head& request,
         }
         break;
       case field_role::hop_by_hop:
-      case field_role::expect:
-        ++dropped.hop_by_hop;
-        break;
-      case field_role::identity:
-        ++dropped.identity;
-        break;
+      case field_role::expect: ++dropped.hop_by_hop; break;
+      case field_role::identity: ++dropped.identity; break;
       case field_role::host:
       case field_role::content_length:
       case field_role::transfer_encoding:
-      case field_role::connection:
-        break;
+      case field_role::connection: break;
     }
   }
   body_framing framing = body.value_or(request.body);
@@ -126,16 +121,11 @@ dropped_fields write_response_head(std::string& out, const response_head& respon
           append_field(out, f.name, f.value);
         }
         break;
-      case field_role::hop_by_hop:
-        ++dropped.hop_by_hop;
-        break;
-      case field_role::retry_after:
-        ++dropped.retry_after;
-        break;
+      case field_role::hop_by_hop: ++dropped.hop_by_hop; break;
+      case field_role::retry_after: ++dropped.retry_after; break;
       case field_role::content_length:
       case field_role::transfer_encoding:
-      case field_role::connection:
-        break;
+      case field_role::connection: break;
     }
   }
   append_framing(out, body.value_or(response.body));
