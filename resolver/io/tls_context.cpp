@@ -16,10 +16,10 @@
 namespace bunraku::io {
 namespace {
 
-constexpr int most_announced_cas = 16;            // a client picks its certificate by them; a huge bundle helps nobody
-constexpr long local_sessions = 256;              // about 2 KiB each
-constexpr long local_session_seconds = 300;       // connections of one agent run; no run resumes another one's
-constexpr long longest_client_chain = 32 * 1024;  // bytes of certificates a local client may send
+constexpr int most_announced_cas = 16;         // a client picks its certificate by them; a huge bundle helps nobody
+constexpr long local_sessions = 256;           // about 2 KiB each
+constexpr long local_session_seconds = 300;    // connections of one agent run; no run resumes another one's
+constexpr long longest_client_chain = 32'768;  // bytes of certificates a local client may send
 
 void must(bool done) {
   if (done) return;

@@ -35,6 +35,8 @@ bool prepare_upstream(SSL* ssl, std::string_view host);
 bool may_resume(const SSL_SESSION* session, std::string_view host, std::chrono::sys_seconds now);
 
 /// Why a handshake failed: what is wrong with the peer's certificate, which alert the peer sent, or what OpenSSL says.
+/// Codes, towards masters: certificate_*, crl_*, refused_us, tls_failed; towards clients: not_own_certificate for
+/// whatever is wrong with what they show, tls_failed for the rest.
 struct handshake_failure {
   errc code;
   std::string text;  ///< one sentence without a full stop, printable, bounded

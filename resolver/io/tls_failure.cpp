@@ -6,6 +6,8 @@
 #include <openssl/sslerr.h>
 
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace bunraku::io {
 namespace {
@@ -22,25 +24,8 @@ bool is_about_our_certificate(int alert) {
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_ACCESS_DENIED:
-    case TLS13_AD_CERTIFICATE_REQUIRED:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string advice_on(int alert) {
-  switch (alert) {
-    case SSL_AD_CERTIFICATE_REVOKED:
-      return ": the CA has revoked it";
-    case SSL_AD_CERTIFICATE_EXPIRED:
-      return ": to the peer's clock it is expired";
-    case SSL_AD_UNKNOWN_CA:
-      return ": the peer does not know the CA that signed it";
-    case TLS13_AD_CERTIFICATE_REQUIRED:
-      return ": it saw none";
-    default:
-      return {};
+    case TLS13_AD_CERTIFICATE_REQUIRED: return true;
+    default: return false;
   }
 }
 
@@ -49,56 +34,76 @@ std::string alert_name(int alert) {
   return SSL_alert_desc_string_long(alert);
 }
 
-handshake_failure from_alert(int alert) {
-  const std::string name = "alert " + std::to_string(alert) + " \"" + alert_name(alert) + "\"";
-  if (is_about_our_certificate(alert))
-    return {errc::refused_us, "the peer refused our certificate with " + name + advice_on(alert)};
-  return {errc::tls_failed, "the peer ended the handshake with " + name};
-}
+// Words and codes depend on the leg: the codes about certificates speak of masters.
+class explainer {
+ public:
+  explicit explainer(const SSL* ssl)
+      : to_client_(SSL_is_server(ssl) == 1), peer_(to_client_ ? "the client" : "the master") {}
 
-std::optional<handshake_failure> from_reason(int reason) {
-  switch (reason) {
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return handshake_failure{errc::not_own_certificate, "the client showed no certificate"};
-    case SSL_R_HTTP_REQUEST:
-      return handshake_failure{errc::tls_failed, "the client speaks plain HTTP where TLS is expected"};
-    case SSL_R_WRONG_VERSION_NUMBER:
-      return handshake_failure{errc::tls_failed, "the peer does not speak TLS on this port"};
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-      return handshake_failure{errc::tls_failed, "the peer does not speak TLS 1.2 or later"};
-    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
-      return handshake_failure{errc::tls_failed, "the peer closed the connection during the TLS handshake"};
-    default:
-      return std::nullopt;
-  }
-}
+  const std::string& peer() const noexcept { return peer_; }
 
-// Empties the queue. The oldest error is the cause; later ones are its consequences on the way up.
-std::optional<handshake_failure> from_queue() {
-  std::optional<handshake_failure> known;
-  unsigned long first = 0;
-  while (const unsigned long error = ERR_get_error()) {
-    if (first == 0) first = error;
-    if (known || ERR_GET_LIB(error) != ERR_LIB_SSL) continue;
-    const int reason = ERR_GET_REASON(error);
-    known = from_reason(reason);
-    if (!known && reason > alert_offset && reason <= alert_offset + 255) known = from_alert(reason - alert_offset);
+  // Empties the queue. Its oldest telling error is the cause; later ones are consequences on the way up.
+  std::optional<handshake_failure> from_queue() const {
+    std::optional<handshake_failure> known;
+    unsigned long first = 0;
+    while (const unsigned long error = ERR_get_error()) {
+      if (first == 0) first = error;
+      if (known || ERR_GET_LIB(error) != ERR_LIB_SSL) continue;
+      const int reason = ERR_GET_REASON(error);
+      known = from_reason(reason);
+      if (!known && reason > alert_offset && reason <= alert_offset + 255) known = from_alert(reason - alert_offset);
+    }
+    if (known || first == 0) return known;
+    const char* words = ERR_reason_error_string(first);
+    return plain(words != nullptr ? std::string("OpenSSL says: ") + words : "OpenSSL error " + std::to_string(first));
   }
-  if (known || first == 0) return known;
-  const char* words = ERR_reason_error_string(first);
-  return handshake_failure{errc::tls_failed, words != nullptr ? std::string("OpenSSL says: ") + words
-                                                              : "OpenSSL error " + std::to_string(first)};
-}
+
+ private:
+  static handshake_failure plain(std::string text) { return {errc::tls_failed, std::move(text)}; }
+
+  handshake_failure from_alert(int alert) const {
+    const std::string name = "alert " + std::to_string(alert) + " \"" + alert_name(alert) + "\"";
+    if (!is_about_our_certificate(alert)) return plain(peer_ + " ended the handshake with " + name);
+    return {to_client_ ? errc::tls_failed : errc::refused_us,
+            peer_ + " refused our certificate with " + name + advice_on(alert)};
+  }
+
+  std::string advice_on(int alert) const {
+    switch (alert) {
+      case SSL_AD_CERTIFICATE_REVOKED: return ": the CA has revoked it";
+      case SSL_AD_CERTIFICATE_EXPIRED: return ": by its clock it is expired";
+      case SSL_AD_UNKNOWN_CA: return ": it does not know the CA that signed it";
+      case TLS13_AD_CERTIFICATE_REQUIRED: return ": it saw none";
+      default: return {};
+    }
+  }
+
+  std::optional<handshake_failure> from_reason(int reason) const {
+    switch (reason) {
+      case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return handshake_failure{errc::not_own_certificate, peer_ + " showed no certificate"};
+      case SSL_R_HTTP_REQUEST: return plain(peer_ + " speaks plain HTTP where TLS is expected");
+      case SSL_R_WRONG_VERSION_NUMBER: return plain(peer_ + " does not speak TLS on this port");
+      case SSL_R_UNSUPPORTED_PROTOCOL:
+      case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return plain(peer_ + " does not speak TLS 1.2 or later");
+      case SSL_R_UNEXPECTED_EOF_WHILE_READING: return plain(peer_ + " closed the connection during the TLS handshake");
+      default: return std::nullopt;
+    }
+  }
+
+  bool to_client_;
+  std::string peer_;
+};
 
 }  // namespace
 
 handshake_failure explain_failure(SSL* ssl) {
-  const std::optional<handshake_failure> said = from_queue();
+  const explainer words(ssl);
+  const std::optional<handshake_failure> said = words.from_queue();
   if (const verify_failure* found = failure_of(ssl)) return {found->code, found->text};
   if (const long result = SSL_get_verify_result(ssl); result != X509_V_OK)
-    return {code_of(static_cast<int>(result)),
-            "the peer's certificate was not accepted: " + std::string(X509_verify_cert_error_string(result))};
+    return {errc::tls_failed,
+            words.peer() + "'s certificate was not accepted: " + X509_verify_cert_error_string(result)};
   return said.value_or(handshake_failure{errc::tls_failed, "the connection was lost during the TLS handshake"});
 }
 

@@ -31,7 +31,7 @@ void keep_credentials(SSL_CTX* context, std::shared_ptr<const credentials> own) 
   auto kept = std::make_unique<std::shared_ptr<const credentials>>(std::move(own));
   if (credentials_index() < 0 || failure_index() < 0) throw std::bad_alloc();
   if (SSL_CTX_set_ex_data(context, credentials_index(), kept.get()) != 1) throw std::bad_alloc();
-  kept.release();
+  static_cast<void>(kept.release());  // the context's now
 }
 
 SSL* ssl_of(X509_STORE_CTX* context) {
@@ -47,7 +47,8 @@ void keep_failure(X509_STORE_CTX* context, errc code, std::string text) {
   SSL* ssl = ssl_of(context);
   auto kept = std::make_unique<verify_failure>(code, std::move(text));
   delete static_cast<verify_failure*>(SSL_get_ex_data(ssl, failure_index()));
-  if (SSL_set_ex_data(ssl, failure_index(), kept.get()) == 1) kept.release();
+  if (SSL_set_ex_data(ssl, failure_index(), kept.get()) == 1)
+    static_cast<void>(kept.release());  // the connection's now
 }
 
 // ---- words for failures ----
@@ -130,8 +131,9 @@ std::string crl_text(X509_STORE_CTX* context, const X509* certificate, const tru
 
 void explain(X509_STORE_CTX* context) {
   const credentials& own = credentials_of(context);
-  keep_failure(context, code_of(X509_STORE_CTX_get_error(context)),
-               describe_failure(context, {own.ca(), own.crls(), own.files()}));
+  const bool of_client = SSL_is_server(ssl_of(context)) == 1;
+  const errc code = of_client ? errc::not_own_certificate : code_of(X509_STORE_CTX_get_error(context));
+  keep_failure(context, code, describe_failure(context, {own.ca(), own.crls(), own.files()}));
 }
 
 // Called by OpenSSL for every step. A failure is described here, while the certificate and CRL it is about are known.
@@ -232,13 +234,10 @@ std::string describe_failure(X509_STORE_CTX* context, const trust_view& trust) {
       break;
     case errc::certificate_revoked:
       return who + " (serial " + serial_of(certificate) + ") was revoked by " + issuer_of(certificate);
-    case errc::certificate_wrong_name:
-      return wrong_name_text(context, certificate);
-    case errc::certificate_wrong_purpose:
-      return wrong_purpose_text(context, certificate);
+    case errc::certificate_wrong_name: return wrong_name_text(context, certificate);
+    case errc::certificate_wrong_purpose: return wrong_purpose_text(context, certificate);
     case errc::crl_missing:
-    case errc::crl_expired:
-      return crl_text(context, certificate, trust);
+    case errc::crl_expired: return crl_text(context, certificate, trust);
     case errc::certificate_untrusted:
       switch (error) {
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -246,14 +245,11 @@ std::string describe_failure(X509_STORE_CTX* context, const trust_view& trust) {
         case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         case X509_V_ERR_CERT_SIGNATURE_FAILURE:
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-          return untrusted_text(certificate, trust);
-        default:
-          break;
+        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return untrusted_text(certificate, trust);
+        default: break;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   return who + ", issued by " + issuer_of(certificate) + ": " + X509_verify_cert_error_string(error);
 }
@@ -263,32 +259,24 @@ errc code_of(int verify_error) noexcept {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
     case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
-    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
-      return errc::certificate_expired;
-    case X509_V_ERR_CERT_REVOKED:
-      return errc::certificate_revoked;
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD: return errc::certificate_expired;
+    case X509_V_ERR_CERT_REVOKED: return errc::certificate_revoked;
     case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return errc::certificate_wrong_name;
-    case X509_V_ERR_INVALID_PURPOSE:
-      return errc::certificate_wrong_purpose;
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return errc::certificate_wrong_name;
+    case X509_V_ERR_INVALID_PURPOSE: return errc::certificate_wrong_purpose;
     case X509_V_ERR_UNABLE_TO_GET_CRL:
     case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
     case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
     case X509_V_ERR_CRL_SIGNATURE_FAILURE:
     case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
     case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
-    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
-      return errc::crl_missing;
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE: return errc::crl_missing;
     case X509_V_ERR_CRL_HAS_EXPIRED:
     case X509_V_ERR_CRL_NOT_YET_VALID:
     case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
-    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
-      return errc::crl_expired;
-    case X509_V_ERR_OUT_OF_MEM:
-      return errc::tls_failed;
-    default:
-      return errc::certificate_untrusted;
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD: return errc::crl_expired;
+    case X509_V_ERR_OUT_OF_MEM: return errc::tls_failed;
+    default: return errc::certificate_untrusted;
   }
 }
 

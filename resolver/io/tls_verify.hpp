@@ -33,7 +33,8 @@ std::string describe_failure(X509_STORE_CTX* context, const trust_view& trust);
 /// X509_V_ERR_* as our code.
 errc code_of(int verify_error) noexcept;
 
-/// Why a peer's certificate was not accepted.
+/// Why a peer's certificate was not accepted. Of a client on the local leg the code is always not_own_certificate,
+/// since the other codes speak of masters; the text tells them apart.
 struct verify_failure {
   errc code;
   std::string text;

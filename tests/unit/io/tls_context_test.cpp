@@ -314,7 +314,7 @@ class RefusedByTheMaster : public Upstream, public testing::WithParamInterface<i
 TEST_P(RefusedByTheMaster, BecauseOurCertificateIsRevoked) {
   const auto failure = refusal(ca.pem() + root.pem(), ca.crl({agent}));
   EXPECT_EQ(failure.code, errc::refused_us);
-  EXPECT_THAT(failure.text, HasSubstr("the peer refused our certificate with alert 44 \"certificate revoked\""));
+  EXPECT_THAT(failure.text, HasSubstr("the master refused our certificate with alert 44 \"certificate revoked\""));
 }
 
 INSTANTIATE_TEST_SUITE_P(, RefusedByTheMaster, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
@@ -349,7 +349,7 @@ TEST_F(Upstream, SaysWhenTheOtherEndSpeaksNoTls) {
   ASSERT_LE(SSL_connect(ssl.get()), 0);
   const auto failure = io::explain_failure(ssl.get());
   EXPECT_EQ(failure.code, errc::tls_failed);
-  EXPECT_EQ(failure.text, "the peer does not speak TLS on this port");
+  EXPECT_EQ(failure.text, "the master does not speak TLS on this port");
 }
 
 TEST_F(Upstream, SaysWhenTheConnectionEndsInTheHandshake) {
@@ -362,7 +362,7 @@ TEST_F(Upstream, SaysWhenTheConnectionEndsInTheHandshake) {
   ASSERT_LE(SSL_connect(ssl.get()), 0);
   const auto failure = io::explain_failure(ssl.get());
   EXPECT_EQ(failure.code, errc::tls_failed);
-  EXPECT_THAT(failure.text, HasSubstr("the peer closed the connection during the TLS handshake"));
+  EXPECT_THAT(failure.text, HasSubstr("the master closed the connection during the TLS handshake"));
   EXPECT_EQ(io::explain_failure(ssl.get()).text, "the connection was lost during the TLS handshake");
 }
 

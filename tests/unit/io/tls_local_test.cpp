@@ -71,27 +71,27 @@ TEST_P(Local, RefusesAClientWithoutACertificate) {
 
 TEST_P(Local, RefusesOurKeyUnderAnotherCa) {
   const auto forged = authority("Elsewhere").issue("agent1.example.com", own.its_key());
-  expect_refused(&forged, errc::certificate_untrusted, "CN=Elsewhere, which is not in");
+  expect_refused(&forged, errc::not_own_certificate, "CN=Elsewhere, which is not in");
 }
 
 TEST_P(Local, RefusesOurKeyInARevokedCertificate) {
   const auto lost = ca.issue("agent1.example.com", own.its_key());
   revoked = {lost};
-  expect_refused(&lost, errc::certificate_revoked, "was revoked by CN=Puppet CA");
+  expect_refused(&lost, errc::not_own_certificate, "was revoked by CN=Puppet CA");
 }
 
 TEST_P(Local, RefusesOurKeyInAnExpiredCertificate) {
   request old = node("agent1.example.com");
   old.not_before = -std::chrono::days{9}, old.not_after = -hours{1};
   const auto expired = ca.issue(old, own.its_key());
-  expect_refused(&expired, errc::certificate_expired, "expired on 2");
+  expect_refused(&expired, errc::not_own_certificate, "expired on 2");
 }
 
 TEST_P(Local, RefusesOurKeyInACertificateForServersOnly) {
   request server = node("agent1.example.com");
   server.client_auth = false;
   const auto only = ca.issue(server, own.its_key());
-  expect_refused(&only, errc::certificate_wrong_purpose, "lacks clientAuth");
+  expect_refused(&only, errc::not_own_certificate, "lacks clientAuth");
 }
 
 TEST_P(Local, ShowsItsLeafAloneAndNamesTheCasItTakes) {
@@ -113,8 +113,23 @@ TEST_P(Local, SaysWhenTheClientRefusesUs) {
   tls_pair pair(client.get(), server.get());
   EXPECT_FALSE(pair.handshake());
   ASSERT_TRUE(pair.server_failure);
-  EXPECT_EQ(pair.server_failure->code, errc::refused_us);
-  EXPECT_THAT(pair.server_failure->text, HasSubstr("alert 48 \"unknown CA\""));
+  EXPECT_EQ(pair.server_failure->code, errc::tls_failed);
+  EXPECT_THAT(pair.server_failure->text, HasSubstr("the client refused our certificate with alert 48 \"unknown CA\""));
+}
+
+TEST_P(Local, SaysWhenTheClientSpeaksNoTls) {
+  const auto server = io::make_local_context(load());
+  for (const auto& [sent, said] : {std::pair{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "the client speaks plain HTTP"},
+                                   std::pair{"SSH-2.0-OpenSSH_9.2p1\r\n", "the client does not speak TLS"}}) {
+    const io::ssl_ptr ssl(SSL_new(server.get()));
+    BIO* in = BIO_new(BIO_s_mem());
+    BIO_puts(in, sent);
+    SSL_set_bio(ssl.get(), in, BIO_new(BIO_s_null()));
+    ASSERT_LE(SSL_accept(ssl.get()), 0);
+    const auto failure = io::explain_failure(ssl.get());
+    EXPECT_EQ(failure.code, errc::tls_failed);
+    EXPECT_THAT(failure.text, HasSubstr(said));
+  }
 }
 
 // ---- sessions ----
