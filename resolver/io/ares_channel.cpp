@@ -22,18 +22,19 @@ std::string list_of(const std::vector<name_server>& servers) {
   return text;
 }
 
-ares_channel::failure failure_of(int status, const std::string& question, const std::string& servers) {
-  switch (status) {
-    case ARES_ETIMEOUT: return {errc::dns_timeout, "no answer about " + question + " from " + servers};
+ares_channel::failure failure_of(const ares_lookup& lookup, const std::string& question, const std::string& servers) {
+  const auto asked = " about " + question + " (asked " + servers + ")";
+  switch (const int status = lookup.ares_status()) {
+    case ARES_ETIMEOUT: return {errc::dns_timeout, "no name server answered" + asked};
     case ARES_ECONNREFUSED:
-      return {errc::dns_failed, "no name server could be reached about " + question + " at " + servers};
     case ARES_ESERVFAIL:
-      return {errc::dns_failed, "the name servers said SERVFAIL about " + question + " (asked " + servers + ")"};
+    case ARES_ENOTIMP:
     case ARES_EREFUSED:
-      return {errc::dns_failed, "the name servers refused to answer about " + question + " (asked " + servers + ")"};
-    default:
-      return {errc::dns_failed,
-              "asking about " + question + " failed: " + ares_strerror(status) + " (asked " + servers + ")"};
+      if (const int code = lookup.heard().response_code; code > 0)
+        return {errc::dns_failed,
+                "the name server said " + policy::response_code_text(static_cast<unsigned>(code)) + asked};
+      return {errc::dns_failed, "no name server could be reached" + asked};
+    default: return {errc::dns_failed, "the question failed: " + std::string(ares_strerror(status)) + asked};
   }
 }
 
@@ -123,10 +124,9 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
 
   switch (lookup->result()) {
     case ares_lookup::status::replied:
-      shared->last_good = lookup->server();
-      co_return reply{std::move(lookup->wire()), lookup->server()};
-    case ares_lookup::status::failed:
-      co_return std::unexpected(failure_of(lookup->ares_status(), question, list_of(servers)));
+      shared->last_good = lookup->heard().sender;
+      co_return reply{std::move(lookup->wire()), lookup->heard().sender};
+    case ares_lookup::status::failed: co_return std::unexpected(failure_of(*lookup, question, list_of(servers)));
     case ares_lookup::status::under_way:
       if (expired) {
         co_return std::unexpected(failure{errc::dns_timeout, "no answer about " + question + " from " +

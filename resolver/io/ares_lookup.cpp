@@ -1,7 +1,5 @@
 #include "io/ares_lookup.hpp"
 
-#include "io/ares_sockets.hpp"
-
 #include <boost/asio/error.hpp>
 
 #include <arpa/nameser.h>
@@ -56,7 +54,7 @@ bool ares_lookup::open(std::span<const name_server> servers, std::chrono::millis
   ::ares_channel made = nullptr;
   if (ares_status_ = ares_init_options(&made, &options, given); ares_status_ != ARES_SUCCESS) return false;
   channel_.reset(made);
-  use_own_sockets(made, server_);
+  use_own_sockets(made, heard_);
 
   std::vector<ares_addr_port_node> nodes(servers.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {

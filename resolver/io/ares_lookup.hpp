@@ -1,4 +1,5 @@
 #pragma once
+#include "io/ares_sockets.hpp"
 #include "io/resolv_conf.hpp"
 
 #include <ares.h>
@@ -46,7 +47,7 @@ class ares_lookup : public std::enable_shared_from_this<ares_lookup> {
   status result() const noexcept { return result_; }
   int ares_status() const noexcept { return ares_status_; }
   std::vector<std::uint8_t>& wire() noexcept { return wire_; }
-  const std::string& server() const noexcept { return server_; }
+  const last_heard& heard() const noexcept { return heard_; }
 
  private:
   struct watched;
@@ -67,7 +68,7 @@ class ares_lookup : public std::enable_shared_from_this<ares_lookup> {
   status result_ = status::under_way;
   int ares_status_ = ARES_SUCCESS;
   std::vector<std::uint8_t> wire_;
-  std::string server_;
+  last_heard heard_;
   channel_ptr channel_{nullptr, &ares_destroy};  // last: its destruction calls back into the rest
 };
 

@@ -30,9 +30,12 @@ std::string peer_of(ares_socket_t fd) {
 }
 
 ares_ssize_t receive(ares_socket_t fd, void* data, std::size_t size, int flags, sockaddr* from, ares_socklen_t* length,
-                     void* last_sender) {
+                     void* user) {
   const auto count = ::recvfrom(fd, data, size, flags, from, length);
-  if (count > 0) *static_cast<std::string*>(last_sender) = peer_of(fd);
+  auto& last = *static_cast<last_heard*>(user);
+  if (count > 0) last.sender = peer_of(fd);
+  const bool datagram = from != nullptr;  // c-ares wants the sender of datagrams only
+  if (datagram && count >= 4) last.response_code = static_cast<const unsigned char*>(data)[3] & 0xf;
   return count;
 }
 
@@ -47,8 +50,8 @@ constexpr ares_socket_functions own_sockets{open_socket, close_socket, connect_s
 
 }  // namespace
 
-void use_own_sockets(::ares_channel channel, std::string& last_sender) {
-  ares_set_socket_functions(channel, &own_sockets, &last_sender);
+void use_own_sockets(::ares_channel channel, last_heard& last) {
+  ares_set_socket_functions(channel, &own_sockets, &last);
 }
 
 }  // namespace bunraku::io

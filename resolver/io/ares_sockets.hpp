@@ -5,10 +5,16 @@
 
 namespace bunraku::io {
 
+/// What c-ares 1.18 does not tell: who answered, and with which response code when it gave up on a server for that (it
+/// then reports "connection refused").
+struct last_heard {
+  std::string sender;      ///< "address:port"; empty as long as nobody said anything
+  int response_code = -1;  ///< of the last datagram; -1 before the first
+};
+
 /// Socket calls for a c-ares channel in place of its own, which write to TCP connections with writev(): a name server
 /// that hangs up would raise SIGPIPE in a process that is not ours to kill. Every socket is non-blocking and
-/// close-on-exec. `last_sender` gets "address:port" of each datagram or segment that arrives; it must outlive
-/// `channel`.
-void use_own_sockets(::ares_channel channel, std::string& last_sender);
+/// close-on-exec. `last` is kept up to date and must outlive `channel`.
+void use_own_sockets(::ares_channel channel, last_heard& last);
 
 }  // namespace bunraku::io

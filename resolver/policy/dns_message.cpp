@@ -110,21 +110,6 @@ record read_record(reader& from) {
   return r;
 }
 
-std::string_view response_code_name(unsigned code) noexcept {
-  switch (code) {
-    case 1:
-      return "FORMERR";
-    case 2:
-      return "SERVFAIL";
-    case 4:
-      return "NOTIMP";
-    case 5:
-      return "REFUSED";
-    default:
-      return "an unexpected response code";
-  }
-}
-
 /// Reads one message. The sections are walked more than once and never copied.
 class message {
  public:
@@ -165,8 +150,7 @@ class message {
       return {reason::malformed, "the answer is to another question"};
     if (header_.truncated()) return {reason::truncated, "the answer is truncated"};
     if (const unsigned code = header_.response_code(); code != 0 && code != 3) {
-      return {reason::server_error,
-              "the name server said " + std::string(response_code_name(code)) + " (" + std::to_string(code) + ")"};
+      return {reason::server_error, "the name server said " + response_code_text(code)};
     }
     return {};
   }
@@ -236,8 +220,7 @@ class message {
   bool keep(const record& r) {
     const auto data = wire_.subspan(r.data, r.size);
     switch (type_) {
-      case dns_type::srv:
-        return keep_srv(r);
+      case dns_type::srv: return keep_srv(r);
       case dns_type::a:
         if (data.size() != 4) return false;
         std::ranges::copy(data, result_.a.emplace_back().begin());
@@ -247,8 +230,7 @@ class message {
         std::ranges::copy(data, result_.aaaa.emplace_back().begin());
         return true;
       case dns_type::cname:
-      case dns_type::soa:
-        break;
+      case dns_type::soa: break;
     }
     return true;
   }
@@ -287,14 +269,10 @@ class message {
     if (roots_ != 0 && usable) remark("passed over a target of \".\" beside real ones");
     if (owner_ != asked_) remark(asked_.to_text() + " is an alias of " + owner_.to_text());
 
-    if (usable)
-      result_.state = found;
-    else if (roots_ != 0 && roots_ == kept_)
-      result_.state = absent;
-    else if (kept_ != 0)
-      result_.state = unusable;
-    else
-      result_.state = header_.response_code() == 3 ? no_such_name : no_data;
+    if (usable) result_.state = found;
+    else if (roots_ != 0 && roots_ == kept_) result_.state = absent;
+    else if (kept_ != 0) result_.state = unusable;
+    else result_.state = header_.response_code() == 3 ? no_such_name : no_data;
     result_.ttl = kept_ != 0 ? ttl_ : negative_ttl_;
     return std::move(result_);
   }
@@ -330,18 +308,19 @@ class message {
 
 std::string_view name_of(dns_type type) noexcept {
   switch (type) {
-    case dns_type::a:
-      return "A";
-    case dns_type::cname:
-      return "CNAME";
-    case dns_type::soa:
-      return "SOA";
-    case dns_type::aaaa:
-      return "AAAA";
-    case dns_type::srv:
-      return "SRV";
+    case dns_type::a: return "A";
+    case dns_type::cname: return "CNAME";
+    case dns_type::soa: return "SOA";
+    case dns_type::aaaa: return "AAAA";
+    case dns_type::srv: return "SRV";
   }
   return "?";
+}
+
+std::string response_code_text(unsigned code) {
+  static constexpr std::array<std::string_view, 6> names{"NOERROR",  "FORMERR", "SERVFAIL",
+                                                         "NXDOMAIN", "NOTIMP",  "REFUSED"};
+  return (code < names.size() ? std::string(names[code]) : "response code") + " (" + std::to_string(code) + ")";
 }
 
 std::expected<dns_answer, dns_refusal> read_dns_answer(std::span<const std::uint8_t> wire, const dns_name& name,

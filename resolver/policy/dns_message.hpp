@@ -16,6 +16,9 @@ namespace bunraku::policy {
 enum class dns_type : std::uint16_t { a = 1, cname = 5, soa = 6, aaaa = 28, srv = 33 };
 std::string_view name_of(dns_type type) noexcept;
 
+/// "SERVFAIL (2)": a response code for people.
+std::string response_code_text(unsigned code);
+
 /// One SRV record with a target (RFC 2782). `target` is lower case without a trailing dot, `port` is not 0.
 struct srv_record {
   std::uint16_t priority = 0, weight = 0, port = 0;
