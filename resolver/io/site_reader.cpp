@@ -76,7 +76,8 @@ class site_reader {
     directories_ = choice.chosen;
     conf_path_ = directories_.confdir + "/puppet.conf";
     if (!options_.config_file.empty()) {
-      conf_path_ = inside(fs::absolute(options_.config_file).lexically_normal().string());
+      std::error_code ignored;
+      conf_path_ = inside(fs::absolute(options_.config_file, ignored).lexically_normal().string());
       directories_ = puppet::layout_of_file(conf_path_, directories_, home_, exists);
     } else if (!choice.also_there.empty()) {
       found_.emplace_back(severity::warning, below(conf_path_),

@@ -23,8 +23,8 @@ struct credential_files {
   std::string private_key;      ///< hostprivkey: PKCS#1, SEC1 or PKCS#8 PEM, perhaps encrypted
   std::string passphrase_file;  ///< passfile: the whole file is the passphrase, trailing newline included; mostly there
                                 ///< is no such file, since it is only needed for an encrypted key
-  std::string ca;   ///< localcacert: bundle, roots and intermediates
-  std::string crl;  ///< hostcrl: bundle, one per CA; empty with revocation::none
+  std::string ca;               ///< localcacert: bundle, roots and intermediates
+  std::string crl;              ///< hostcrl: bundle, one per CA; empty with revocation::none
   revocation check = revocation::chain;
 };
 
@@ -81,8 +81,7 @@ struct site_reading {
 /// Errors:  where Puppet itself would drop the whole file and run with `server=puppet`, or refuse a value, this is an
 ///          error with file, line and cause, never a default.
 /// Warns:   what Puppet takes but cannot have been meant; no puppet.conf; an ssldir that is missing or closed to us.
-/// The
-///          files in the ssldir are not looked at (a host may be enrolled later): who loads them judges them.
+///          The files in the ssldir are not looked at (a host may be enrolled later): who loads them judges them.
 site_reading read_site(const site_options& options);
 
 }  // namespace bunraku

@@ -1,0 +1,231 @@
+#include "puppet/settings.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+
+namespace bunraku::puppet {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Settings : public testing::Test {
+ protected:
+  settings_reading read(const std::string& text) {
+    conf_ = parse_conf(text, "p.conf");
+    in_.from = &conf_.value;
+    in_.file = "p.conf";
+    in_.directories = known_layouts()[2];
+    in_.host = {"node1", domain_};
+    in_.home = "/root";
+    return read_settings(in_);
+  }
+  void expect_only(const std::string& text, severity level, const std::string& where, const std::string& what) {
+    const auto r = read(text);
+    ASSERT_EQ(r.found.size(), 1u) << text;
+    EXPECT_EQ(r.found[0].level(), level) << text;
+    EXPECT_EQ(r.found[0].where(), where) << text;
+    EXPECT_THAT(r.found[0].what(), HasSubstr(what)) << text;
+    EXPECT_FALSE(r.found[0].fix().empty()) << text;
+  }
+  conf_reading conf_;
+  lookup::inputs in_;
+  std::string domain_ = "example.com";
+};
+
+TEST_F(Settings, EmptyFileGivesPuppetsDefaults) {
+  const auto r = read("");
+  EXPECT_TRUE(r.found.empty());
+  const site& s = r.value;
+  EXPECT_EQ(s.certname, "node1.example.com");
+  EXPECT_TRUE(r.certname_is_default);
+  EXPECT_EQ(s.layout, "aio");
+  EXPECT_EQ(s.ssldir, "/etc/puppetlabs/puppet/ssl");
+  EXPECT_EQ(r.privatekeydir, "/etc/puppetlabs/puppet/ssl/private_keys");
+  EXPECT_EQ(s.credentials.crl, "/etc/puppetlabs/puppet/ssl/crl.pem");
+  EXPECT_EQ(s.server, "puppet");
+  EXPECT_FALSE(s.server_set || s.ca_server_set || s.report_server_set || s.use_srv_records);
+  EXPECT_EQ(s.srv_domain, "example.com");
+  EXPECT_EQ(s.environment, "production");
+  EXPECT_EQ(s.runinterval, std::chrono::minutes(30));
+}
+
+TEST_F(Settings, SetFlagsSayWhoWasConfigured) {
+  const auto s = read("[main]\nserver = S.Example.com.\nca_server = $server\n[agent]\nreport_server = r\n").value;
+  EXPECT_TRUE(s.server_set && s.ca_server_set && s.report_server_set);
+  EXPECT_EQ(s.server, "s.example.com");
+  EXPECT_EQ(s.ca_server, "s.example.com");
+  EXPECT_EQ(s.report_server, "r");
+}
+
+TEST_F(Settings, OtherSectionsDoNotCount) {
+  EXPECT_FALSE(read("[server]\nserver = a\n[user]\nserver = b\n[master]\nserver = c\n").value.server_set);
+}
+
+TEST_F(Settings, NoCrlIsUsedWithoutRevocation) {
+  EXPECT_EQ(read("certificate_revocation = false\n").value.credentials.crl, "");
+  EXPECT_EQ(read("certificate_revocation = leaf\n").value.credentials.check, revocation::leaf);
+}
+
+TEST_F(Settings, CallersCertnameAndSsldirWinAndAreInterpolated) {
+  in_.certname = "other.example.com";
+  in_.ssldir = "/s";
+  const auto r = read("certname = a\nssldir = /b\nserver = $certname\n");
+  EXPECT_FALSE(r.certname_is_default);
+  EXPECT_EQ(r.value.credentials.certificate, "/s/certs/other.example.com.pem");
+  EXPECT_EQ(r.value.server, "other.example.com");
+}
+
+TEST_F(Settings, ServerListTakesServerportWhereItNamesNone) {
+  const auto s = read("serverport = 8141\nserver_list = A.x:1 , b.x.,c:\n").value;
+  ASSERT_EQ(s.server_list.size(), 3u);
+  EXPECT_EQ(s.server_list[0].host, "a.x");
+  EXPECT_EQ(s.server_list[0].port, 1);
+  EXPECT_EQ(s.server_list[1].host, "b.x");
+  EXPECT_EQ(s.server_list[1].port, 8141);
+  EXPECT_EQ(s.server_list[2].port, 8141);
+}
+
+TEST_F(Settings, ServerListProblems) {
+  expect_only("server_list = a,,b\n", severity::warning, "p.conf:1", "empty entry");
+  expect_only("server_list = a:1:2\n", severity::warning, "p.conf:1", "second colon");
+  expect_only("server_list = [::1]:8140\n", severity::error, "p.conf:1", "IPv6");
+  expect_only("server_list = fe80::1:2\n", severity::error, "p.conf:1", "IPv6");
+  expect_only("server_list = a b\n", severity::error, "p.conf:1", "not a host name");
+  expect_only("server_list = a:0\n", severity::error, "p.conf:1", "port");
+  expect_only("server_list = a:65536\n", severity::error, "p.conf:1", "port");
+  expect_only("server_list = a:80x\n", severity::error, "p.conf:1", "port");
+  expect_only("server_list = :8140\n", severity::error, "p.conf:1", "not a host name");
+  std::string many = "server_list = a";
+  for (int i = 0; i < 300; ++i) many += ",a";
+  expect_only(many + "\n", severity::error, "p.conf:1", "more than 256");
+}
+
+TEST_F(Settings, HostsThatCannotExistAreErrors) {
+  for (const std::string bad : {"a b", "", "a/b", "https://a", "a:8140x", "a..b", "\"a\"b", "caf\u00e9", "a,b", "$"})
+    expect_only("[main]\nserver = " + bad + "\n", severity::error, "p.conf:2", "'server'");
+  expect_only("[main]\nca_server = a b\n", severity::error, "p.conf:2", "'ca_server'");
+  expect_only("[main]\nserver = " + std::string(254, 'a') + "\n", severity::error, "p.conf:2", "'server'");
+  expect_only("[main]\nserver = " + std::string(64, 'a') + "\n", severity::error, "p.conf:2", "'server'");
+}
+
+TEST_F(Settings, AddressesAreHosts) {
+  EXPECT_EQ(read("server = [FE80::1]\n").value.server, "fe80::1");
+  EXPECT_EQ(read("server = 192.0.2.1\n").value.server, "192.0.2.1");
+  EXPECT_TRUE(read("server = 192.0.2.1\n").found.empty());
+}
+
+TEST_F(Settings, PortProblemsNameTheSettingThatHoldsThem) {
+  expect_only("[main]\nserverport = 0\n", severity::error, "p.conf:2", "'serverport' is 0");
+  expect_only("[main]\nmasterport = 0\n", severity::error, "p.conf:2", "'masterport' is 0");
+  expect_only("[main]\nca_port = 70000\n", severity::error, "p.conf:2", "'ca_port'");
+  expect_only("[main]\nreport_port = https\n", severity::error, "p.conf:2", "'report_port'");
+}
+
+TEST_F(Settings, ValuesOfTheWrongKindAreErrors) {
+  expect_only("use_srv_records = yes\n", severity::error, "p.conf:1", "true or false");
+  expect_only("runinterval = 1h30m\n", severity::error, "p.conf:1", "duration");
+  expect_only("runinterval = unlimited\n", severity::error, "p.conf:1", "duration");
+  expect_only("http_connect_timeout = fast\n", severity::error, "p.conf:1", "duration");
+  expect_only("certificate_revocation = none\n", severity::error, "p.conf:1", "revocation");
+  expect_only("srv_domain = a b\n", severity::error, "p.conf:1", "domain");
+}
+
+TEST_F(Settings, HugeDurationIsCutToACentury) {
+  EXPECT_EQ(read("runinterval = 99999999999999999999y\n").value.runinterval, std::chrono::seconds(3153600000));
+}
+
+TEST_F(Settings, RelativeDirectoryIsOneErrorAtItsOwnLine) {
+  expect_only("[main]\nssldir = ssl\n", severity::error, "p.conf:2", "absolute");
+  expect_only("[main]\nvardir = /v\nssldir =\n", severity::error, "p.conf:3", "absolute");
+  expect_only("[main]\nssldir = true\n", severity::error, "p.conf:2", "absolute");
+}
+
+TEST_F(Settings, CertnameRules) {
+  expect_only("certname = Node1\n", severity::error, "p.conf:1", "capital");
+  expect_only("certname = a/b\n", severity::error, "p.conf:1", "character");
+  expect_only("certname = caf\u00e9\n", severity::error, "p.conf:1", "character");
+  expect_only("certname = ca\n", severity::error, "p.conf:1", "reserved");
+  expect_only("certname =\n", severity::error, "p.conf:1", "empty");
+  expect_only("certname = $fqdn\n", severity::error, "p.conf:1", "$fqdn");
+  in_.certname = "Node";
+  expect_only("certname = a\n", severity::error, "certname", "capital");
+}
+
+TEST_F(Settings, UnknownAndCircularReferencesAreTold) {
+  expect_only("[main]\nserver = $nope\n", severity::error, "p.conf:2", "no such setting");
+  expect_only("[main]\nserver = $sourceaddress\n", severity::error, "p.conf:2", "no value");
+  expect_only("[main]\nserver = $server\n", severity::error, "p.conf:2", "refers to itself");
+  expect_only("[main]\nserver = $ca_server\nca_server = $server\n", severity::error, "p.conf:2", "refers to itself");
+  expect_only("[main]\nssldir = $cadir/x\n", severity::error, "p.conf:2", "$cadir");
+}
+
+TEST_F(Settings, ValuesThatMultiplyAreCutOff) {
+  const std::string chain[] = {"tags",    "skip_tags", "diff",     "user",     "group",
+                               "ca_name", "reports",   "ldapuser", "ldapbase", "color"};
+  std::string text = "tags = " + std::string(64, 'x') + "\n";
+  for (std::size_t i = 1; i < std::size(chain); ++i) {
+    text += chain[i] + " = ";
+    for (int n = 0; n < 32; ++n) text += "$" + chain[i - 1] + ".";
+    text += "\n";
+  }
+  const auto r = read(text + "server = $color\n");
+  ASSERT_EQ(r.found.size(), 1u);
+  EXPECT_THAT(r.found[0].what(), HasSubstr("64 KiB"));
+}
+
+TEST_F(Settings, LongChainOfReferencesIsFollowed) {
+  EXPECT_EQ(read("tags = a\nskip_tags = $tags\ndiff = $skip_tags\nserver = $diff\n").value.server, "a");
+}
+
+TEST_F(Settings, MisspeltSettingsAreGuessed) {
+  const auto r = read("[main]\nsever = a\n");
+  ASSERT_EQ(r.found.size(), 1u);
+  EXPECT_EQ(r.found[0].level(), severity::warning);
+  EXPECT_THAT(r.found[0].fix(), HasSubstr("'server'"));
+  EXPECT_THAT(read("[agent]\nuse_srv_record = true\n").found.front().fix(), HasSubstr("'use_srv_records'"));
+  EXPECT_THAT(read("[main]\nServer = a\n").found.front().fix(), HasSubstr("'server'"));
+}
+
+TEST_F(Settings, SettingsOfOtherSoftwareAreNoMatter) {
+  EXPECT_TRUE(read("[main]\nstringify_facts = false\nparser = future\nmy_own = 1\n").found.empty());
+  EXPECT_TRUE(read("[server]\nsever = x\n").found.empty());
+}
+
+TEST_F(Settings, OwnersPuppetRefusesAreErrors) {
+  expect_only("[main]\nlogdir = /l {owner = puppet}\n", severity::error, "p.conf:2", "'logdir'");
+  EXPECT_TRUE(read("[server]\nlogdir = /l {owner = puppet}\n").found.empty());
+}
+
+TEST_F(Settings, EnvironmentIsNotReplaced) {
+  expect_only("[main]\ntags = x$environment\n", severity::warning, "p.conf:2", "$environment");
+}
+
+TEST_F(Settings, SrvWithoutDomainIsAWarning) {
+  domain_ = "";
+  const auto r = read("certname = a\nuse_srv_records = true\n");
+  ASSERT_EQ(r.found.size(), 1u);
+  EXPECT_EQ(r.found[0].level(), severity::warning);
+  EXPECT_EQ(r.found[0].where(), "p.conf:2");
+}
+
+TEST_F(Settings, EveryProblemIsToldAtOnce) {
+  EXPECT_EQ(read("server = a b\nserverport = x\nruninterval = y\ncertname = Z\nuse_srv_records = 1\n").found.size(),
+            5u);
+}
+
+TEST(RubyInteger, ReadsWhatRubyReads) {
+  const std::tuple<const char*, std::optional<long long>> cases[] = {
+      {"8140", 8140}, {"+1", 1},    {"-1", -1},   {"0x1fcc", 8140}, {"0X1F", 31}, {"010", 8},
+      {"0b11", 3},    {"0o17", 15}, {"0d17", 17}, {"0", 0},         {"1_0", 10},  {" 1 ", 1},
+      {"", {}},       {"1__0", {}}, {"_1", {}},   {"1_", {}},       {"08", {}},   {"1.0", {}},
+      {"0x", {}},     {"--1", {}},  {"1 2", {}},  {"0x-1", {}},     {"abc", {}},  {"99999999999999999999", {}},
+  };
+  for (const auto& [text, value] : cases) EXPECT_EQ(ruby_integer(text), value) << "'" << text << "'";
+}
+
+}  // namespace
+}  // namespace bunraku::puppet
