@@ -1,0 +1,291 @@
+#include "policy/health_state.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bunraku::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using kind = health_event::kind;
+using time_point = health_state::time_point;
+
+const time_point start = time_point{} + 1000h;
+const health_limits limits;
+
+/// A state under test, reached the way it is reached in life.
+struct subject {
+  random chance{7};
+  time_point now = start;
+  health_state state{start};
+
+  subject& tell(kind k, std::string_view reason = "because") {
+    health_event e{k, reason};
+    e.retry_after = 60s;
+    state.on(e, now, chance, limits);
+    return *this;
+  }
+  subject& wait(time_point::duration t) {
+    now += t;
+    return *this;
+  }
+  health at() const { return state.at(now); }
+};
+
+subject up() { return {}; }
+subject suspect() { return up().tell(kind::unanswered); }
+subject down() { return suspect().tell(kind::unanswered).tell(kind::unanswered); }
+subject probation() { return down().wait(5s); }
+subject trying() { return probation().tell(kind::trial_begun); }
+subject saturated() { return up().tell(kind::saturated); }
+subject draining() { return up().tell(kind::drain); }
+
+/// What each event makes of each state: u(p) s(uspect) p(robation, trial free) t(rial under way) S(aturated) D(own)
+/// d(raining). Written by hand: this table is the specification.
+struct row {
+  kind what;
+  const char* becomes;  // from: up suspect down probation trying saturated draining
+};
+constexpr row transitions[] = {
+    {kind::connect_failed, "s s D D D s d"},  {kind::bad_certificate, "D D D D D D d"},
+    {kind::unanswered, "s s D D D s d"},      {kind::broken_answer, "s s D D D s d"},
+    {kind::server_error, "s s D D D s d"},    {kind::probe_failed, "s s D D D s d"},
+    {kind::saturated, "S S S S S S d"},       {kind::lost_race, "s s D D D S d"},
+    {kind::probe_begun, "u s D t t S d"},     {kind::trial_begun, "u s D t t S d"},
+    {kind::trial_timed_out, "u s D D D S d"}, {kind::own_fault, "u s D p p S d"},
+    {kind::cancelled, "u s D p p S d"},       {kind::answered, "u u u u u S d"},
+    {kind::probe_answered, "u u u u u S d"},  {kind::drain, "d d d d d d d"},
+    {kind::undrain, "u s D p t S u"},
+};
+
+char letter(const subject& s) {
+  switch (s.at()) {
+    case health::up: return 'u';
+    case health::suspect: return 's';
+    case health::probation: return s.state.trial_is_free(s.now) ? 'p' : 't';
+    case health::saturated: return 'S';
+    case health::draining: return 'd';
+    case health::down: return 'D';
+  }
+  return '?';
+}
+
+TEST(HealthState, EveryEventInEveryState) {
+  const std::vector<subject> from = {up(), suspect(), down(), probation(), trying(), saturated(), draining()};
+  const std::string names = "usDptSd";
+  for (std::size_t i = 0; i < from.size(); ++i) ASSERT_EQ(letter(from[i]), names[i]);
+  std::size_t events = 0;
+  for (const auto& [what, becomes] : transitions) {
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      subject s = from[i];
+      s.tell(what);
+      EXPECT_EQ(letter(s), becomes[2 * i]) << name_of(what) << " from " << names[i];
+    }
+    EXPECT_EQ(static_cast<std::size_t>(what), static_cast<std::size_t>(transitions[events].what));
+    ++events;
+  }
+  EXPECT_EQ(events, static_cast<std::size_t>(kind::undrain) + 1) << "an event is missing in the table";
+}
+
+TEST(HealthState, ThreeFailuresInARowMakeItDown) {
+  auto s = up().tell(kind::unanswered).tell(kind::server_error);
+  EXPECT_EQ(s.at(), health::suspect);
+  s.tell(kind::broken_answer);
+  EXPECT_EQ(s.at(), health::down);
+  EXPECT_EQ(s.state.failures(), 3u);
+}
+
+TEST(HealthState, AnAnswerClearsTheCount) {
+  auto s = up().tell(kind::unanswered).tell(kind::unanswered).tell(kind::answered);
+  EXPECT_EQ(s.state.failures(), 0u);
+  s.tell(kind::unanswered).tell(kind::unanswered);
+  EXPECT_EQ(s.at(), health::suspect);
+}
+
+TEST(HealthState, AProbesAnswerDoesNotClearTheCount) {
+  auto s = up().tell(kind::unanswered).tell(kind::unanswered).tell(kind::probe_answered);
+  EXPECT_EQ(s.at(), health::up);
+  s.tell(kind::unanswered);
+  EXPECT_EQ(s.at(), health::down);
+}
+
+TEST(HealthState, FineStatusAndBrokenWorkComesBackEverMoreSeldom) {
+  auto s = down();
+  auto before = *s.state.until(s.now) - s.now;
+  for (int i = 0; i < 3; ++i) {
+    s.wait(before).tell(kind::probe_answered);
+    ASSERT_EQ(s.at(), health::up);
+    s.tell(kind::server_error);
+    ASSERT_EQ(s.at(), health::down);
+    const auto after = *s.state.until(s.now) - s.now;
+    EXPECT_GE(after, before);
+    before = after;
+  }
+  EXPECT_GE(before, 20s);  // the fourth time: half of 8 * 5 s at least
+  EXPECT_LE(before, 40s);
+}
+
+TEST(HealthState, DownLastsABackoffThatGrowsWithEachFailedTrialUpToTheCeiling) {
+  auto s = down();
+  std::chrono::milliseconds whole = limits.down.first;
+  for (int i = 0; i < 12; ++i) {
+    const auto left = *s.state.until(s.now) - s.now;
+    EXPECT_GE(left, whole / 2);
+    EXPECT_LE(left, whole);
+    s.wait(left - 1ms);
+    EXPECT_EQ(s.at(), health::down);
+    s.wait(1ms);
+    EXPECT_EQ(s.at(), health::probation);
+    s.tell(kind::trial_begun).tell(kind::unanswered);
+    ASSERT_EQ(s.at(), health::down);
+    whole = std::min(whole * 2, limits.down.ceiling);
+  }
+}
+
+TEST(HealthState, FailuresWhileDownDoNotLengthenIt) {
+  auto s = down();
+  const auto until = s.state.until(s.now);
+  for (int i = 0; i < 300; ++i) s.tell(kind::connect_failed, "refused again");
+  EXPECT_EQ(s.state.until(s.now), until);
+  EXPECT_EQ(s.state.counts().failed, 303u);
+  EXPECT_EQ(s.state.reason(), "refused again");
+}
+
+TEST(HealthState, ProbationHasExactlyOneTrialAtATime) {
+  auto s = probation();
+  EXPECT_TRUE(s.state.trial_is_free(s.now));
+  s.tell(kind::trial_begun);
+  EXPECT_FALSE(s.state.trial_is_free(s.now));
+  EXPECT_EQ(*s.state.until(s.now), s.now + limits.trial_limit);
+}
+
+TEST(HealthState, ACancelledTrialProvesNothingAndIsFreeAgain) {
+  EXPECT_TRUE(trying().tell(kind::cancelled).state.trial_is_free(start + 5s));
+  EXPECT_TRUE(trying().tell(kind::own_fault).state.trial_is_free(start + 5s));
+}
+
+TEST(HealthState, ATrialNobodyConcludesIsFreeAgainInTheEnd) {
+  auto s = trying().wait(limits.trial_limit - 1ms);
+  EXPECT_FALSE(s.state.trial_is_free(s.now));
+  s.wait(1ms);
+  EXPECT_TRUE(s.state.trial_is_free(s.now));
+}
+
+TEST(HealthState, OnlyTheMastersOwnFaultsHurt) {
+  auto s = up();
+  for (int i = 0; i < 100; ++i) s.tell(kind::own_fault, "no descriptors").tell(kind::cancelled);
+  EXPECT_EQ(s.at(), health::up);
+  EXPECT_EQ(s.state.failures(), 0u);
+  EXPECT_EQ(s.state.counts().own_faults, 100u);
+  EXPECT_EQ(s.state.counts().cancelled, 100u);
+  EXPECT_EQ(s.state.counts().failed, 0u);
+}
+
+TEST(HealthState, LosingRacesNeverMakesItDown) {
+  auto s = up();
+  for (int i = 0; i < 100; ++i) s.tell(kind::lost_race);
+  EXPECT_EQ(s.at(), health::suspect);
+  EXPECT_EQ(s.state.counts().lost_races, 100u);
+}
+
+TEST(HealthState, SaturatedEndsByItself) {
+  auto s = saturated().wait(60s - 1ms);
+  EXPECT_EQ(s.at(), health::saturated);
+  s.wait(1ms);
+  EXPECT_EQ(s.at(), health::up);
+  EXPECT_EQ(s.state.since(s.now), start + 60s);
+  EXPECT_EQ(s.state.until(s.now), std::nullopt);
+}
+
+TEST(HealthState, RetryAfterIsKeptWithinLimits) {
+  for (const auto& [said, kept] : std::map<std::chrono::seconds, std::chrono::seconds>{
+           {-5s, 1s}, {0s, 1s}, {7s, 7s}, {300s, 300s}, {1800s, 300s}, {std::chrono::seconds::max(), 300s}}) {
+    subject s;
+    health_event e{kind::saturated};
+    e.retry_after = said;
+    s.state.on(e, s.now, s.chance, limits);
+    EXPECT_EQ(*s.state.until(s.now), s.now + kept) << said.count();
+  }
+}
+
+TEST(HealthState, SaturationIsNoFailure) {
+  auto s = up();
+  for (int i = 0; i < 10; ++i) s.tell(kind::saturated);
+  EXPECT_EQ(s.state.failures(), 0u);
+}
+
+TEST(HealthState, DrainingEndsOnlyByTheOperator) {
+  auto s = draining().wait(10000h);
+  EXPECT_EQ(s.at(), health::draining);
+  s.tell(kind::undrain);
+  EXPECT_EQ(s.at(), health::up);
+}
+
+TEST(HealthState, RecoveryStartsSlowly) {
+  auto s = trying().tell(kind::answered);
+  EXPECT_EQ(s.state.share(s.now, limits), health_state::full_share / 10);
+  std::uint32_t before = 0;
+  for (int i = 0; i < 60; ++i) {
+    const auto now = s.state.share(s.wait(1s).now, limits);
+    EXPECT_GE(now, before);
+    before = now;
+  }
+  EXPECT_EQ(before, health_state::full_share);
+}
+
+TEST(HealthState, ASuspectThatWasNeverDownHasItsFullShareAtOnce) {
+  auto s = suspect().tell(kind::answered);
+  EXPECT_EQ(s.state.share(s.now, limits), health_state::full_share);
+}
+
+TEST(HealthState, ProbesAreForSuspectsAndForThoseWhoseTimeIsOver) {
+  EXPECT_EQ(up().state.probe_due(start), std::nullopt);
+  EXPECT_EQ(saturated().state.probe_due(start), std::nullopt);
+  EXPECT_EQ(draining().state.probe_due(start), std::nullopt);
+
+  auto s = suspect();
+  EXPECT_GE(*s.state.probe_due(s.now), s.now + limits.first_probe / 2);
+  EXPECT_LE(*s.state.probe_due(s.now), s.now + limits.first_probe);
+  s.tell(kind::probe_begun);
+  EXPECT_GE(*s.state.probe_due(s.now), s.now + limits.next_probe / 2);
+
+  auto d = down();
+  EXPECT_EQ(d.state.probe_due(d.now), d.state.until(d.now));
+  auto p = probation();
+  EXPECT_EQ(p.state.probe_due(p.now), p.now);
+  p.tell(kind::probe_begun);
+  EXPECT_EQ(p.state.probe_due(p.now), p.now + limits.trial_limit);
+}
+
+TEST(HealthState, AnotherFailureOfASuspectDoesNotPutOffItsProbe) {
+  auto s = suspect();
+  const auto due = s.state.probe_due(s.now);
+  s.wait(100ms).tell(kind::unanswered);
+  EXPECT_EQ(s.state.probe_due(s.now), due);
+}
+
+TEST(HealthState, RemembersSinceWhenAndWhy) {
+  auto s = up().wait(10s).tell(kind::connect_failed, "Connection refused");
+  EXPECT_EQ(s.state.since(s.now), start + 10s);
+  s.wait(5s).tell(kind::connect_failed, "Connection refused");
+  EXPECT_EQ(s.state.since(s.now), start + 10s);
+  EXPECT_EQ(s.state.reason(), "Connection refused");
+  s.tell(kind::connect_failed, std::string(5000, 'x'));
+  EXPECT_EQ(s.state.reason().size(), 200u);
+}
+
+TEST(HealthState, KeepsAMovingMeanOfFirstByteTimes) {
+  subject s;
+  for (int i = 0; i < 100; ++i) {
+    health_event e{kind::answered};
+    e.first_byte = 8ms;
+    s.state.on(e, s.now, s.chance, limits);
+  }
+  EXPECT_EQ(s.state.first_byte(), 8ms);
+}
+
+}  // namespace
+}  // namespace bunraku::policy
