@@ -137,6 +137,7 @@ std::expected<chunked_decoder::step, framing_error> chunked_decoder::next_data(s
 
 std::expected<chunked_decoder::step, framing_error> chunked_decoder::next_wire(std::string_view in) noexcept {
   std::size_t at = 0;
+  std::size_t start = 0;  // of what is kept, behind what is dropped
   while (at < in.size() && state_ != state::done) {
     if (state_ == state::data) {
       at += take_data(in.size() - at);
@@ -144,10 +145,12 @@ std::expected<chunked_decoder::step, framing_error> chunked_decoder::next_wire(s
     }
     const fate what = take(in[at]);
     if (what == fate::refuse) return std::unexpected(why_);
-    if (what == fate::drop) return step{at + 1, in.substr(0, at), false};
     ++at;
+    if (what != fate::drop) continue;
+    if (at - 1 != start) return step{at, in.substr(start, at - 1 - start), false};
+    start = at;
   }
-  return step{at, in.substr(0, at), done()};
+  return step{at, in.substr(start, at - start), done()};
 }
 
 std::string_view chunk_start(std::array<char, 10>& buffer, std::uint32_t size) noexcept {

@@ -128,8 +128,9 @@ dropped_fields write_response_head(std::string& out, const response_head& respon
       case field_role::connection: break;
     }
   }
-  append_framing(out, body.value_or(response.body));
-  if (!body && response.announced_length) append_length(out, *response.announced_length);
+  const body_framing framing = body.value_or(response.body);
+  append_framing(out, framing);
+  if (framing.kind == body_kind::none && response.announced_length) append_length(out, *response.announced_length);
   if (close) out.append("Connection: close\r\n");
   out.append("\r\n");
   return dropped;

@@ -182,6 +182,11 @@ TEST(WriteResponse, AnswersWithoutBodyAnnounceOnlyWhatIsInformation) {
   EXPECT_EQ(rewrite_response("HTTP/1.1 100 Continue|").bytes, head_of("HTTP/1.1 100 Continue|"));
 }
 
+TEST(WriteResponse, KeepsTheAnnouncedLengthWhenToldThatThereIsNoBody) {
+  EXPECT_EQ(rewrite_response("HTTP/1.1 200 OK|Content-Length: 70|", false, "HEAD", body_framing{}).bytes,
+            head_of("HTTP/1.1 200 OK|Content-Length: 70|"));
+}
+
 TEST(WriteResponse, CanFrameABodyAnew) {
   EXPECT_EQ(rewrite_response("HTTP/1.0 200 OK|", false, "GET", body_framing{body_kind::chunked, 0}).bytes,
             head_of("HTTP/1.1 200 OK|Transfer-Encoding: chunked|"));

@@ -273,6 +273,7 @@ TEST(Smuggling, Chunks) {
       row("3\r\nabc\n0\r\n\r\n", bad_chunk_end),
       row("3\r\nabc\rX", bad_chunk_end),
       row("3\r\nabc0\r\n\r\n", bad_chunk_end),
+      row("3\r\nabcX\n0\r\n\r\n", bad_chunk_end),
       row("3\r\nabc\r\n0\r\n\n", bad_trailer),
       row("3\r\nabc\r\n0\r\n\rG", bad_trailer),
       row("3\r\nabc\r\n0\r\nGET / HTTP/1.1\r\n\r\n", bad_trailer),
@@ -281,6 +282,7 @@ TEST(Smuggling, Chunks) {
       row("3\r\nabc\r\n0\r\nX: y\n\r\n", bad_trailer),
       row("3\r\nabc\r\n0\r\nX: y\r\r\n\r\n", bad_trailer),
       row("3\r\nabc\r\n0\r\n: y\r\n\r\n", bad_trailer),
+      row("3\r\nabc\r\n0\r\nX: y\rZZ: z\r\n\r\n", bad_trailer),
       row("0\r\nX: " + std::string(chunked_decoder::max_trailer_bytes, 'x'), trailers_too_large),
   });
 }

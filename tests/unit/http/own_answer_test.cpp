@@ -1,0 +1,48 @@
+#include "http/own_answer.hpp"
+
+#include "http/error_body.hpp"
+#include "unit/http/bytes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace shim::http {
+namespace {
+
+TEST(ErrorBody, IsWhatMastersSend) {
+  EXPECT_EQ(error_body("no \"master\"\n\x01"),
+            "{\"message\":\"no \\\"master\\\"\\n\\u0001\",\"issue_kind\":\"RUNTIME_ERROR\"}");
+}
+
+TEST(OwnAnswer, IsOneWholeAnswer) {
+  const std::string body = error_body("x");
+  for (std::size_t i = 0; i < framing_error_count; ++i) {
+    const int status = status_of(static_cast<framing_error>(i));
+    std::string out = "before";
+    write_own_answer(out, status, body, false, true);
+    const std::string_view bytes = std::string_view(out).substr(6);
+    const auto end = head_scanner().scan(bytes);
+    ASSERT_TRUE(end && *end != 0);
+    const auto head = parse_response(bytes.substr(0, *end), {}, "GET");
+    ASSERT_TRUE(head) << text_of(head.error());
+    EXPECT_EQ(head->status, status);
+    EXPECT_NE(head->reason, "Error") << status << " has no words of its own";
+    EXPECT_EQ(head->body, (body_framing{body_kind::length, body.size()}));
+    EXPECT_EQ(head->fields.find("content-type"), "application/json");
+    EXPECT_FALSE(head->keep_alive);
+    EXPECT_EQ(bytes.substr(*end), body);
+  }
+}
+
+TEST(OwnAnswer, ToHeadHasNoBodyAndMayKeepTheConnection) {
+  std::string out;
+  write_own_answer(out, 503, "12345", true, false);
+  const auto head = parse_response(out, {}, "HEAD");
+  ASSERT_TRUE(head) << text_of(head.error());
+  EXPECT_EQ(head->announced_length, 5U);
+  EXPECT_TRUE(head->keep_alive);
+}
+
+}  // namespace
+}  // namespace shim::http
