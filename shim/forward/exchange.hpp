@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,11 +23,11 @@ struct forwarding {
   bunraku::resolver& resolver;
   upstream_pool& pool;
   deadlines& limits;
-  http::limits heads;
+  http::limits heads{};
   std::size_t replay_bytes = 1 << 20;        ///< of a request body, kept so that another master can be sent it
   std::chrono::milliseconds stall{30000};    ///< without a byte of progress on either leg
-  std::vector<std::string> strip_headers;    ///< the site's own, besides the built-in ones
-  std::function<void(const exchange_record&)> record;
+  std::vector<std::string> strip_headers{};  ///< the site's own, besides the built-in ones
+  std::function<void(const exchange_record&)> record{};
 };
 
 /// The client's side of one connection, with what is worth keeping from exchange to exchange.
@@ -48,6 +49,7 @@ struct destination {
   std::string_view service_name;
   const bunraku::endpoint* endpoint = nullptr;
   std::chrono::milliseconds first_byte{60000};  ///< until the head of the answer, after the request was sent
+  std::shared_ptr<const void> keeps_alive;      ///< what `service_name` lives in: a reload may come meanwhile
 };
 
 /// One request with all its attempts and the one answer.

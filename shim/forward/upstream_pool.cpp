@@ -24,7 +24,8 @@ std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to
 }
 
 void upstream_pool::put(const bunraku::master& to, bunraku::connection idle) {
-  if (idle_.size() >= most_) idle_.pop_front();
+  if (most_ == 0) return;
+  while (idle_.size() >= most_) idle_.pop_front();
   idle_.push_back({to, std::move(idle), clock::now()});
   if (!armed_) arm();
 }

@@ -24,6 +24,10 @@ class upstream_pool {
   void put(const bunraku::master& to, bunraku::connection idle);
   /// After the identity changed: connections made with the old one are not used again.
   void clear() noexcept;
+  void set_limits(std::chrono::milliseconds idle_limit, std::size_t most) noexcept {
+    idle_limit_ = idle_limit;
+    most_ = most;
+  }
   std::size_t size() const noexcept { return idle_.size(); }
 
  private:

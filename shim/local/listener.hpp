@@ -19,9 +19,9 @@ namespace shim::local {
 /// What every listener needs to know of the daemon; it outlives them.
 struct listener_shared {
   session_shared& sessions;
-  std::shared_ptr<const bunraku::local_tls> tls;  ///< replaced when the certificates are
+  std::shared_ptr<const bunraku::local_tls> tls{}; ///< replaced when the certificates are
   std::chrono::milliseconds handshake_limit{10000};
-  std::function<void(std::string_view line)> info, warn;
+  std::function<void(std::string_view line)> info{}, warn{};
 };
 
 /// The way in `terminate`: TLS with the agent's own certificate on both sides.

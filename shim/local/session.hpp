@@ -13,13 +13,13 @@ namespace shim::local {
 /// What all sessions share. The daemon owns it and outlives them.
 struct session_shared {
   forward::forwarding& forwarding;
-  std::function<forward::destination(const http::request_head&)> route;
+  std::function<forward::destination(const http::request_head&)> route{};
   std::chrono::milliseconds idle_limit{60000};    ///< between two requests; well above an agent's own 4 s
   std::chrono::milliseconds header_limit{10000};  ///< for a whole head, from its first byte
   std::size_t most = 512;                         ///< sessions at once
-  std::function<void(std::string_view client, std::string_view what)> refused;  ///< for the log
+  std::function<void(std::string_view client, std::string_view what)> refused{};  ///< for the log
 
-  std::list<forward::client_side*> idle;  ///< those that wait for a request
+  std::list<forward::client_side*> idle{};  ///< those that wait for a request
   std::size_t count = 0;
   bool draining = false;
 

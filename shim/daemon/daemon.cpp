@@ -1,0 +1,149 @@
+#include "daemon/daemon.hpp"
+
+#include <boost/asio/error.hpp>
+#include <csignal>
+#include <systemd/sd-daemon.h>
+
+namespace shim::daemon {
+namespace net = boost::asio;
+using bunraku::log_level;
+
+daemon::daemon(cli::invocation invocation, const cli::setup& setup, const cli::leg_identities& who,
+               std::shared_ptr<log_spdlog> log)
+    : invocation_(std::move(invocation)),
+      log_(std::move(log)),
+      signals_(loop_),
+      drain_timer_(loop_),
+      configuration_(*setup.configuration),
+      resolver_(loop_.get_executor(), *setup.options, who.upstream),
+      limits_(loop_.get_executor()),
+      pool_(loop_.get_executor(), setup.configuration->limits.upstream_idle,
+            setup.configuration->limits.idle_connections),
+      forwarding_{.resolver = resolver_, .pool = pool_, .limits = limits_},
+      sessions_{.forwarding = forwarding_},
+      shared_{.sessions = sessions_},
+      listeners_(loop_, shared_, local::take_inherited_sockets()) {
+  shared_.info = [this](std::string_view line) { say(log_level::info, line); };
+  shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
+  sessions_.refused = [this](std::string_view client, std::string_view what) {
+    say(log_level::warning, "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
+  };
+  forwarding_.record = [this](const forward::exchange_record& record) {
+    if (!configuration_.log.access) return;
+    if (log_->level() <= log_level::info) log_->write(log_level::info, forward::to_line(record));
+  };
+  take(setup, who);
+}
+
+void daemon::say(log_level level, std::string_view line) const {
+  if (log_->level() <= level) log_->write(level, line);
+}
+
+void daemon::tell(const bunraku::problems& found) const {
+  for (const auto& p : found)
+    say(p.level() == bunraku::severity::error ? log_level::error : log_level::warning,
+        "problem where=\"" + p.where() + "\" what=\"" + p.what() + ' ' + p.fix() + '"');
+}
+
+/// Puts a checked configuration into effect; exchanges under way go on with the connection they have.
+void daemon::take(const cli::setup& setup, const cli::leg_identities& who) {
+  configuration_ = *setup.configuration;
+  log_->set_level(configuration_.log.level);
+  const auto& limits = configuration_.limits;
+  auto options = *setup.options;
+  options.log = log_;
+  resolver_.replace(std::move(options), who.upstream);
+  pool_.clear();
+  pool_.set_limits(limits.upstream_idle, limits.idle_connections);
+
+  forwarding_.heads = {limits.header_bytes, limits.header_count, limits.target_bytes};
+  forwarding_.replay_bytes = limits.replay_bytes;
+  forwarding_.stall = limits.stall_timeout;
+  forwarding_.strip_headers = configuration_.strip_headers;
+
+  sessions_.idle_limit = limits.idle;
+  sessions_.header_limit = limits.header_timeout;
+  sessions_.most = limits.connections;
+  const auto table = std::make_shared<const config::routes>(configuration_);
+  sessions_.route = [table](const http::request_head& request) {
+    const auto to = table->decide(request.method, request.target, request.fields);
+    return forward::destination{to.service, to.service_name, to.endpoint, to.first_byte, table};
+  };
+  shared_.tls = std::make_shared<const bunraku::local_tls>(who.local);
+  shared_.handshake_limit = limits.handshake_timeout;
+}
+
+bunraku::problems daemon::start() { return listeners_.open(configuration_.listen); }
+
+int daemon::run() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+  await_signal();
+  say(log_level::info, "ready listen=\"" + listeners_.description() + '"');
+  sd_notify(0, "READY=1");
+  loop_.run();
+  say(log_level::info, "stopped");
+  return cli::good;
+}
+
+void daemon::await_signal() {
+  signals_.async_wait([this](boost::system::error_code error, int number) {
+    if (error) return;
+    if (number == SIGHUP) {
+      reload();
+    } else if (sessions_.draining) {
+      say(log_level::info, "asked again to stop: not waiting any longer");
+      loop_.stop();
+      return;
+    } else {
+      drain();
+    }
+    await_signal();
+  });
+}
+
+void daemon::reload() {
+  sd_notify(0, "RELOADING=1");
+  auto setup = cli::load_setup(invocation_);
+  auto found = setup.found;
+  cli::leg_identities who;
+  if (!has_error(found)) {
+    who = cli::load_identities(*setup.configuration, *setup.site);
+    found.insert(found.end(), who.found.begin(), who.found.end());
+  }
+  if (!has_error(found)) {
+    const auto opened = listeners_.open(setup.configuration->listen);
+    found.insert(found.end(), opened.begin(), opened.end());
+  }
+  tell(found);
+  if (has_error(found)) {
+    say(log_level::error, "reload refused: going on as before");
+  } else {
+    take(setup, who);
+    say(log_level::info, "reloaded listen=\"" + listeners_.description() + '"');
+  }
+  sd_notify(0, "READY=1");
+}
+
+void daemon::drain() {
+  say(log_level::info, "draining connections=" + std::to_string(sessions_.count));
+  sd_notify(0, "STOPPING=1");
+  listeners_.close();
+  sessions_.drain();
+  drain_until_ = std::chrono::steady_clock::now() + configuration_.limits.drain_timeout;
+  end_when_drained();
+}
+
+void daemon::end_when_drained() {
+  if (sessions_.count == 0 || std::chrono::steady_clock::now() >= drain_until_) {
+    if (sessions_.count != 0)
+      say(log_level::warning, "limits.drain_timeout is over: cutting connections=" + std::to_string(sessions_.count));
+    loop_.stop();
+    return;
+  }
+  drain_timer_.expires_after(std::chrono::milliseconds(50));
+  drain_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) end_when_drained();
+  });
+}
+
+}  // namespace shim::daemon

@@ -1,0 +1,192 @@
+#include "daemon/listeners.hpp"
+
+#include "cli/setup.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace shim::daemon {
+namespace net = boost::asio;
+using bunraku::severity;
+using error_code = boost::system::error_code;
+using tcp = net::ip::tcp;
+using unix_protocol = net::local::stream_protocol;
+using config::listen_at;
+
+namespace {
+
+constexpr int backlog = 128;
+
+bool same_place(const listen_at& a, const listen_at& b) {
+  return a.way == b.way && a.address == b.address && a.port == b.port && a.path == b.path && a.inherit == b.inherit &&
+         a.users == b.users && a.mode == b.mode;
+}
+
+void refuse(const listen_at& what, const std::string& why, std::string fix, bunraku::problems& found) {
+  const auto where = what.where.empty() ? std::string("listen") : what.where;
+  found.emplace_back(what.implied ? severity::warning : severity::error, where,
+                     "Cannot listen on " + config::to_string(what) + ": " + why + ".", std::move(fix));
+}
+
+/// A socket file that nobody listens on any more is what a killed daemon leaves behind.
+bool is_left_over(const std::string& path) {
+  struct stat about{};
+  if (::lstat(path.c_str(), &about) != 0 || !S_ISSOCK(about.st_mode)) return false;
+  net::io_context loop(1);
+  unix_protocol::socket probe(loop);
+  error_code error;
+  probe.connect(unix_protocol::endpoint(path), error);
+  return error == net::error::connection_refused;
+}
+
+}  // namespace
+
+listeners::listeners(net::io_context& loop, local::listener_shared& shared,
+                     std::vector<local::inherited_socket> inherited)
+    : loop_(loop), shared_(shared), inherited_(std::move(inherited)) {}
+
+bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
+  bunraku::problems found;
+  std::vector<one> opened;
+  std::size_t standing = 0;
+  const auto is_open = [&](const listen_at& w) {
+    return std::ranges::any_of(open_, [&](const one& o) { return same_place(o.what, w); });
+  };
+  for (const auto& w : wanted) standing += is_open(w) || add(w, opened, found) ? 1U : 0U;
+  if (standing == 0 && !wanted.empty() && !has_error(found))
+    found.emplace_back(severity::error, "listen", "None of the default addresses can be listened on.",
+                       "See which process uses them (ss -ltnp), or choose another with [[listen]].");
+  if (has_error(found)) {
+    for (auto& o : opened)
+      if (o.unix_socket) o.unix_socket->stop();
+    return found;
+  }
+  std::erase_if(open_, [&](one& o) {
+    if (std::ranges::any_of(wanted, [&](const listen_at& w) { return same_place(o.what, w); })) return false;
+    if (o.tls) o.tls->stop();
+    if (o.unix_socket) o.unix_socket->stop();
+    return true;
+  });
+  for (auto& o : opened) {
+    if (o.tls) o.tls->start();
+    if (o.unix_socket) o.unix_socket->start();
+    open_.push_back(std::move(o));
+  }
+  return found;
+}
+
+void listeners::close() {
+  for (auto& o : open_) {
+    if (o.tls) o.tls->stop();
+    if (o.unix_socket) o.unix_socket->stop();
+  }
+  open_.clear();
+  for (auto& i : inherited_)
+    if (i.descriptor >= 0) ::close(i.descriptor);
+  inherited_.clear();
+}
+
+std::string listeners::description() const {
+  std::string out;
+  for (const auto& o : open_) {
+    auto shown = o.what;
+    if (o.tls) {
+      const auto at = o.tls->address();
+      shown.inherit.clear();
+      shown.address = at.address().to_string();
+      shown.port = at.port();
+    }
+    if (!out.empty()) out += ", ";
+    out += config::to_string(shown);
+  }
+  return out;
+}
+
+bool listeners::add(const listen_at& what, std::vector<one>& into, bunraku::problems& found) {
+  int descriptor = -1;
+  if (!what.inherit.empty()) {
+    descriptor = inherited_descriptor(what, found);
+    if (descriptor < 0) return false;
+  }
+  return what.way == listen_at::way_in::terminate ? add_tls(what, descriptor, into, found)
+                                                  : add_unix(what, descriptor, into, found);
+}
+
+/// A duplicate: the original stays ours, so that a reload can take the same socket again.
+int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& found) {
+  std::size_t number = inherited_.size();
+  std::from_chars(what.inherit.data(), what.inherit.data() + what.inherit.size(), number);
+  const bool unix_wanted = what.way == listen_at::way_in::socket;
+  for (std::size_t i = 0; i != inherited_.size(); ++i) {
+    if (inherited_[i].name != what.inherit && i != number) continue;
+    if (inherited_[i].is_unix != unix_wanted) {
+      refuse(what, unix_wanted ? "the inherited socket is not a Unix socket" : "the inherited socket is not a TCP socket",
+             "Compare ListenStream= of the socket unit with `way`.", found);
+      return -1;
+    }
+    return ::dup(inherited_[i].descriptor);
+  }
+  refuse(what, "no such socket was inherited (LISTEN_FDS brought " + std::to_string(inherited_.size()) + ")",
+         "Start bunraku by its socket unit, and compare FileDescriptorName= with `inherit`.", found);
+  return -1;
+}
+
+bool listeners::add_tls(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
+  error_code error;
+  tcp::acceptor acceptor(loop_);
+  if (descriptor >= 0) {
+    sockaddr_storage at{};
+    socklen_t size = sizeof at;
+    ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&at), &size);
+    acceptor.assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), descriptor, error);
+  } else {
+    const tcp::endpoint at(net::ip::make_address(what.address), what.port);
+    acceptor.open(at.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor.bind(at, error);
+    if (!error) acceptor.listen(backlog, error);
+  }
+  if (error) {
+    refuse(what, error.message(),
+           error == net::error::address_in_use ? "See which process uses it: ss -ltnp 'sport = :" +
+                                                     std::to_string(what.port) + "'. Is another bunraku running?"
+                                               : "Choose an address of this host and a port this user may use.",
+           found);
+    return false;
+  }
+  into.push_back({what, std::make_shared<local::tls_listener>(std::move(acceptor), shared_), nullptr});
+  return true;
+}
+
+bool listeners::add_unix(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
+  const auto allowed = cli::allowed_uids(what, found);
+  error_code error;
+  unix_protocol::acceptor acceptor(loop_);
+  if (descriptor >= 0) {
+    acceptor.assign(unix_protocol(), descriptor, error);
+  } else {
+    if (is_left_over(what.path)) ::unlink(what.path.c_str());
+    const auto before = ::umask(static_cast<mode_t>(~what.mode) & 0777);
+    acceptor.open(unix_protocol(), error);
+    if (!error) acceptor.bind(unix_protocol::endpoint(what.path), error);
+    ::umask(before);
+    if (!error) acceptor.listen(backlog, error);
+  }
+  if (error) {
+    refuse(what, error.message(),
+           error == net::error::address_in_use
+               ? "Another process listens there, or the file is no socket: see ls -l and ss -lxp."
+               : "Its directory must exist and this user must be allowed to write there.",
+           found);
+    return false;
+  }
+  auto made = std::make_shared<local::unix_listener>(std::move(acceptor), allowed, what.path, shared_);
+  if (descriptor >= 0) made->leave_file();
+  into.push_back({what, nullptr, std::move(made)});
+  return true;
+}
+
+}  // namespace shim::daemon

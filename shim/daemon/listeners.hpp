@@ -1,0 +1,47 @@
+#pragma once
+#include "config/configuration.hpp"
+#include "local/inherited.hpp"
+#include "local/listener.hpp"
+
+#include <bunraku/problem.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace shim::daemon {
+
+/// The sockets that clients come in by. A reload opens what is new before it closes what is gone, and leaves alone what
+/// stays.
+class listeners {
+ public:
+  /// `inherited` are the descriptors that came with the process; those that no [[listen]] takes are closed by close().
+  listeners(boost::asio::io_context& loop, local::listener_shared& shared,
+            std::vector<local::inherited_socket> inherited);
+
+  /// Opens everything that `wanted` names and is not open yet. Either all of it stands (an implied one may be missing),
+  /// and what is not wanted any more is closed; or nothing has changed. Problems say which.
+  bunraku::problems open(const std::vector<config::listen_at>& wanted);
+  void close();
+  /// For the ready line: "terminate 127.0.0.1:8140, socket /run/bunraku/agent.sock".
+  std::string description() const;
+
+ private:
+  struct one {
+    config::listen_at what;
+    std::shared_ptr<local::tls_listener> tls;
+    std::shared_ptr<local::unix_listener> unix_socket;
+  };
+  bool add(const config::listen_at& what, std::vector<one>& into, bunraku::problems& found);
+  bool add_tls(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
+  bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
+  int inherited_descriptor(const config::listen_at& what, bunraku::problems& found);
+
+  boost::asio::io_context& loop_;
+  local::listener_shared& shared_;
+  std::vector<local::inherited_socket> inherited_;
+  std::vector<one> open_;
+};
+
+}  // namespace shim::daemon
