@@ -1,8 +1,9 @@
 """A small real Puppet site for one test: certificates, DNS, masters, agents, the shim. See tests/support/README.md."""
 
 from .agent import Agent, AgentRun
+from .client import Client
 from .dns import Srv
 from .process import Process, until
 from .site import Bunraku, Master, MasterSpec, Site
 
-__all__ = ["Agent", "AgentRun", "Bunraku", "Master", "MasterSpec", "Process", "Site", "Srv", "until"]
+__all__ = ["Agent", "AgentRun", "Bunraku", "Client", "Master", "MasterSpec", "Process", "Site", "Srv", "until"]

@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass, field
 
 from .agent import Agent
+from .client import Client
 from .dns import OWNERS, Knot, Srv
 from .net import AddressRange
 from .process import Process, until
@@ -148,6 +149,10 @@ class Master:
                 found[name] = json.load(file)
         return found
 
+    def connect(self, node="agent1", **more):
+        """A Client straight to this master."""
+        return Client(self.site, self.address, self.site.port, more.pop("server_name", self.name), node, **more)
+
     def _control_path(self):
         return os.path.join(self.directory, "control")
 
@@ -262,12 +267,7 @@ class Site:
     def srv(self, service, *records):
         """Sets one service's SRV set: names ("compile1": priorities 10, 20, ... in that order) or Srv values. None at
         all takes the set away."""
-        lines = []
-        for index, record in enumerate(records):
-            if not isinstance(record, Srv):
-                record = Srv(10 * (index + 1), 50, self.port, record)
-            lines.append(f"{OWNERS[service]} SRV {record.priority} {record.weight} {record.port} {record.target}")
-        self._srv_lines[service] = lines
+        self._srv_lines[service] = self._srv_set(service, records)
         self.publish()
 
     def publish(self, *more):
@@ -337,17 +337,17 @@ class Site:
         self._srv_lines = {}
         wanted = self._srv if self._srv is not None else DEFAULT_SRV
         for service, names in wanted.items():
-            present = [n for n in names if isinstance(n, Srv) or n in self.masters]
-            self._srv_lines[service] = []
-            for index, record in enumerate(present):
-                if not isinstance(record, Srv):
-                    record = Srv(10 * (index + 1), 50, self.port, record)
-                self._srv_lines[service].append(
-                    f"{OWNERS[service]} SRV {record.priority} {record.weight} {record.port} {record.target}")
+            present = [name for name in names if isinstance(name, Srv) or name in self.masters]
+            self._srv_lines[service] = self._srv_set(service, present)
         self.publish()
         self.dns.start()
         for master in self.masters.values():
             master.start()
+
+    def _srv_set(self, service, records):
+        filled = [record if isinstance(record, Srv) else Srv(10 * (index + 1), 50, self.port, record)
+                  for index, record in enumerate(records)]
+        return [f"{OWNERS[service]} SRV {one.priority} {one.weight} {one.port} {one.target}" for one in filled]
 
     def _explain(self):
         """On failure: the last words of everybody, for ctest's log."""
