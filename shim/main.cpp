@@ -1,1 +1,90 @@
-int main() { return 0; }
+#include "cli/verbs.hpp"
+#include "config/configuration.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace {
+
+constexpr const char* about =
+    "bunraku: finds the masters of each Puppet service and connects to them as the agent of this host.";
+constexpr const char* ending =
+    "Without bunraku.toml everything is taken from puppet.conf and from SRV records.\n"
+    "Exit status: 0 done, perhaps with warnings; 1 done, and the news is bad; 2 configuration, puppet.conf or "
+    "credentials are wrong.";
+
+void add_common(CLI::App& to, shim::cli::invocation& into) {
+  to.add_option("-c,--config", into.config_file, "bunraku.toml to read; must exist if given")
+      ->default_str(shim::config::default_file)
+      ->each([&into](const std::string&) { into.config_given = true; });
+  to.add_option("--puppet-conf", into.puppet_conf, "puppet.conf to read instead of the one that `puppet agent` would");
+}
+
+int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
+  if (app.got_subcommand("run")) return shim::cli::run(with);
+  if (app.got_subcommand("check")) return shim::cli::check(with);
+  return shim::cli::resolve(with);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  shim::cli::invocation with;
+  with.config_file = shim::config::default_file;
+
+  CLI::App app(about, "bunraku");
+  app.footer(ending);
+  app.set_version_flag("--version", "bunraku " BUNRAKU_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_common(app, with);
+
+  auto* run = app.add_subcommand("run", "serve local agents until SIGTERM, in the foreground");
+  run->footer(
+      "SIGTERM lets exchanges under way end, then exits; SIGHUP reads configuration and credentials anew and keeps "
+      "the old ones if the new ones are wrong. Logs go to stderr, or to the journal under systemd.");
+
+  auto* check =
+      app.add_subcommand("check", "tell every problem of configuration and credentials, and what is in effect");
+  check->add_flag("--json", with.json, "print one JSON object");
+  check->footer(
+      "Reads bunraku.toml, puppet.conf, certificates, keys and CRLs; sends nothing. Exit status 0: nothing but "
+      "warnings; 2: errors.");
+
+  auto* resolve =
+      app.add_subcommand("resolve", "show what SRV records and settings say of a service's masters, and why");
+  resolve->add_option("service", with.service, "ca, catalog, files, report or a configured one; all if left out");
+  resolve->add_flag("--json", with.json, "print one JSON object");
+  resolve->add_option("--picks", with.picks, "also count which master comes first in so many draws")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}))
+      ->type_name("N");
+  std::uint64_t seed = 0;
+  auto* seeded =
+      resolve->add_option("--seed", seed, "order and draws from this seed instead of this node's name")->type_name("S");
+  resolve->footer(
+      "Asks DNS now, without connecting to any master. Exit status 0: every service has a master; 1: one has "
+      "none; 2: configuration or puppet.conf are wrong.");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? shim::cli::good : shim::cli::not_done;
+  }
+  if (seeded->count() != 0) with.seed = seed;
+  const int status = dispatch(app, with);
+  std::cout.flush();
+  if (!std::cout) {
+    std::cerr << "bunraku: cannot write to standard output.\n";
+    return shim::cli::not_done;
+  }
+  return status;
+} catch (const std::exception& error) {
+  std::cerr << "bunraku: " << error.what() << '\n';
+  return 2;
+}

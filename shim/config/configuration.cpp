@@ -224,7 +224,8 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   made.limits = read_limits(limits);
   made.log = read_log(log);
   found = in_order_of_file(std::move(found));
-  if (!bunraku::has_error(found)) reading.value = std::move(made);
+  if (!bunraku::has_error(found)) reading.value = made;
+  reading.sketch = std::move(made);
   return reading;
 }
 

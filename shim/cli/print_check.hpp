@@ -1,0 +1,14 @@
+#pragma once
+#include "cli/setup.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <iosfwd>
+
+namespace shim::cli {
+
+/// What is in effect, as far as it is known: the members of a setup that errors kept away are left out.
+void print(std::ostream& to, const setup& made, const leg_identities& legs);
+boost::json::object to_json(const setup& made, const leg_identities& legs);
+
+}  // namespace shim::cli

@@ -1,0 +1,202 @@
+#include "cli/print_resolution.hpp"
+
+#include "cli/text_table.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <ostream>
+
+namespace shim::cli {
+namespace {
+
+using bunraku::master;
+using bunraku::source_answer;
+using bunraku::source_kind;
+
+std::string_view word_for(source_answer::status s) {
+  switch (s) {
+    case source_answer::status::answered: return "answered";
+    case source_answer::status::empty: return "empty";
+    case source_answer::status::absent: return "absent";
+    case source_answer::status::failed: return "failed";
+  }
+  return {};
+}
+
+std::string headline(const source_answer& a) {
+  std::string line = std::string(bunraku::name_of(a.kind)) + " " + a.asked;
+  switch (a.state) {
+    case source_answer::status::answered:
+      if (a.kind == source_kind::srv) line += fmt::format(", TTL {} s left", a.ttl_left.count());
+      break;
+    case source_answer::status::empty: line += ": no masters"; break;
+    case source_answer::status::absent: line += ": \".\", the service is decidedly not offered (RFC 2782)"; break;
+    case source_answer::status::failed: line += ": no answer: " + a.error.message(); break;
+  }
+  return line;
+}
+
+// Masters in the order of the standard's reading: priority, then the heavier first.
+std::vector<master> sorted(const source_answer& a) {
+  auto out = a.masters;
+  if (a.kind == source_kind::srv)
+    std::ranges::sort(out, [](const master& x, const master& y) {
+      if (x.priority() != y.priority()) return x.priority() < y.priority();
+      if (x.weight() != y.weight()) return x.weight() > y.weight();
+      return x < y;
+    });
+  return out;
+}
+
+std::uint64_t weight_of_tier(const source_answer& a, std::uint16_t priority) {
+  std::uint64_t sum = 0;
+  for (const auto& m : a.masters)
+    if (m.priority() == priority) sum += m.weight();
+  return sum;
+}
+
+const source_answer* first_answer(const bunraku::resolution& said) {
+  for (const auto& a : said.answers) {
+    if (a.state == source_answer::status::absent) return nullptr;
+    if (!a.masters.empty()) return &a;
+  }
+  return nullptr;
+}
+
+void print_answer(std::ostream& to, const source_answer& a) {
+  to << "  " << headline(a) << '\n';
+  if (!a.note.empty()) to << "    " << a.note << '\n';
+  if (a.masters.empty()) return;
+  if (a.kind == source_kind::srv) {
+    text_table table({"priority", "weight", "master"});
+    for (const auto& m : sorted(a))
+      table.add({std::to_string(m.priority()), std::to_string(m.weight()), m.to_string()});
+    table.print(to, 4);
+  } else {
+    for (const auto& m : a.masters) to << "    " << m.to_string() << '\n';
+  }
+}
+
+boost::json::object json_of(const master& m, bool srv) {
+  boost::json::object o{{"host", m.host()}, {"port", m.port()}};
+  if (srv) o["priority"] = m.priority(), o["weight"] = m.weight();
+  return o;
+}
+
+}  // namespace
+
+std::string reason_of(const bunraku::resolution& said, const master& who) {
+  bool earlier = false;
+  for (const auto& a : said.answers) {
+    const auto at = std::ranges::find(a.masters, who);
+    if (at == a.masters.end()) {
+      earlier = earlier || !a.masters.empty();
+      continue;
+    }
+    if (a.kind != source_kind::srv)
+      return fmt::format("{} {} in {}{}", bunraku::name_of(a.kind), at - a.masters.begin() + 1, a.asked,
+                         earlier ? ", after the sources before it" : "");
+    const auto tier = weight_of_tier(a, at->priority());
+    const auto fellows =
+        std::ranges::count_if(a.masters, [&](const master& m) { return m.priority() == at->priority(); });
+    auto why = fmt::format("SRV priority {}", at->priority());
+    if (fellows > 1) why += tier == 0 ? ", all weights 0" : fmt::format(", weight {} of {}", at->weight(), tier);
+    return why;
+  }
+  return {};
+}
+
+pick_count count_picks(const bunraku::resolution& from, std::uint64_t picks, std::uint64_t seed) {
+  pick_count count{picks, seed, {}};
+  const auto* first = first_answer(from);
+  if (first == nullptr) return count;
+  auto candidates = sorted(*first);
+  std::erase_if(candidates, [&](const master& m) {
+    return first->kind == source_kind::srv ? m.priority() != candidates.front().priority() : m != candidates.front();
+  });
+  // With a weight of 0 in a tier beside others the standard's draw is not exactly in proportion: no figure then.
+  const bool exact = first->kind != source_kind::srv ||
+                     std::ranges::none_of(candidates, [](const master& m) { return m.weight() == 0; });
+  std::uint64_t sum = 0;
+  for (const auto& m : candidates) sum += m.weight();
+  for (const auto& m : candidates) {
+    std::optional<double> expected;
+    if (candidates.size() == 1) expected = 1;
+    else if (exact) expected = static_cast<double>(m.weight()) / static_cast<double>(sum);
+    count.lines.push_back({m, 0, expected});
+  }
+  // Identical records are one master with several chances.
+  for (std::size_t i = 0; i < count.lines.size(); ++i)
+    for (std::size_t k = count.lines.size(); --k > i;)
+      if (count.lines[k].who == count.lines[i].who) {
+        if (count.lines[i].expected) *count.lines[i].expected += count.lines[k].expected.value_or(0);
+        count.lines.erase(count.lines.begin() + static_cast<std::ptrdiff_t>(k));
+      }
+  for (std::uint64_t i = 0; i < picks; ++i) {
+    const auto order = order_of(from, seed + i);
+    for (auto& line : count.lines)
+      if (line.who == order.front()) ++line.first;
+  }
+  return count;
+}
+
+void print(std::ostream& to, const resolved& one, const std::optional<pick_count>& picks) {
+  to << one.said.service_name << '\n';
+  if (one.said.answers.empty()) to << "  no source: nothing says who serves it\n";
+  for (const auto& a : one.said.answers) print_answer(to, a);
+  if (one.order.empty()) {
+    to << "  order: nobody\n";
+  } else {
+    to << "  order, by " << one.order_by << ":\n";
+    text_table table;
+    std::size_t place = 0;
+    for (const auto& m : one.order) table.add({std::to_string(++place), m.to_string(), reason_of(one.said, m)});
+    table.print(to, 4);
+  }
+  if (!picks || picks->lines.empty()) return;
+  to << fmt::format("  first in {} draws, seeds from {}:\n", picks->picks, picks->seed);
+  text_table table({"master", "times", "share", "weights say"});
+  for (const auto& line : picks->lines)
+    table.add({line.who.to_string(), std::to_string(line.first),
+               fmt::format("{:.2f} %", 100.0 * static_cast<double>(line.first) / static_cast<double>(picks->picks)),
+               line.expected ? fmt::format("{:.2f} %", 100.0 * *line.expected) : "-"});
+  table.print(to, 4);
+}
+
+boost::json::object to_json(const resolved& one, const std::optional<pick_count>& picks) {
+  boost::json::array answers, order;
+  for (const auto& a : one.said.answers) {
+    const bool srv = a.kind == source_kind::srv;
+    boost::json::array masters;
+    for (const auto& m : sorted(a)) masters.push_back(json_of(m, srv));
+    boost::json::object o{{"source", bunraku::name_of(a.kind)}, {"asked", a.asked}, {"state", word_for(a.state)}};
+    if (srv && a.state != source_answer::status::failed) o["ttl"] = a.ttl_left.count();
+    if (a.error) o["error"] = a.error.message();
+    if (!a.note.empty()) o["note"] = a.note;
+    o["masters"] = std::move(masters);
+    answers.push_back(std::move(o));
+  }
+  for (const auto& m : one.order) {
+    auto o = json_of(m, false);
+    o["why"] = reason_of(one.said, m);
+    order.push_back(std::move(o));
+  }
+  boost::json::object out{{"service", one.said.service_name},
+                          {"answers", std::move(answers)},
+                          {"order_by", one.order_by},
+                          {"order", std::move(order)}};
+  if (picks) {
+    boost::json::array lines;
+    for (const auto& line : picks->lines) {
+      boost::json::object o{{"master", line.who.to_string()}, {"first", line.first}};
+      if (line.expected) o["expected"] = *line.expected;
+      lines.push_back(std::move(o));
+    }
+    out["picks"] = boost::json::object{{"count", picks->picks}, {"seed", picks->seed}, {"first", std::move(lines)}};
+  }
+  return out;
+}
+
+}  // namespace shim::cli

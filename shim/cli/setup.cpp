@@ -1,0 +1,179 @@
+#include "cli/setup.hpp"
+
+#include "config/assemble.hpp"
+#include "config/document.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <ostream>
+#include <pwd.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <variant>
+
+namespace shim::cli {
+namespace {
+
+using bunraku::severity;
+
+struct descriptor {
+  int fd;
+  explicit descriptor(int opened) noexcept : fd(opened) {}
+  ~descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+};
+
+std::string fix_for(int error, const std::string& file) {
+  if (error == EACCES || error == EPERM) return "Run as root, or let this user read " + file + ".";
+  if (error == ENOENT) return "Give --config the name of a file that exists, or leave it out.";
+  return "Make sure that it is a readable file.";
+}
+
+// The text, or nothing after adding why.
+std::optional<std::string> read_config(const std::string& file, bunraku::problems& found) {
+  const auto refuse = [&](int error) {
+    found.emplace_back(severity::error, file, std::string("Cannot read it: ") + std::strerror(error) + ".",
+                       fix_for(error, file));
+    return std::nullopt;
+  };
+  const descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat about{};
+  if (opened.fd < 0 || ::fstat(opened.fd, &about) != 0) return refuse(errno);
+  if (S_ISDIR(about.st_mode)) return refuse(EISDIR);
+  if (S_ISREG(about.st_mode) && (about.st_mode & S_IWOTH) != 0)
+    found.emplace_back(severity::error, file,
+                       "Every user of this host may change it, and with it who gets the node's key.",
+                       "chmod o-w " + file);
+  std::string text;
+  std::array<char, 16384> piece{};
+  for (;;) {
+    const auto got = ::read(opened.fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse(errno);
+    if (got == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+    if (text.size() > config::largest_document) return text;  // the parser says so
+  }
+}
+
+config::configuration_reading read_configuration(const invocation& with) {
+  const bool there = ::access(with.config_file.c_str(), F_OK) == 0 || errno != ENOENT;
+  if (!with.config_given && !there) return config::parse_configuration({}, {});
+  config::configuration_reading reading;
+  bunraku::problems found;
+  if (const auto text = read_config(with.config_file, found))
+    reading = config::parse_configuration(*text, with.config_file);
+  reading.found.insert(reading.found.begin(), found.begin(), found.end());
+  return reading;
+}
+
+void append(bunraku::problems& to, const bunraku::problems& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+void tell_missing_masters(setup& made) {
+  std::string silent;
+  std::size_t count = 0;
+  for (const auto& s : made.options->services) {
+    if (!s.sources.empty()) continue;
+    silent += (count++ == 0 ? "" : ", ") + s.name;
+  }
+  if (count == 0) return;
+  const auto& site = *made.site;
+  const auto where = site.config_file.empty() ? std::string("puppet.conf") : site.config_file;
+  std::string fix = "Set srv_domain in puppet.conf (or [dns] srv_domain) and publish SRV records, or name masters in ";
+  fix += count == made.options->services.size() ? "[service.NAME]." : "[service.NAME] for them.";
+  made.found.emplace_back(count >= 4 ? severity::error : severity::warning, where,
+                          "Nothing says who serves " + silent +
+                              ": no SRV domain, and no setting names a master other than "
+                              "this node.",
+                          std::move(fix));
+}
+
+bool same(const bunraku::credential_files& a, const bunraku::credential_files& b) {
+  return a.certificate == b.certificate && a.private_key == b.private_key && a.passphrase_file == b.passphrase_file &&
+         a.ca == b.ca && a.crl == b.crl && a.check == b.check;
+}
+
+std::optional<std::uint32_t> uid_of(const std::string& name, bool& database_failed) {
+  std::vector<char> room(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  database_failed = ::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0;
+  return found == nullptr ? std::nullopt : std::optional<std::uint32_t>(found->pw_uid);
+}
+
+}  // namespace
+
+setup load_setup(const invocation& with) {
+  setup made;
+  auto reading = read_configuration(with);
+  append(made.found, reading.found);
+  made.configuration = std::move(reading.sketch);
+  bunraku::site_options where;
+  if (made.configuration) {
+    if (!with.puppet_conf.empty()) made.configuration->puppet.config_file = with.puppet_conf;
+    where = made.configuration->puppet;
+    for (const auto& l : made.configuration->listen)
+      if (l.way == config::listen_at::way_in::socket) allowed_uids(l, made.found);
+  } else if (!with.puppet_conf.empty()) {
+    where.config_file = with.puppet_conf;
+  } else {
+    return made;  // which puppet.conf is meant was in the file that could not be read
+  }
+  auto site = bunraku::read_site(where);
+  append(made.found, site.found);
+  made.site = std::move(site.value);
+  if (!made.configuration || !made.site) return made;
+  made.options = config::assemble(*made.configuration, *made.site);
+  tell_missing_masters(made);
+  return made;
+}
+
+leg_identities load_identities(const config::configuration& from, const bunraku::site& site) {
+  const auto upstream = config::files_of(from.upstream, site), local = config::files_of(from.local, site);
+  auto first = bunraku::identity::load(upstream);
+  leg_identities made{first.value, first.value, first.found};
+  if (same(upstream, local)) return made;
+  auto second = bunraku::identity::load(local);
+  made.local = second.value;
+  append(made.found, second.found);
+  return made;
+}
+
+std::vector<std::uint32_t> allowed_uids(const config::listen_at& socket, bunraku::problems& found) {
+  std::vector<std::uint32_t> out{0, ::geteuid()};
+  for (const auto& user : socket.users) {
+    if (const auto* number = std::get_if<std::uint32_t>(&user)) {
+      out.push_back(*number);
+      continue;
+    }
+    bool database_failed = false;
+    const auto& name = std::get<std::string>(user);
+    if (const auto uid = uid_of(name, database_failed)) out.push_back(*uid);
+    else
+      found.emplace_back(severity::error, socket.where,
+                         database_failed ? "The user database could not say who `" + name + "` is."
+                                         : "There is no user `" + name + "` on this host.",
+                         "Give an existing user's name, or a number.");
+  }
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+void print(std::ostream& to, const bunraku::problems& found) {
+  for (const auto& p : found) {
+    to << p.where() << (p.where().empty() ? "" : ": ") << (p.level() == severity::error ? "error: " : "warning: ")
+       << p.what();
+    if (!p.fix().empty()) to << ' ' << p.fix();
+    to << '\n';
+  }
+}
+
+}  // namespace shim::cli

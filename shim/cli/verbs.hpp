@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace shim::cli {
+
+/// The command line, taken apart by main.cpp.
+struct invocation {
+  std::string config_file;
+  bool config_given = false;  ///< --config: then the file must exist
+  std::string puppet_conf;    ///< --puppet-conf; empty: bunraku.toml's, else found
+  bool json = false;
+  std::string service;                ///< resolve: only this one
+  std::uint64_t picks = 0;            ///< resolve: draws to count, 0 for none
+  std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
+};
+
+/// Exit codes of all verbs: 0 done (perhaps with warnings), 1 done and the news is bad, 2 it could not be done:
+/// configuration, puppet.conf or credentials are wrong.
+inline constexpr int good = 0, bad_news = 1, not_done = 2;
+
+/// The daemon, until SIGTERM.
+int run(const invocation& with);
+/// Configuration, puppet.conf and credentials: every problem, then what is in effect.
+int check(const invocation& with);
+/// What each source says of a service's masters, and the order in which they are tried.
+int resolve(const invocation& with);
+
+}  // namespace shim::cli

@@ -1,0 +1,36 @@
+#pragma once
+#include "config/configuration.hpp"
+
+#include <bunraku/log.hpp>
+
+#include <memory>
+#include <string_view>
+
+namespace spdlog {
+class logger;
+}
+
+namespace shim {
+
+/// Where the daemon's and the library's lines go: `event key=value ...`, to stderr with a time stamp, or to the journal
+/// with its own. No queue: a line is out when write() returns, which for stderr may block if the reader does.
+/// Threads: any. Does not touch spdlog's registry.
+class log_spdlog final : public bunraku::log_sink {
+ public:
+  explicit log_spdlog(const config::log_values& settings);
+  ~log_spdlog() override;
+
+  bunraku::log_level level() const noexcept override;
+  /// Control characters in `line` come out as blanks, so that one event is always one line.
+  void write(bunraku::log_level level, std::string_view line) noexcept override;
+  /// After a reload. Where the lines go cannot change.
+  void set_level(bunraku::log_level level) noexcept;
+
+ private:
+  std::unique_ptr<spdlog::logger> logger_;
+};
+
+/// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
+bool stderr_is_journal() noexcept;
+
+}  // namespace shim
