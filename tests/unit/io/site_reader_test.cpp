@@ -115,7 +115,7 @@ TEST_F(SiteReader, NamedPuppetConfMustExist) {
 TEST_F(SiteReader, NamedPuppetConfMayBeGivenWithOrWithoutTheRoot) {
   write("/x/p.conf", "certname = a\n");
   make_directory("/x/ssl");
-  for (const std::string name : {std::string("/x/p.conf"), root_ + "/x/p.conf"}) {
+  for (const std::string& name : {std::string("/x/p.conf"), root_ + "/x/p.conf"}) {
     const auto r = read({.config_file = name, .certname = {}, .ssldir = {}, .root_prefix = {}});
     ASSERT_TRUE(r.value.has_value()) << told(r);
     EXPECT_EQ(told(r), "");
