@@ -28,10 +28,11 @@ int failure_index() {
 }
 
 void keep_credentials(SSL_CTX* context, std::shared_ptr<const credentials> own) {
-  auto kept = std::make_unique<std::shared_ptr<const credentials>>(std::move(own));
   if (credentials_index() < 0 || failure_index() < 0) throw std::bad_alloc();
-  if (SSL_CTX_set_ex_data(context, credentials_index(), kept.get()) != 1) throw std::bad_alloc();
-  static_cast<void>(kept.release());  // the context's now
+  auto* kept = new std::shared_ptr<const credentials>(std::move(own));
+  if (SSL_CTX_set_ex_data(context, credentials_index(), kept) == 1) return;
+  delete kept;
+  throw std::bad_alloc();
 }
 
 SSL* ssl_of(X509_STORE_CTX* context) {
@@ -45,10 +46,9 @@ const credentials& credentials_of(X509_STORE_CTX* context) {
 
 void keep_failure(X509_STORE_CTX* context, errc code, std::string text) {
   SSL* ssl = ssl_of(context);
-  auto kept = std::make_unique<verify_failure>(code, std::move(text));
+  auto* kept = new verify_failure{code, std::move(text)};
   delete static_cast<verify_failure*>(SSL_get_ex_data(ssl, failure_index()));
-  if (SSL_set_ex_data(ssl, failure_index(), kept.get()) == 1)
-    static_cast<void>(kept.release());  // the connection's now
+  if (SSL_set_ex_data(ssl, failure_index(), kept) != 1) delete kept;
 }
 
 // ---- words for failures ----
@@ -70,6 +70,11 @@ std::string clock_text(X509_STORE_CTX* context) { return " (local clock: " + tex
 bool has_ca_named(const trust_view& trust, const X509_NAME* name) {
   return std::any_of(trust.ca.begin(), trust.ca.end(),
                      [&](const x509_ptr& ca) { return X509_NAME_cmp(X509_get_subject_name(ca.get()), name) == 0; });
+}
+
+bool has_crl_named(const trust_view& trust, const X509_NAME* name) {
+  return std::any_of(trust.crls.begin(), trust.crls.end(),
+                     [&](const x509_crl_ptr& crl) { return X509_NAME_cmp(X509_CRL_get_issuer(crl.get()), name) == 0; });
 }
 
 std::string untrusted_text(const X509* certificate, const trust_view& trust) {
@@ -120,10 +125,13 @@ std::string crl_text(X509_STORE_CTX* context, const X509* certificate, const tru
     return whose + " expired on " + date_text(X509_CRL_get0_nextUpdate(crl)) + clock_text(context);
   if (crl != nullptr && error == X509_V_ERR_CRL_NOT_YET_VALID)
     return whose + " is not valid before " + date_text(X509_CRL_get0_lastUpdate(crl)) + clock_text(context);
-  if (error == X509_V_ERR_UNABLE_TO_GET_CRL)
-    return trust.files.crl + " holds no CRL of " + issuer_of(certificate) +
-           ", and certificate_revocation = " + (trust.files.check == revocation::leaf ? "leaf" : "chain") +
-           " asks for it";
+  if (error == X509_V_ERR_UNABLE_TO_GET_CRL) {
+    const std::string asked =
+        std::string("certificate_revocation = ") + (trust.files.check == revocation::leaf ? "leaf" : "chain");
+    if (has_crl_named(trust, X509_get_issuer_name(certificate)))
+      return whose + " was signed with another key than that CA's (" + asked + " asks for a CRL of this CA)";
+    return trust.files.crl + " holds no CRL of " + issuer_of(certificate) + ", and " + asked + " asks for it";
+  }
   return whose + " cannot be used: " + X509_verify_cert_error_string(error);
 }
 

@@ -381,6 +381,21 @@ TEST_F(Credentials, UseTheNewerOfTwoCrlsOfOneCa) {
   EXPECT_THAT(found(), IsEmpty());
 }
 
+TEST_F(Credentials, RefuseACrlThatAnotherKeyHasSigned) {
+  dir.write("crl.pem", authority("Puppet CA").crl() + root.crl());
+  EXPECT_THAT(found(), ElementsAre(Problem(error, files.crl, HasSubstr("was signed with another key"))));
+}
+
+TEST_F(Credentials, TellACrlFromThatOfAnOlderCaOfTheSameName) {
+  const authority older("Puppet CA");
+  dir.write("ca.pem", older.pem() + ca.pem() + root.pem());
+  dir.write("crl.pem", older.crl({}, {-days{1}, days{300}}) + ca.crl({}, {-days{1}, days{100}}) + root.crl());
+  const auto reading = load_credentials(files, now());
+  EXPECT_THAT(reading.found, IsEmpty());
+  ASSERT_TRUE(reading.value);
+  EXPECT_LT(*reading.value->crl_next_update(), now() + days{101});
+}
+
 TEST_F(Credentials, WarnThirtyDaysBeforeACrlEnds) {
   dir.write("crl.pem", ca.crl({}, {-days{1}, days{29}}) + root.crl());
   EXPECT_THAT(found(), ElementsAre(Problem(warning, files.crl, HasSubstr("the CRL of CN=Puppet CA expires on"))));
