@@ -31,6 +31,11 @@ bool may_begin_a_run(const endpoint& row) noexcept {
   return row.service != service::ca && row.service != service::report && row.name != "status";
 }
 
+bool may_pin(const run_affinity::result& r) noexcept {
+  const bool served = r.status != 429 && r.status != 502 && r.status != 503 && r.status != 504;
+  return served && !r.lag_checked;
+}
+
 bool has_pin(service of) noexcept { return of != service::ca && of != service::report; }
 
 /// The service that shares its masters with this one during a run.
@@ -97,7 +102,7 @@ void run_affinity::end(const ticket& of, const result& r, time_point now) {
   run_.failovers += r.needed_another;
   if (r.answered_by) {
     count_use(r.of, *r.answered_by);
-    if (has_pin(r.of)) settle_pin(of, r.of, *r.answered_by);
+    if (has_pin(r.of) && may_pin(r)) settle_pin(of, r.of, *r.answered_by);
     if (r.row.name == "catalog" && r.status == 200) catalog_master_ = *r.answered_by;
   } else {
     ++run_.unserved;

@@ -54,6 +54,7 @@ struct run_summary {
 ///         and `report` have none. The first master that answers is pinned. When another one had to answer, the run
 ///         moves to that one with all services that were with the old one, once: answers of exchanges that began before
 ///         the move do not move it back.
+///         Who only says that it cannot serve (429, 502, 503, 504) is not pinned.
 /// Bounds: 16 pins, 4 summaries not yet taken.
 /// Threads: one at a time. No timers: idleness is seen at the next call.
 /// Source: the order of requests in lib/puppet/configurer.rb; Puppet's agent_catalog_run.lock.
@@ -74,6 +75,7 @@ class run_affinity {
     service of;                   ///< where it was routed
     const master* answered_by;    ///< null: nobody
     bool needed_another = false;  ///< not the first master that was tried
+    bool lag_checked = false;     ///< `answered_by` was only asked whether a 404 is to be believed: no reason to move
     int status = 0;
     std::uint64_t bytes_up = 0, bytes_down = 0;
   };

@@ -73,6 +73,8 @@ char letter(const subject& s) {
   return '?';
 }
 
+bool trying_now(const subject& s) { return letter(s) == 't'; }
+
 TEST(HealthState, EveryEventInEveryState) {
   const std::vector<subject> from = {up(), suspect(), down(), probation(), trying(), saturated(), draining()};
   const std::string names = "usDptSd";
@@ -275,6 +277,24 @@ TEST(HealthState, RemembersSinceWhenAndWhy) {
   EXPECT_EQ(s.state.reason(), "Connection refused");
   s.tell(kind::connect_failed, std::string(5000, 'x'));
   EXPECT_EQ(s.state.reason().size(), 200u);
+}
+
+TEST(HealthState, HoldsItsBoundsWhateverHappens) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    random fate(seed);
+    subject s;
+    for (int step = 0; step < 500; ++step) {
+      s.wait(std::chrono::milliseconds(fate.below(20000)));
+      s.tell(static_cast<kind>(fate.below(static_cast<std::uint64_t>(kind::undrain) + 1)));
+      const auto until = s.state.until(s.now);
+      const auto share = s.state.share(s.now, limits);
+      ASSERT_LE(s.state.since(s.now), s.now) << seed;
+      if (until) ASSERT_TRUE(*until > s.now && *until <= s.now + limits.saturated_ceiling) << seed;
+      ASSERT_TRUE(share >= 1 && share <= health_state::full_share) << seed;
+      ASSERT_EQ(s.at() == health::down || s.at() == health::saturated, until && !trying_now(s)) << seed;
+      if (s.at() == health::up || s.at() == health::draining) ASSERT_EQ(s.state.probe_due(s.now), std::nullopt) << seed;
+    }
+  }
 }
 
 TEST(HealthState, KeepsAMovingMeanOfFirstByteTimes) {

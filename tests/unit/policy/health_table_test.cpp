@@ -1,0 +1,246 @@
+#include "policy/health_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bunraku::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using kind = health_event::kind;
+
+const auto start = health_table::time_point{} + 1000h;
+const master compile1{"compile1.example.com", 8140, source_kind::srv, 10, 50};
+const master compile2{"compile2.example.com", 8140, source_kind::srv, 10, 50};
+
+struct HealthTable : testing::Test {
+  random chance{5};
+  health_table table;
+  health_table::time_point now = start;
+
+  void tell(const master& who, service of, kind k, int times = 1, std::string_view reason = "because") {
+    for (int i = 0; i < times; ++i)
+      table.report(who, of, {.what = k, .reason = reason, .retry_after = 60s}, now, chance);
+  }
+  health state(const master& who, service of) { return table.consult(who, of, now).state; }
+};
+
+TEST_F(HealthTable, AStrangerIsUpAndCostsNothing) {
+  EXPECT_EQ(state(compile1, service::catalog), health::up);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST_F(HealthTable, AConnectFailureConcernsEveryService) {
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  EXPECT_EQ(state(compile1, service::catalog), health::down);
+  EXPECT_EQ(state(compile1, service::files), health::down);
+  EXPECT_EQ(state(compile1, service::report), health::down);
+  EXPECT_EQ(state(compile2, service::catalog), health::up);
+}
+
+TEST_F(HealthTable, AServerErrorConcernsItsServiceOnly) {
+  for (const auto k : {kind::server_error, kind::unanswered, kind::broken_answer}) tell(compile1, service::catalog, k);
+  EXPECT_EQ(state(compile1, service::catalog), health::down);
+  EXPECT_EQ(state(compile1, service::files), health::up);
+}
+
+TEST_F(HealthTable, AnotherPortIsAnotherMaster) {
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  EXPECT_EQ(state({"compile1.example.com", 8141, source_kind::srv, 10, 50}, service::catalog), health::up);
+}
+
+TEST_F(HealthTable, AChangedPriorityWeightOrSourceForgetsNothing) {
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  EXPECT_EQ(state({"compile1.example.com", 8140, source_kind::srv, 20, 1}, service::catalog), health::down);
+  EXPECT_EQ(state({"compile1.example.com", 8140, source_kind::list}, service::catalog), health::down);
+}
+
+TEST_F(HealthTable, AnErrorAnswerShowsThatTheMasterCanBeReached) {
+  tell(compile1, service::catalog, kind::connect_failed, 2);
+  EXPECT_EQ(state(compile1, service::files), health::suspect);
+  tell(compile1, service::catalog, kind::server_error);
+  EXPECT_EQ(state(compile1, service::files), health::up);
+  EXPECT_EQ(state(compile1, service::catalog), health::suspect);
+}
+
+TEST_F(HealthTable, SilenceDoesNotShowThat) {
+  tell(compile1, service::catalog, kind::connect_failed, 2);
+  tell(compile1, service::catalog, kind::unanswered);
+  EXPECT_EQ(state(compile1, service::files), health::suspect);
+}
+
+TEST_F(HealthTable, AnAnswerIsGoodNewsForBothLayers) {
+  tell(compile1, service::catalog, kind::connect_failed, 2);
+  tell(compile1, service::catalog, kind::server_error);
+  tell(compile1, service::catalog, kind::answered);
+  EXPECT_EQ(state(compile1, service::catalog), health::up);
+  EXPECT_EQ(state(compile1, service::files), health::up);
+}
+
+TEST_F(HealthTable, TheWorseLayerDecides) {
+  tell(compile1, service::catalog, kind::saturated);
+  EXPECT_EQ(state(compile1, service::catalog), health::saturated);
+  EXPECT_EQ(table.consult(compile1, service::catalog, now).until, now + 60s);
+  tell(compile1, service::files, kind::connect_failed, 3);
+  EXPECT_EQ(state(compile1, service::catalog), health::down);
+  EXPECT_LT(table.consult(compile1, service::catalog, now).until, now + 60s);
+  EXPECT_EQ(state(compile1, service::files), health::down);
+}
+
+TEST_F(HealthTable, DrainingIsOfTheWholeMaster) {
+  tell(compile1, service::catalog, kind::drain);
+  EXPECT_EQ(state(compile1, service::files), health::draining);
+  tell(compile1, service::files, kind::undrain);
+  EXPECT_EQ(state(compile1, service::catalog), health::up);
+}
+
+TEST_F(HealthTable, OneTrialForBothLayersTogether) {
+  tell(compile1, service::catalog, kind::server_error, 3);
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  now += 5s;
+  EXPECT_TRUE(table.consult(compile1, service::catalog, now).trial_is_free);
+  tell(compile1, service::catalog, kind::trial_begun);
+  EXPECT_FALSE(table.consult(compile1, service::catalog, now).trial_is_free);
+  EXPECT_FALSE(table.consult(compile1, service::files, now).trial_is_free);
+  tell(compile1, service::catalog, kind::answered);
+  EXPECT_EQ(state(compile1, service::catalog), health::up);
+  EXPECT_EQ(state(compile1, service::files), health::up);
+}
+
+TEST_F(HealthTable, ATrialThatNeverReachedTheServiceLeavesItsTrialFree) {
+  tell(compile1, service::catalog, kind::server_error, 3);
+  now += 5s;
+  tell(compile1, service::catalog, kind::trial_begun);
+  EXPECT_FALSE(table.consult(compile1, service::catalog, now).trial_is_free);
+  tell(compile1, service::catalog, kind::connect_failed);
+  EXPECT_EQ(state(compile1, service::catalog), health::probation);
+  EXPECT_TRUE(table.consult(compile1, service::catalog, now).trial_is_free);
+}
+
+TEST_F(HealthTable, SlowStartOfBothLayersMultiplies) {
+  tell(compile1, service::catalog, kind::server_error, 3);
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  tell(compile1, service::catalog, kind::answered);
+  EXPECT_LE(table.consult(compile1, service::catalog, now).share, health_state::full_share / 100 + 1);
+  EXPECT_GE(table.consult(compile1, service::catalog, now).share, 1u);
+  now += 60s;
+  EXPECT_EQ(table.consult(compile1, service::catalog, now).share, health_state::full_share);
+}
+
+TEST_F(HealthTable, NobodyIsProbedWhileAllIsWell) {
+  tell(compile1, service::catalog, kind::answered, 10);
+  EXPECT_EQ(table.next_probe(now), std::nullopt);
+  EXPECT_TRUE(table.take_due_probes(now + 1h, chance).empty());
+}
+
+TEST_F(HealthTable, ASuspectIsProbedOnceWhenItIsDue) {
+  tell(compile1, service::files, kind::unanswered);
+  const auto due = table.next_probe(now);
+  ASSERT_TRUE(due);
+  EXPECT_TRUE(table.take_due_probes(*due - 1ms, chance).empty());
+  const auto wanted = table.take_due_probes(*due, chance);
+  ASSERT_EQ(wanted.size(), 1u);
+  EXPECT_EQ(wanted[0].who, compile1);
+  EXPECT_EQ(wanted[0].of, service::files);
+  EXPECT_TRUE(table.take_due_probes(*due, chance).empty());
+  EXPECT_GT(*table.next_probe(*due), *due);
+}
+
+TEST_F(HealthTable, AMasterThatIsDownIsLeftAloneUntilItsTimeIsOverWhateverItsServicesWant) {
+  tell(compile1, service::files, kind::unanswered);
+  tell(compile1, service::files, kind::connect_failed, 3);
+  const auto until = *table.consult(compile1, service::files, now).until;
+  EXPECT_EQ(table.next_probe(now), until);
+  EXPECT_TRUE(table.take_due_probes(until - 1ms, chance).empty());
+  EXPECT_EQ(table.take_due_probes(until, chance).size(), 1u);
+  EXPECT_TRUE(table.take_due_probes(until, chance).empty()) << "the probe is the trial";
+}
+
+TEST_F(HealthTable, ProbesOfADeadMasterBecomeRare) {
+  tell(compile1, service::files, kind::connect_failed);
+  int probes = 0;
+  for (const auto end = now + 1h; now < end; now += 1s) {
+    table.consult(compile1, service::files, now);
+    for (const auto& each : table.take_due_probes(now, chance)) {
+      ++probes;
+      tell(each.who, each.of, kind::connect_failed);
+    }
+  }
+  EXPECT_GE(probes, 12);
+  EXPECT_LE(probes, 35);
+}
+
+TEST_F(HealthTable, AMasterNobodyAsksAboutAnyMoreIsNotProbed) {
+  tell(compile1, service::files, kind::unanswered);
+  EXPECT_NE(table.next_probe(now + 15min), std::nullopt);
+  EXPECT_EQ(table.next_probe(now + 15min + 1s), std::nullopt);
+  table.consult(compile1, service::files, now + 20min);
+  EXPECT_NE(table.next_probe(now + 20min), std::nullopt);
+}
+
+TEST_F(HealthTable, AskForNoMoreProbesThanWanted) {
+  for (int i = 0; i < 20; ++i)
+    tell({"m" + std::to_string(i), 8140, source_kind::list}, service::catalog, kind::unanswered);
+  std::size_t all = 0;
+  for (int i = 0; i < 7; ++i) {
+    const auto some = table.take_due_probes(now + 2s, chance, 3);
+    EXPECT_LE(some.size(), 3u);
+    all += some.size();
+  }
+  EXPECT_EQ(all, 20u);
+}
+
+TEST_F(HealthTable, ForgetsTheMasterLongestNotAskedAbout) {
+  health_table small({}, 3);
+  const auto failing = [&](std::string host) {
+    const master m{std::move(host), 8140, source_kind::list};
+    small.report(m, service::catalog, {.what = kind::unanswered}, now += 1s, chance);
+    return m;
+  };
+  const auto a = failing("a"), b = failing("b"), c = failing("c");
+  small.consult(a, service::catalog, now += 1s);
+  const auto d = failing("d");
+  EXPECT_EQ(small.size(), 3u);
+  EXPECT_EQ(small.look(a, service::catalog, now).state, health::suspect);
+  EXPECT_EQ(small.look(b, service::catalog, now).state, health::up) << "forgotten";
+  EXPECT_EQ(small.look(d, service::catalog, now).state, health::suspect);
+}
+
+TEST_F(HealthTable, TheOperatorsOrderIsNotForgottenForOthers) {
+  health_table small({}, 2);
+  small.report(compile1, service::catalog, {.what = kind::drain}, now, chance);
+  for (int i = 0; i < 10; ++i)
+    small.report({"m" + std::to_string(i), 8140, source_kind::list}, service::catalog, {.what = kind::answered},
+                 now += 1s, chance);
+  EXPECT_EQ(small.look(compile1, service::catalog, now).state, health::draining);
+}
+
+TEST_F(HealthTable, ServicesOfAMasterAreBounded) {
+  for (std::uint16_t i = 0; i < 1000; ++i) tell(compile1, service{i}, kind::unanswered);
+  EXPECT_EQ(table.snapshot(now).size(), 65u);
+}
+
+TEST_F(HealthTable, TheSnapshotTellsWhyAndSinceWhen) {
+  tell(compile2, service::catalog, kind::answered);
+  now += 10s;
+  tell(compile1, service::files, kind::unanswered, 2, "no answer within 4 s");
+  tell(compile1, service::files, kind::cancelled);
+  const auto lines = table.snapshot(now + 1s);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0].who, compile1);
+  EXPECT_EQ(lines[0].of, std::nullopt);
+  EXPECT_EQ(lines[0].state, health::up);
+  EXPECT_EQ(lines[1].of, service::files);
+  EXPECT_EQ(lines[1].state, health::suspect);
+  EXPECT_EQ(lines[1].since, start + 10s);
+  EXPECT_EQ(lines[1].failures, 2u);
+  EXPECT_EQ(lines[1].reason, "no answer within 4 s");
+  EXPECT_EQ(lines[1].counts.failed, 2u);
+  EXPECT_EQ(lines[1].counts.cancelled, 1u);
+  EXPECT_EQ(lines[2].who, compile2);
+  EXPECT_EQ(lines[3].counts.answered, 1u);
+}
+
+}  // namespace
+}  // namespace bunraku::policy
