@@ -1,5 +1,7 @@
 #include "policy/srv_order.hpp"
 
+#include "support/srv_frequencies.hpp"
+
 #include <bunraku/resolution.hpp>
 
 #include <gtest/gtest.h>
@@ -24,59 +26,7 @@ std::vector<master> order(const std::vector<master>& records, std::uint64_t seed
   return srv_order(records, chance);
 }
 
-using distribution = std::map<std::string, double>;
-
-/// The chance of each record to be drawn next, from RFC 2782's own words: over every arrangement with the zero weights
-/// first (each equally likely) and every number from 0 to the sum inclusive.
-distribution next_by_rfc(std::vector<master> left) {
-  std::ranges::sort(left, {}, &master::host);
-  distribution chance;
-  double arrangements = 0;
-  do {
-    if (!std::ranges::is_partitioned(left, [](const master& m) { return m.weight() == 0; })) continue;
-    ++arrangements;
-    unsigned sum = 0;
-    for (const auto& m : left) sum += m.weight();
-    for (unsigned number = 0; number <= sum; ++number) {
-      unsigned running = 0;
-      for (const auto& m : left) {
-        running += m.weight();
-        if (running < number) continue;
-        chance[m.host()] += 1.0 / (sum + 1);
-        break;
-      }
-    }
-  } while (std::ranges::next_permutation(left, {}, &master::host).found);
-  for (auto& [host, p] : chance) p /= arrangements;
-  return chance;
-}
-
-distribution second_by_rfc(const std::vector<master>& records) {
-  distribution chance;
-  for (const auto& [first, p] : next_by_rfc(records)) {
-    auto left = records;
-    std::erase_if(left, [&](const master& m) { return m.host() == first; });
-    for (const auto& [second, q] : next_by_rfc(left)) chance[second] += p * q;
-  }
-  return chance;
-}
-
-/// 99 % points of the chi-square distribution for 1 to 6 degrees of freedom.
-constexpr double bound[] = {0, 6.635, 9.210, 11.345, 13.277, 15.086, 16.812};
-
-void expect_within_bound(const std::map<std::string, unsigned>& seen, const distribution& expected, unsigned draws,
-                         const std::string& what) {
-  double statistic = 0;
-  for (const auto& [host, p] : expected) {
-    const double due = p * draws;
-    ASSERT_GE(due, 5) << "too rare for a chi-square test: " << host;
-    const auto found = seen.find(host);
-    const double difference = (found == seen.end() ? 0 : found->second) - due;
-    statistic += difference * difference / due;
-  }
-  for (const auto& [host, count] : seen) EXPECT_TRUE(expected.contains(host)) << host << " is impossible there";
-  EXPECT_LT(statistic, bound[expected.size() - 1]) << what;
-}
+using test::expect_within_bound, test::next_by_rfc, test::second_by_rfc;
 
 TEST(SrvOrder, FrequenciesOverThreePrioritiesAreRfc2782sWithinThe99PercentBound) {
   const std::vector<std::vector<master>> tiers{

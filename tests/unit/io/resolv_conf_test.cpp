@@ -1,0 +1,52 @@
+#include "io/resolv_conf.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bunraku::io {
+namespace {
+
+std::vector<std::string> texts(const std::vector<name_server>& servers) {
+  std::vector<std::string> list;
+  for (const auto& each : servers) list.push_back(each.to_string());
+  return list;
+}
+
+TEST(NameServer, EveryFormThatIsPromised) {
+  const auto text = [](std::string_view from) { return parse_name_server(from).value().to_string(); };
+  EXPECT_EQ(text("127.0.0.1"), "127.0.0.1:53");
+  EXPECT_EQ(text("127.0.0.1:5353"), "127.0.0.1:5353");
+  EXPECT_EQ(text("::1"), "[::1]:53");
+  EXPECT_EQ(text("[::1]"), "[::1]:53");
+  EXPECT_EQ(text("[2001:db8::1]:65535"), "[2001:db8::1]:65535");
+}
+
+TEST(NameServer, OtherFormsAreRefusedInWords) {
+  for (const std::string bad : {"", "ns.example.com", "ns:53", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+                                "127.0.0.1:5a", "127.0.0.1: 53", "[::1", "[::1]53", "[::1]:", "127.1", "fe80::1%lo"}) {
+    const auto server = parse_name_server(bad);
+    ASSERT_FALSE(server) << bad;
+    EXPECT_NE(server.error().find("'" + bad + "'"), std::string::npos);
+  }
+}
+
+TEST(ResolvConf, NameServerLinesInOrderAndOnlyThree) {
+  EXPECT_EQ(texts(parse_resolv_conf("# nameserver 192.0.2.9\n; nameserver 192.0.2.8\nsearch example.com\n"
+                                    "nameserver 192.0.2.1\n\tnameserver\t::1 # ours\nnameserver bogus\nnameserver\n"
+                                    "options timeout:1\nnameserver 192.0.2.2\nnameserver 192.0.2.3")),
+            (std::vector<std::string>{"192.0.2.1:53", "[::1]:53", "192.0.2.2:53"}));
+}
+
+TEST(ResolvConf, WithoutANameServerItIsThisHost) {
+  EXPECT_EQ(texts(parse_resolv_conf("")), std::vector<std::string>{"127.0.0.1:53"});
+  EXPECT_EQ(texts(parse_resolv_conf("nameservers 192.0.2.1\nnameserver fe80::1%lo\n")),
+            std::vector<std::string>{"127.0.0.1:53"});
+}
+
+TEST(ResolvConf, AMissingFileIsAnEmptyOne) {
+  resolv_conf missing("/nonexistent/resolv.conf");
+  EXPECT_EQ(texts(missing.name_servers()), std::vector<std::string>{"127.0.0.1:53"});
+  EXPECT_EQ(missing.name_servers().size(), 1u);
+}
+
+}  // namespace
+}  // namespace bunraku::io
