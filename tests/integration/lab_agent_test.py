@@ -33,6 +33,23 @@ class AgentAgainstTheLab(unittest.TestCase):
             self.assertEqual(run.returncode, 2, run)
             self.check_files(site, agent)
 
+    def test_srv_records_take_each_service_to_its_master(self):
+        with Site() as site:
+            self.assertTrue(site.dns.has_port_53, "the agent's resolver needs port 53, and that needs root")
+            run = site.run_agent(use_srv_records="true")
+            self.assertEqual(run.returncode, 2, run)
+            self.assertEqual(set(site.requests("/puppet/v3/catalog/")), {"compile1"})
+            self.assertEqual(set(site.requests("/puppet/v3/file_")), {"files"})
+            self.assertEqual(set(site.requests("/puppet/v3/report/")), {"ca"})
+
+    def test_a_new_agent_enrols_and_runs(self):
+        with Site(autosign=True) as site:
+            agent = site.agent("agent9")
+            run = agent.run("--waitforcert", "1")
+            self.assertEqual(run.returncode, 2, run)
+            self.assertEqual({line["client"] for line in site.masters["compile1"].requests()}, {"agent9.lab.test"})
+            self.assertEqual({line["client"] for line in site.masters["ca"].requests("/puppet-ca/")}, {""})
+
     def check_files(self, site, agent):
         source = os.path.join(site.code, "environments/production/modules/lab/files")
         for folder, _, names in os.walk(source):

@@ -303,7 +303,9 @@ class Processes(OneSite):
             while count := answer.readinto(buffer):
                 got += count
         self.assertEqual(got, 1 << 31)
-        self.assertLess(process.rss_kib() - before, 4096)
+        # A sanitizer keeps freed memory aside: then only the order of magnitude says something.
+        allowed = 600 * 1024 if self.site.sanitized else 4096
+        self.assertLess(process.rss_kib() - before, allowed)
 
 
 class Certificates(unittest.TestCase):

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -195,6 +196,7 @@ class Site:
                  autosign=False, renewal=False):
         self.lab = os.environ.get("BUNRAKU_LAB") or self._missing("BUNRAKU_LAB", "the bunraku-lab program")
         self.bunraku = os.environ.get("BUNRAKU_BIN", "")
+        self.sanitized = bool(os.environ.get("BUNRAKU_SANITIZED"))  # the programs are built with a sanitizer
         self.autosign = autosign
         self.renewal = renewal
         self.masters = {}
@@ -222,9 +224,8 @@ class Site:
         problems = []
         for process in self._others + [master.process for master in self.masters.values() if master.process]:
             try:
-                process.resume()
-                process.kill()
-            except Exception:  # noqa: BLE001 - end the others too
+                self._end(process)
+            except (AssertionError, OSError):
                 problems.append(traceback.format_exc())
         if hasattr(self, "dns"):
             self.dns.stop()
@@ -290,7 +291,7 @@ class Site:
     def run_agent(self, *arguments, **more):
         return self.agent().run(*arguments, **more)
 
-    def start_bunraku(self, config_text, arguments=(), ready=r"\bready\b", name="bunraku", env=None):
+    def start_bunraku(self, config_text, arguments=(), ready=r"\bready listen=", name="bunraku", env=None):
         """Starts the shim and waits for the line that says it is ready."""
         if not self.bunraku:
             self._missing("BUNRAKU_BIN", "the bunraku program")
@@ -348,6 +349,16 @@ class Site:
         filled = [record if isinstance(record, Srv) else Srv(10 * (index + 1), 50, self.port, record)
                   for index, record in enumerate(records)]
         return [f"{OWNERS[service]} SRV {one.priority} {one.weight} {one.port} {one.target}" for one in filled]
+
+    @staticmethod
+    def _end(process):
+        """What a test has not ended itself must end well when it is told to, and say nothing of a sanitizer."""
+        if process.is_running():
+            status = process.terminate()
+            if status != 0 and status != -signal.SIGTERM:
+                raise AssertionError(f"{process.name} ended with {status}\n{process.stderr()}")
+        if "Sanitizer" in process.stderr() or "runtime error:" in process.stderr():
+            raise AssertionError(f"{process.name}: {process.stderr()}")
 
     def _explain(self):
         """On failure: the last words of everybody, for ctest's log."""
