@@ -1,5 +1,6 @@
 // Compares our reading of puppet.conf with what a real Puppet said about the same text
 // (fixtures/puppet_conf_cases.txt).
+#include "fuzz/puppet_conf_properties.hpp"
 #include "puppet/conf.hpp"
 #include "puppet/settings.hpp"
 
@@ -135,6 +136,10 @@ TEST_P(PuppetConf, IsReadAsPuppetReadsIt) {
     EXPECT_EQ(our_value(key, values, settings), value) << "setting " << key;
   }
   if (any_fails) EXPECT_TRUE(has_error(settings.found));
+}
+
+TEST_P(PuppetConf, LeavesNothingUnusableWithoutAnError) {
+  EXPECT_EQ(puppet_conf_properties::check(GetParam().text), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(RealPuppet, PuppetConf, testing::ValuesIn(read_cases()), [](const auto& info) {
