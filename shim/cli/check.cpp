@@ -20,8 +20,10 @@ int check(const invocation& with) {
   }
   // Problems are what was asked for here, so they go where the answer goes, and before a table that may be long.
   print(std::cout, made.found);
-  if (!made.found.empty()) std::cout << '\n';
-  print(std::cout, made, legs);
+  if (made.sound) {
+    if (!made.found.empty()) std::cout << '\n';
+    print(std::cout, made, legs);
+  }
   const auto errors = std::ranges::count_if(
       made.found, [](const bunraku::problem& p) { return p.level() == bunraku::severity::error; });
   const auto warnings = static_cast<std::ptrdiff_t>(made.found.size()) - errors;

@@ -157,7 +157,7 @@ void print_services(std::ostream& to, const setup& made) {
 }  // namespace
 
 void print(std::ostream& to, const setup& made, const leg_identities& legs) {
-  if (!made.configuration) return;
+  if (!made.sound) return;
   const auto& c = *made.configuration;
   print_identity(to, made, legs);
   to << "\nWays in\n";
@@ -185,7 +185,7 @@ boost::json::object to_json(const setup& made, const leg_identities& legs) {
                                         {"what", p.what()},
                                         {"fix", p.fix()}});
   out["problems"] = std::move(found);
-  if (!made.configuration) return out;
+  if (!made.sound) return out;
   const auto& c = *made.configuration;
   out["configuration"] = c.file;
   boost::json::array listen;

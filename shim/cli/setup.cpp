@@ -80,7 +80,7 @@ void tell_missing_masters(setup& made) {
   std::string silent;
   std::size_t count = 0;
   for (const auto& s : made.options->services) {
-    if (!s.sources.empty()) continue;
+    if (!s.sources.empty() || count == bunraku::first_further_service) continue;
     silent += (count++ == 0 ? "" : ", ") + s.name;
   }
   if (count == 0) return;
@@ -131,6 +131,7 @@ setup load_setup(const invocation& with) {
   made.site = std::move(site.value);
   if (!made.configuration || !made.site) return made;
   made.options = config::assemble(*made.configuration, *made.site);
+  made.sound = !bunraku::has_error(made.found);
   tell_missing_masters(made);
   return made;
 }
@@ -171,7 +172,8 @@ void print(std::ostream& to, const bunraku::problems& found) {
   for (const auto& p : found) {
     to << p.where() << (p.where().empty() ? "" : ": ") << (p.level() == severity::error ? "error: " : "warning: ")
        << p.what();
-    if (!p.fix().empty()) to << ' ' << p.fix();
+    // Those whose sentences have no full stop are told as one.
+    if (!p.fix().empty()) to << (p.what().ends_with('.') ? " " : "; ") << p.fix();
     to << '\n';
   }
 }

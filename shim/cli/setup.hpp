@@ -22,6 +22,7 @@ struct setup {
   std::optional<bunraku::site> site;
   std::optional<bunraku::resolver_options> options;
   bunraku::problems found;
+  bool sound = false;  ///< bunraku.toml and puppet.conf could be read; only then is what is in effect worth showing
 };
 /// Blocking file reads. Every problem of both files in one go.
 setup load_setup(const invocation& with);

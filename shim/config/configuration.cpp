@@ -13,18 +13,23 @@ namespace {
 using bunraku::problems;
 using bunraku::severity;
 
+std::string heading_of(std::string_view table) {
+  const std::string name(table);
+  if (name == "listen" || name == "route") return "[[" + name + "]]";
+  return name == "service" ? "[service.NAME]" : "[" + name + "]";
+}
+
 void refuse_unknown_tables(const node& root, const std::string& file, problems& found) {
   for (const auto& value : root.members) {
     const auto& name = value.name;
     if (std::ranges::find(all_tables(), name) != all_tables().end()) continue;
     std::string fix;
-    if (const auto table = nearest(name, all_tables()); !table.empty())
-      fix = "Did you mean [" + std::string(table) + "]?";
+    if (const auto table = nearest(name, all_tables()); !table.empty()) fix = "Did you mean " + heading_of(table) + "?";
     // A key above all tables: say which table it belongs to, if one has it.
     if (value.type != node::kind::table)
       for (const auto& row : all_keys())
         if (row.name == name) {
-          fix = "`" + name + "` belongs below [" + std::string(row.table) + "].";
+          fix = "`" + name + "` belongs below " + heading_of(row.table) + ".";
           break;
         }
     if (fix.empty()) fix = "See bunraku.toml.example for what there is.";

@@ -93,8 +93,8 @@ struct configuration {
 /// The configuration, or why not. `value` is there exactly when `found` holds no error.
 struct configuration_reading {
   std::optional<configuration> value;
-  /// What could be made of it in spite of errors, so that the rest of the site can be checked in the same go; nothing if
-  /// the text is not TOML. Not to be run with.
+  /// What could be made of it in spite of errors, so that the rest of the site can be checked in the same go; nothing
+  /// if the text is not TOML. Not to be run with.
   std::optional<configuration> sketch;
   bunraku::problems found;
 };

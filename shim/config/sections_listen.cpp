@@ -69,8 +69,10 @@ unsigned read_mode(table_reader& in, const listen_at& one) {
 listen_at read_one(table_reader& in) {
   listen_at one;
   one.where = in.where();
-  // Ways that are planned or that people know from elsewhere get the same answer: the list of those there are.
-  if (in.text("way") == "socket") one.way = listen_at::way_in::socket;
+  const auto way = in.text("way");
+  if (way == "socket") one.way = listen_at::way_in::socket;
+  // A way that there is not was told; what its other keys should be cannot be.
+  if (const auto* given = in.given("way"); given != nullptr && given->text != way) return one;
   refuse_keys_of_other_way(in, one);
   one.inherit = in.text("inherit");
   one.beyond_loopback = in.boolean("beyond_loopback");

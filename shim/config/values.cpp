@@ -13,16 +13,26 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> units{
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::int64_t longest = 36'525LL * 86'400'000;
 
+using raw_address = std::array<unsigned char, 16>;
+
+// AF_INET or AF_INET6, or nothing if it is no IP literal.
+std::optional<int> parse_address(std::string_view text, raw_address& into) noexcept {
+  std::array<char, INET6_ADDRSTRLEN> copy{};
+  if (text.size() >= copy.size() || text.contains('\0')) return std::nullopt;
+  std::ranges::copy(text, copy.begin());
+  for (const int family : {AF_INET, AF_INET6})
+    if (inet_pton(family, copy.data(), into.data()) == 1) return family;
+  return std::nullopt;
+}
+
 // Shortest form of an IP literal, or nothing.
 std::optional<std::string> canonical(std::string_view text) {
-  const std::string copy(text);
+  raw_address raw{};
   std::array<char, INET6_ADDRSTRLEN> out{};
-  std::array<unsigned char, 16> raw{};
-  for (const int family : {AF_INET, AF_INET6})
-    if (inet_pton(family, copy.c_str(), raw.data()) == 1 &&
-        inet_ntop(family, raw.data(), out.data(), static_cast<socklen_t>(out.size())) != nullptr)
-      return std::string(out.data());
-  return std::nullopt;
+  const auto family = parse_address(text, raw);
+  if (!family || inet_ntop(*family, raw.data(), out.data(), static_cast<socklen_t>(out.size())) == nullptr)
+    return std::nullopt;
+  return std::string(out.data());
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
@@ -75,18 +85,16 @@ bool is_dns_name(std::string_view name) noexcept {
 }
 
 bool is_ip_address(std::string_view host) noexcept {
-  const std::string copy(host);
-  std::array<unsigned char, 16> raw{};
-  return inet_pton(AF_INET, copy.c_str(), raw.data()) == 1 || inet_pton(AF_INET6, copy.c_str(), raw.data()) == 1;
+  raw_address raw{};
+  return parse_address(host, raw).has_value();
 }
 
 bool is_loopback(std::string_view address) noexcept {
-  const std::string copy(address);
-  std::array<unsigned char, 16> raw{};
-  if (inet_pton(AF_INET, copy.c_str(), raw.data()) == 1) return raw[0] == 127;
-  if (inet_pton(AF_INET6, copy.c_str(), raw.data()) != 1) return false;
-  const auto last = std::prev(raw.end());
-  return *last == 1 && std::all_of(raw.begin(), last, [](unsigned char b) { return b == 0; });
+  raw_address raw{};
+  const auto family = parse_address(address, raw);
+  if (family == AF_INET) return raw[0] == 127;
+  if (family != AF_INET6) return false;
+  return raw.back() == 1 && std::all_of(raw.begin(), std::prev(raw.end()), [](unsigned char b) { return b == 0; });
 }
 
 std::optional<host_and_port> parse_host_and_port(std::string_view text) {

@@ -1,0 +1,142 @@
+#include "config/assemble.hpp"
+
+#include "unit/config/reading.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::config;
+using bunraku::source_kind;
+using reading::good;
+using testing::ElementsAre;
+
+namespace {
+
+bunraku::site site_of(const char* certname = "agent1.example.com") {
+  bunraku::site s;
+  s.certname = certname;
+  s.srv_domain = "example.com";
+  s.config_file = "/etc/puppetlabs/puppet/puppet.conf";
+  s.credentials = {"/ssl/cert", "/ssl/key", "/ssl/pass", "/ssl/ca", "/ssl/crl", bunraku::revocation::chain};
+  return s;
+}
+
+std::vector<std::string> hosts(const std::vector<bunraku::master>& all) {
+  std::vector<std::string> out;
+  for (const auto& m : all) out.push_back(m.to_string());
+  return out;
+}
+
+}  // namespace
+
+TEST(AsksSrv, WhenPuppetConfNamesNoOtherMaster) {
+  const auto c = good("");
+  auto site = site_of();
+  EXPECT_TRUE(asks_srv(c, site)) << "nothing named";
+  site.server_set = true;
+  site.server = "agent1.example.com";
+  EXPECT_TRUE(asks_srv(c, site)) << "server = $certname is how agents find us";
+  site.server = "puppet.example.com";
+  EXPECT_FALSE(asks_srv(c, site)) << "a master is named, and use_srv_records is not set";
+  site.use_srv_records = true;
+  EXPECT_TRUE(asks_srv(c, site));
+}
+
+TEST(AsksSrv, NotWhenAServerListNamesAMaster) {
+  auto site = site_of();
+  site.server_list = {{"agent1.example.com", 8140}};
+  EXPECT_TRUE(asks_srv(good(""), site));
+  site.server_list.push_back({"puppet.example.com", 8140});
+  EXPECT_FALSE(asks_srv(good(""), site));
+}
+
+TEST(AsksSrv, BunrakuTomlHasTheLastWord) {
+  auto site = site_of();
+  site.server_set = true;
+  site.server = "puppet.example.com";
+  EXPECT_TRUE(asks_srv(good("[dns]\nsrv = true\n"), site));
+  EXPECT_TRUE(asks_srv(good("[dns]\nsrv_domain = \"example.org\"\n"), site));
+  site.use_srv_records = true;
+  EXPECT_FALSE(asks_srv(good("[dns]\nsrv = false\n"), site));
+}
+
+TEST(Assemble, SrvFalseHoldsAgainstUseSrvRecords) {
+  auto site = site_of();
+  site.use_srv_records = true;
+  site.server_set = true;
+  site.server = "puppet.example.com";
+  const auto options = assemble(good("[dns]\nsrv = false\n"), site);
+  ASSERT_EQ(options.services.at(1).sources.size(), 1u);
+  EXPECT_EQ(options.services[1].sources[0].kind(), source_kind::settings);
+}
+
+TEST(Assemble, ServicesKeepTheirNumbersAndSources) {
+  const auto options = assemble(good(R"(
+[dns]
+srv_domain = "example.org"
+[service.files]
+masters = ["files1.example.com:8140"]
+srv_name = "_files._tcp.example.com"
+[service.canary]
+masters = ["canary1.example.com:8140"]
+[[route]]
+service = "canary"
+environment = "canary"
+)"),
+                                site_of());
+  ASSERT_EQ(options.services.size(), 5u);
+  EXPECT_EQ(options.services[0].name, "ca");
+  EXPECT_THAT(options.services[0].sources.at(0).owner_names(), ElementsAre("_x-puppet-ca._tcp.example.org"));
+  EXPECT_THAT(options.services[1].sources.at(0).owner_names(), ElementsAre("_x-puppet._tcp.example.org"));
+  ASSERT_EQ(options.services[2].sources.size(), 2u);
+  EXPECT_THAT(options.services[2].sources[0].owner_names(), ElementsAre("_files._tcp.example.com"));
+  EXPECT_THAT(hosts(options.services[2].sources[1].masters()), ElementsAre("files1.example.com:8140"));
+  EXPECT_EQ(options.services[2].sources[1].origin(), "[service.files] at b.toml:4");
+  EXPECT_EQ(options.services[4].name, "canary");
+  EXPECT_EQ(options.affinity, "agent1.example.com");
+}
+
+TEST(Assemble, OurOwnListenerIsNoMaster) {
+  auto site = site_of();
+  site.server_set = true;
+  site.server = site.certname;
+  site.ca_server_set = true;
+  site.ca_server = "ca.example.com";
+  const auto options = assemble(good("[dns]\nsrv = false\n"), site);
+  EXPECT_TRUE(options.services[1].sources.empty());
+  EXPECT_THAT(hosts(options.services[0].sources.at(0).masters()), ElementsAre("ca.example.com:8140"));
+}
+
+TEST(Assemble, AMasterOnThisVeryHostStaysOne) {
+  auto site = site_of("puppet.example.com");
+  site.server_set = true;
+  site.server = site.certname;
+  const auto options = assemble(good("[dns]\nsrv = false\n[[listen]]\naddress = \"127.0.0.1:8141\"\n"), site);
+  EXPECT_THAT(hosts(options.services[1].sources.at(0).masters()), ElementsAre("puppet.example.com:8140"));
+}
+
+TEST(Assemble, OurListenersAreNeverDialled) {
+  EXPECT_THAT(hosts(assemble(good(""), site_of()).never_dial),
+              ElementsAre("127.0.0.1:8140", "127.0.1.1:8140", "[::1]:8140"));
+  EXPECT_THAT(hosts(assemble(good("[[listen]]\naddress = \"0.0.0.0:1\"\nbeyond_loopback = true\n"
+                                  "[[listen]]\nway = \"socket\"\npath = \"/s\"\n"),
+                             site_of())
+                        .never_dial),
+              ElementsAre("127.0.0.1:1", "127.0.1.1:1"));
+}
+
+TEST(LegFiles, OverrideTheSitesOneByOne) {
+  const auto site = site_of();
+  const auto c =
+      good("[upstream]\nca = \"/u/ca\"\nrevocation = \"leaf\"\n[local]\ncertificate = \"/l/c\"\nkey = \"/l/k\"\n");
+  const auto up = files_of(c.upstream, site);
+  EXPECT_EQ(up.certificate, "/ssl/cert");
+  EXPECT_EQ(up.passphrase_file, "/ssl/pass");
+  EXPECT_EQ(up.ca, "/u/ca");
+  EXPECT_EQ(up.check, bunraku::revocation::leaf);
+  const auto local = files_of(c.local, site);
+  EXPECT_EQ(local.certificate, "/l/c");
+  EXPECT_EQ(local.private_key, "/l/k");
+  EXPECT_EQ(local.passphrase_file, "") << "the site's passphrase is for the site's key";
+  EXPECT_EQ(local.ca, "/ssl/ca");
+  EXPECT_EQ(local.check, bunraku::revocation::chain);
+}

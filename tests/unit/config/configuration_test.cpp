@@ -1,0 +1,247 @@
+#include "config/configuration.hpp"
+
+#include "config/keys.hpp"
+#include "unit/config/reading.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::config;
+using namespace std::chrono_literals;
+using reading::bad;
+using reading::good;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Configuration, AnEmptyFileIsAllDefaults) {
+  const auto c = good("");
+  ASSERT_EQ(c.listen.size(), 3u);
+  EXPECT_EQ(to_string(c.listen[0]), "127.0.0.1:8140");
+  EXPECT_EQ(to_string(c.listen[1]), "127.0.1.1:8140");
+  EXPECT_EQ(to_string(c.listen[2]), "[::1]:8140");
+  for (const auto& l : c.listen) EXPECT_TRUE(l.implied);
+  ASSERT_EQ(c.services.size(), 4u);
+  EXPECT_EQ(c.services[0].name, "ca");
+  EXPECT_EQ(c.services[0].first_byte_timeout, 60s);
+  EXPECT_EQ(c.services[1].first_byte_timeout, 600s);
+  EXPECT_EQ(c.services[2].first_byte_timeout, 60s);
+  EXPECT_EQ(c.services[3].first_byte_timeout, 300s);
+  EXPECT_EQ(c.limits.idle, 60s);
+  EXPECT_EQ(c.limits.upstream_idle, 20s);
+  EXPECT_EQ(c.limits.header_timeout, 10s);
+  EXPECT_EQ(c.limits.stall_timeout, 30s);
+  EXPECT_EQ(c.srv, srv_use::automatic);
+  EXPECT_TRUE(c.log.access);
+  EXPECT_EQ(c.log.level, bunraku::log_level::info);
+}
+
+TEST(Configuration, DefaultsOfTheLibraryAreOurs) {
+  const auto c = good("");
+  const bunraku::dns_options dns;
+  const bunraku::connect_options connect;
+  EXPECT_EQ(c.dns.nameservers, dns.nameservers);
+  EXPECT_EQ(c.dns.hosts_file, dns.hosts_file);
+  EXPECT_EQ(c.dns.lookup_deadline, dns.lookup_deadline);
+  EXPECT_EQ(c.dns.try_timeout, dns.try_timeout);
+  EXPECT_EQ(c.dns.ttl_floor, dns.ttl_floor);
+  EXPECT_EQ(c.connect.connect_timeout, connect.connect_timeout);
+  EXPECT_EQ(c.connect.tls_timeout, connect.tls_timeout);
+  EXPECT_EQ(c.connect.race_delay, connect.race_delay);
+}
+
+TEST(Configuration, EveryDefaultIsWithinItsRangeAndAmongItsChoices) {
+  // A default is read by the same code as a given value, so writing it out must change nothing and offend nobody.
+  for (const auto& row : all_keys()) {
+    if (row.fallback.empty() || row.table == "listen" || row.table == "service" || row.table == "route") continue;
+    good("[" + std::string(row.table) + "]\n" + std::string(row.name) + " = " + std::string(row.fallback) + "\n");
+  }
+}
+
+TEST(Configuration, NoKeyIsListedTwice) {
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const auto& row : all_keys())
+    EXPECT_TRUE(seen.emplace(row.table, row.name).second) << row.table << '.' << row.name;
+}
+
+TEST(Configuration, TakesWhatIsGiven) {
+  const auto c = good(R"(
+[puppet]
+conf = "/x/puppet.conf"
+certname = "a.example.com"
+ssldir = "/x/ssl"
+root = "/x"
+[local]
+certificate = "/l/c"
+key = "/l/k"
+passphrase_file = "/l/p"
+ca = "/l/ca"
+crl = "/l/crl"
+revocation = "leaf"
+[upstream]
+ca = "/u/ca"
+strip_headers = ["X-SSL-Subject"]
+[dns]
+nameservers = ["192.0.2.53", "127.0.0.1:5353", "[::1]:53", "2001:DB8::53"]
+hosts_file = ""
+lookup_deadline = "2s"
+try_timeout = "500ms"
+ttl_floor = "1s"
+srv = true
+srv_domain = "Example.COM."
+[connect]
+timeout = "1s"
+tls_timeout = "2s"
+race_delay = "100ms"
+[limits]
+header_bytes = 16384
+target_bytes = 8192
+connections = 8
+idle = "2m"
+[log]
+level = "debug"
+access = false
+to = "stderr"
+)");
+  EXPECT_EQ(c.puppet.config_file, "/x/puppet.conf");
+  EXPECT_EQ(c.puppet.certname, "a.example.com");
+  EXPECT_EQ(c.puppet.ssldir, "/x/ssl");
+  EXPECT_EQ(c.puppet.root_prefix, "/x");
+  EXPECT_EQ(c.local.certificate, "/l/c");
+  EXPECT_EQ(c.local.key, "/l/k");
+  EXPECT_EQ(c.local.passphrase_file, "/l/p");
+  EXPECT_EQ(c.local.ca, "/l/ca");
+  EXPECT_EQ(c.local.crl, "/l/crl");
+  EXPECT_EQ(c.local.check, bunraku::revocation::leaf);
+  EXPECT_EQ(c.upstream.ca, "/u/ca");
+  EXPECT_EQ(c.upstream.check, std::nullopt);
+  EXPECT_EQ(c.strip_headers, std::vector<std::string>{"X-SSL-Subject"});
+  EXPECT_EQ(c.dns.nameservers,
+            (std::vector<std::string>{"192.0.2.53:53", "127.0.0.1:5353", "[::1]:53", "[2001:db8::53]:53"}));
+  EXPECT_EQ(c.dns.hosts_file, "");
+  EXPECT_EQ(c.dns.lookup_deadline, 2s);
+  EXPECT_EQ(c.dns.try_timeout, 500ms);
+  EXPECT_EQ(c.dns.ttl_floor, 1s);
+  EXPECT_EQ(c.srv, srv_use::yes);
+  EXPECT_EQ(c.srv_domain, "example.com");
+  EXPECT_EQ(c.connect.connect_timeout, 1s);
+  EXPECT_EQ(c.connect.tls_timeout, 2s);
+  EXPECT_EQ(c.connect.race_delay, 100ms);
+  EXPECT_EQ(c.limits.header_bytes, 16384u);
+  EXPECT_EQ(c.limits.target_bytes, 8192u);
+  EXPECT_EQ(c.limits.connections, 8u);
+  EXPECT_EQ(c.limits.idle, 120s);
+  EXPECT_EQ(c.log.level, bunraku::log_level::debug);
+  EXPECT_FALSE(c.log.access);
+  EXPECT_EQ(c.log.to, log_target::standard_error);
+}
+
+TEST(Configuration, TellsAllProblemsInTheOrderOfTheFile) {
+  const auto told = bad("[log]\nlevel = \"loud\"\n[limits]\nidle = \"1s\"\nconnections = 0\n[dns]\nnameserver = []\n");
+  const auto second = told.find("b.toml:4"), third = told.find("b.toml:5"), fourth = told.find("b.toml:7");
+  EXPECT_EQ(told.find("b.toml:2"), 0u) << told;
+  EXPECT_LT(second, third);
+  EXPECT_LT(third, fourth);
+  EXPECT_NE(fourth, std::string::npos) << told;
+}
+
+TEST(Configuration, AnUnknownKeyNamesTheNearestOne) {
+  EXPECT_THAT(bad("[dns]\nnameserver = []\n"), HasSubstr("Did you mean `nameservers`?"));
+  EXPECT_THAT(bad("[limits]\nheader_byte = 5\n"), HasSubstr("Did you mean `header_bytes`?"));
+  EXPECT_THAT(bad("[connect]\nconnect_timeout = \"3s\"\n"), HasSubstr("Did you mean `timeout`?"));
+  EXPECT_THAT(bad("[log]\nlvele = \"info\"\n"), HasSubstr("Did you mean `level`?"));
+  EXPECT_THAT(bad("[log]\ncolour = true\n"), HasSubstr("Its keys are level, access, to."));
+}
+
+TEST(Configuration, AnUnknownTableNamesTheNearestOne) {
+  EXPECT_THAT(bad("[limit]\n"), HasSubstr("Did you mean [limits]?"));
+  EXPECT_THAT(bad("[[listener]]\n"), HasSubstr("Did you mean [[listen]]?"));
+  EXPECT_THAT(bad("[telemetry]\n"), HasSubstr("There is no table [telemetry]."));
+  EXPECT_THAT(bad("level = \"info\"\n"), HasSubstr("`level` belongs below [log]."));
+}
+
+TEST(Configuration, WrongTypesAreErrorsThatSayWhatIsMeant) {
+  for (const auto& row : all_keys()) {
+    if (row.table.starts_with("service") || row.table == "listen" || row.table == "route") continue;
+    const auto told = bad("[" + std::string(row.table) + "]\n" + std::string(row.name) + " = 1.5\n");
+    EXPECT_THAT(told, HasSubstr("b.toml:2: error: `" + std::string(row.name) + "` must not be a number with a point."))
+        << told;
+  }
+  EXPECT_THAT(bad("[limits]\nidle = 60\n"), HasSubstr("a number and a unit"));
+  EXPECT_THAT(bad("log = 3\n"), HasSubstr("`log` must be a table"));
+}
+
+TEST(Configuration, RangesHoldAtBothEnds) {
+  for (const auto& row : all_keys()) {
+    if (row.takes != shape::integer) continue;
+    const auto with = [&](std::int64_t n) {
+      return "[" + std::string(row.table) + "]\n" + std::string(row.name) + " = " + std::to_string(n) + "\n";
+    };
+    EXPECT_THAT(bad(with(row.least - 1)), HasSubstr("Give a number from"));
+    EXPECT_THAT(bad(with(row.most + 1)), HasSubstr("Give a number from"));
+  }
+  EXPECT_THAT(bad("[limits]\nupstream_idle = \"30s\"\n"), HasSubstr("from 0s to 29s"));
+  EXPECT_THAT(bad("[limits]\nidle = \"4s\"\n"), HasSubstr("from 5s to 1d"));
+  EXPECT_THAT(bad("[limits]\nidle = \"soon\"\n"), HasSubstr("which is no duration"));
+}
+
+TEST(Configuration, WhatIsNotTomlIsToldWithItsLine) {
+  EXPECT_THAT(bad("[log]\nlevel = info\n"), HasSubstr("b.toml:2: error: This is not TOML"));
+  EXPECT_THAT(bad("[log]\n[log]\n"), HasSubstr("b.toml:2: error: This is not TOML"));
+  EXPECT_THAT(bad(std::string(2 << 20, '\n')), HasSubstr("larger than 1 MiB"));
+  bad(std::string_view("\0", 1));
+  bad("x = \"\xff\"");
+  bad(std::string(5000, '[') + "\n");
+  bad("x = " + std::string(5000, '[') + "\n");
+}
+
+TEST(Configuration, PathsAreAbsoluteAndHoldNoControlCharacters) {
+  EXPECT_THAT(bad("[puppet]\nconf = \"puppet.conf\"\n"), HasSubstr("not an absolute path"));
+  EXPECT_THAT(bad("[local]\ncertificate = \"/a\\u0000b\"\nkey = \"/k\"\n"), HasSubstr("control character"));
+  EXPECT_THAT(bad("[puppet]\nssldir = \"\"\n"), HasSubstr("empty"));
+}
+
+TEST(Configuration, CertificateAndKeyGoTogether) {
+  EXPECT_THAT(bad("[local]\ncertificate = \"/c\"\n"), HasSubstr("Add `key`"));
+  EXPECT_THAT(bad("[upstream]\nkey = \"/k\"\n"), HasSubstr("Add `certificate`"));
+}
+
+TEST(Configuration, NoRevocationIsAWarning) {
+  const auto made = parse_configuration("[upstream]\nrevocation = \"none\"\n", "b.toml");
+  ASSERT_TRUE(made.value);
+  EXPECT_THAT(reading::lines(made.found), HasSubstr("b.toml:2: warning: [upstream] does not look at any CRL"));
+}
+
+TEST(Configuration, NameServersAreAddresses) {
+  for (const char* wrong : {"ns1.example.com", "127.0.0.1:0", "127.0.0.1:x", "", "::1:53:99999"})
+    EXPECT_THAT(bad("[dns]\nnameservers = [\"" + std::string(wrong) + "\"]\n"), HasSubstr("no name server's address"));
+  EXPECT_THAT(bad("[dns]\nnameservers = [53]\n"), HasSubstr("holds an integer"));
+}
+
+TEST(Configuration, TheShorterDeadlineWins) {
+  EXPECT_THAT(bad("[dns]\nlookup_deadline = \"1s\"\ntry_timeout = \"2s\"\n"),
+              HasSubstr("longer than `lookup_deadline`"));
+  EXPECT_EQ(good("[dns]\nlookup_deadline = \"500ms\"\n").dns.try_timeout, 500ms);
+  EXPECT_EQ(good("[limits]\nheader_bytes = 4096\n").limits.target_bytes, 4096u);
+}
+
+TEST(Configuration, SrvIsAWordOrTrueOrFalse) {
+  EXPECT_EQ(good("[dns]\nsrv = false\n").srv, srv_use::no);
+  EXPECT_EQ(good("[dns]\nsrv = \"false\"\n").srv, srv_use::no);
+  EXPECT_EQ(good("[dns]\nsrv = \"auto\"\n").srv, srv_use::automatic);
+  EXPECT_THAT(bad("[dns]\nsrv = \"yes\"\n"), HasSubstr("There are auto, true, false."));
+}
+
+TEST(Configuration, ABrokenFileStillLetsPuppetConfBeChecked) {
+  const auto made = parse_configuration("[puppet]\nconf = \"/x\"\n[log]\nlevel = 3\n", "b.toml");
+  EXPECT_FALSE(made.value);
+  ASSERT_TRUE(made.sketch);
+  EXPECT_EQ(made.sketch->puppet.config_file, "/x");
+  EXPECT_FALSE(parse_configuration("[", "b.toml").sketch);
+}
+
+TEST(Nearest, SaysNothingRatherThanSomethingFarOff) {
+  const std::vector<std::string_view> words{"level", "access", "to"};
+  EXPECT_EQ(nearest("levl", words), "level");
+  EXPECT_EQ(nearest("acess", words), "access");
+  EXPECT_EQ(nearest("completely_else", words), "");
+  EXPECT_EQ(nearest(std::string(100000, 'x'), words), "");
+}

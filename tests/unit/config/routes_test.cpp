@@ -1,0 +1,199 @@
+#include "config/routes.hpp"
+
+#include "unit/config/reading.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::config;
+using namespace std::chrono_literals;
+using reading::bad;
+using reading::good;
+using testing::HasSubstr;
+
+namespace {
+
+shim::http::field_list headers(std::initializer_list<std::pair<std::string_view, std::string_view>> all) {
+  shim::http::field_list out;
+  for (const auto& [name, value] : all) out.push_back({name, value});
+  return out;
+}
+
+const char* const canary = R"(
+[service.canary]
+masters = ["canary1.example.com:8140"]
+first_byte_timeout = "2m"
+[service.debug]
+srv_name = "_x-puppet-debug._tcp.example.com"
+)";
+
+std::string to(const routes& r, std::string_view method, std::string_view target,
+               const shim::http::field_list& with = {}) {
+  return std::string(r.decide(method, target, with).service_name);
+}
+
+}  // namespace
+
+TEST(Services, FurtherOnesAreNumberedInTheOrderOfTheFile) {
+  const auto c = good(R"(
+[service.zebra]
+masters = ["z:1"]
+[service.catalog]
+masters = ["compile1.example.com", "[2001:db8::1]:8141"]
+first_byte_timeout = "1m"
+[service.apple]
+srv_name = ["_a._tcp.example.com.", "_b._tcp.example.com"]
+[[route]]
+service = "zebra"
+path_prefix = "/z"
+[[route]]
+service = "apple"
+path_prefix = "/a"
+)");
+  ASSERT_EQ(c.services.size(), 6u);
+  EXPECT_EQ(c.services[1].name, "catalog");
+  ASSERT_EQ(c.services[1].masters.size(), 2u);
+  EXPECT_EQ(c.services[1].masters[0].to_string(), "compile1.example.com:8140");
+  EXPECT_EQ(c.services[1].masters[1].to_string(), "[2001:db8::1]:8141");
+  EXPECT_EQ(c.services[1].first_byte_timeout, 60s);
+  EXPECT_EQ(c.services[4].name, "zebra");
+  EXPECT_EQ(c.services[4].first_byte_timeout, 600s);
+  EXPECT_EQ(c.services[5].name, "apple");
+  EXPECT_EQ(c.services[5].srv_names, (std::vector<std::string>{"_a._tcp.example.com", "_b._tcp.example.com"}));
+  EXPECT_EQ(c.routes[0].service, static_cast<bunraku::service>(4));
+}
+
+TEST(Services, RefusesWhatCannotServe) {
+  EXPECT_THAT(bad("[service.x]\n"), HasSubstr("has no masters"));
+  EXPECT_THAT(bad("[service.x]\nmasters = [\"a:0\"]\n"), HasSubstr("is no master"));
+  EXPECT_THAT(bad("[service.x]\nmasters = [\"https://a\"]\n"), HasSubstr("is no master"));
+  EXPECT_THAT(bad("[service.x]\nmasters = [\"a\", \"A.:8140\"]\n"), HasSubstr("named twice"));
+  EXPECT_THAT(bad("[service.x]\nsrv_name = \"puppet\"\n"), HasSubstr("whole name"));
+  EXPECT_THAT(bad("[service.x]\nsrv_name = \"_a._tcp.x:53\"\n"), HasSubstr("whole name"));
+  EXPECT_THAT(bad("[service.X]\nmasters = [\"a:1\"]\n"), HasSubstr("cannot be called"));
+  EXPECT_THAT(bad("[service.\"\"]\nmasters = [\"a:1\"]\n"), HasSubstr("cannot be called"));
+  EXPECT_THAT(bad("[service]\nmasters = [\"a:1\"]\n"), HasSubstr("Write [service.NAME]"));
+  EXPECT_THAT(bad("[[service]]\n"), HasSubstr("with single brackets"));
+  EXPECT_THAT(bad("[service.puppet]\n"), HasSubstr("Write [service.catalog]"));
+  EXPECT_THAT(bad("[service.fileserver]\n"), HasSubstr("Write [service.files]"));
+  EXPECT_THAT(bad("[service.x]\nmaster = [\"a:1\"]\n"), HasSubstr("Did you mean `masters`?"));
+}
+
+TEST(Services, OneThatNothingIsSentToIsAWarning) {
+  const auto made = parse_configuration("[service.x]\nmasters = [\"a:1\"]\n", "b.toml");
+  ASSERT_TRUE(made.value);
+  EXPECT_THAT(reading::lines(made.found), HasSubstr("b.toml:1: warning: No [[route]] sends anything"));
+}
+
+TEST(Route, RefusesWhatCannotMatch) {
+  EXPECT_THAT(bad("[[route]]\nservice = \"ca\"\n"), HasSubstr("has no condition"));
+  EXPECT_THAT(bad("[[route]]\npath_prefix = \"/x\"\n"), HasSubstr("names no service"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"fils\"\npath_prefix = \"/x\"\n"), HasSubstr("Did you mean `files`?"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\npath_prefix = \"x\"\n"), HasSubstr("Begin with /"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\npath_prefix = \"/x?y=1\"\n"), HasSubstr("Begin with /"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nenvironment = \"Prod-1\"\n"), HasSubstr("no environment"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = \"X-A\"\n"), HasSubstr("must not be a string"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X-A\" }\n"),
+              HasSubstr("exactly `name` and `value`"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X A\", value = \"\" }\n"),
+              HasSubstr("no header name"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X\", value = \"a\\nb\" }\n"),
+              HasSubstr("control"));
+  EXPECT_THAT(bad("[route]\nservice = \"files\"\n"), HasSubstr("Write [[route]]"));
+}
+
+TEST(Route, ASecondOneWithTheSameConditionsIsAWarning) {
+  const auto made = parse_configuration(
+      "[[route]]\nservice = \"files\"\npath_prefix = \"/x\"\n[[route]]\nservice = \"ca\"\npath_prefix = \"/x\"\n",
+      "b.toml");
+  ASSERT_TRUE(made.value);
+  EXPECT_THAT(reading::lines(made.found), HasSubstr("b.toml:4: warning: This [[route]] never matches"));
+}
+
+TEST(Routes, WithoutRulesTheBuiltInTableDecides) {
+  const routes r(good(""));
+  EXPECT_EQ(to(r, "GET", "/puppet-ca/v1/certificate/ca"), "ca");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=production"), "catalog");
+  EXPECT_EQ(to(r, "GET", "/puppet/v3/file_content/modules/x/y"), "files");
+  EXPECT_EQ(to(r, "PUT", "/puppet/v3/report/a"), "report");
+  EXPECT_EQ(to(r, "GET", "/who/knows"), "catalog");
+  EXPECT_EQ(r.decide("PUT", "/puppet/v3/report/a", {}).first_byte, 300s);
+  EXPECT_EQ(r.decide("PUT", "/puppet/v3/report/a", {}).rule, nullptr);
+}
+
+TEST(Routes, AllConditionsMustHold) {
+  const routes r(good(std::string(canary) + R"(
+[[route]]
+service = "canary"
+path_prefix = "/puppet/v3/catalog/"
+environment = "canary"
+header = { name = "X-Canary", value = "yes" }
+[[route]]
+service = "debug"
+header = { name = "X-Debug", value = "1" }
+)"));
+  const auto yes = headers({{"x-canary", "yes"}});
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=canary", yes), "canary");
+  EXPECT_EQ(r.decide("POST", "/puppet/v3/catalog/a?environment=canary", yes).first_byte, 120s);
+  EXPECT_EQ(r.decide("POST", "/puppet/v3/catalog/a?environment=canary", yes).endpoint->name, "catalog");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=canary"), "catalog");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=canary2", yes), "catalog");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a", yes), "catalog");
+  EXPECT_EQ(to(r, "PUT", "/puppet/v3/report/a?environment=canary", yes), "report");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a", headers({{"X-Canary", "yes "}})), "catalog");
+  EXPECT_EQ(to(r, "PUT", "/puppet/v3/report/a", headers({{"X-Debug", "1"}})), "debug");
+}
+
+TEST(Routes, TheFirstThatFitsWins) {
+  const routes r(good(std::string(canary) + R"(
+[[route]]
+service = "debug"
+environment = "canary"
+path_prefix = "/puppet/v3/file"
+[[route]]
+service = "canary"
+environment = "canary"
+)"));
+  EXPECT_EQ(to(r, "GET", "/puppet/v3/file_metadata/modules/x?environment=canary"), "debug");
+  EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=canary"), "canary");
+}
+
+TEST(Routes, OnlyAPathOfTheCaMovesRequestsToTheCa) {
+  const routes r(good(std::string(canary) + R"(
+[[route]]
+service = "canary"
+environment = "canary"
+[[route]]
+service = "debug"
+path_prefix = "/"
+)"));
+  EXPECT_EQ(to(r, "GET", "/puppet-ca/v1/certificate/ca?environment=canary"), "ca");
+  EXPECT_EQ(to(r, "PUT", "/puppet-ca/v1/certificate_request/a"), "ca");
+  EXPECT_EQ(to(r, "GET", "/anything"), "debug");
+
+  const routes said(good(std::string(canary) + R"(
+[[route]]
+service = "debug"
+path_prefix = "/puppet-ca/v1/certificate_revocation_list/"
+[[route]]
+service = "canary"
+environment = "canary"
+)"));
+  EXPECT_EQ(to(said, "GET", "/puppet-ca/v1/certificate_revocation_list/ca"), "debug");
+  EXPECT_EQ(to(said, "GET", "/puppet-ca/v1/certificate/ca"), "ca");
+}
+
+TEST(Routes, ConditionsAreComparedWithBytesNotWithMeanings) {
+  const routes r(good(std::string(canary) + R"(
+[[route]]
+service = "canary"
+environment = "canary"
+[[route]]
+service = "debug"
+path_prefix = "/debug/"
+)"));
+  EXPECT_EQ(to(r, "GET", "/puppet/v3/node/a?environment=%63anary"), "catalog");
+  EXPECT_EQ(to(r, "GET", "/puppet/v3/node/a?x=environment=canary"), "catalog");
+  EXPECT_EQ(to(r, "GET", "//debug/x"), "catalog");
+  EXPECT_EQ(to(r, "GET", "/DEBUG/x"), "catalog");
+  EXPECT_EQ(to(r, "GET", "/x?/debug/"), "catalog");
+}
