@@ -49,7 +49,7 @@ std::string dns_name::to_text() const {
     if (!text.empty()) text += '.';
     for (const char c : label) {
       const auto octet = static_cast<unsigned char>(c);
-      if (c == '.' || c == '\\' || octet <= ' ' || octet >= 0x7f) {
+      if (c == '.' || c == '\\' || c == '"' || octet <= ' ' || octet >= 0x7f) {
         text += '\\';
         for (const unsigned place : {100u, 10u, 1u}) text += static_cast<char>('0' + octet / place % 10);
       } else {
