@@ -28,7 +28,7 @@ def kind_of(target):
 
 
 def describe(certname, address, dns, masters, srv):
-    yield f"DNS      {version('knotd', '--version')}, {dns}"
+    yield f"DNS      Knot {version('knotd', '--version').split()[-1]}, {dns}"
     for service, names in srv.items():
         yield f"           {service:8} {' before '.join(names)}"
     yield f"masters  {masters}"
