@@ -74,12 +74,9 @@ std::optional<std::string> read_options(std::string_view block, conf_setting& in
     const auto key = trim_back(trim_front(part.substr(0, equals)));
     const auto value = equals == part.npos ? std::string_view{} : trim_back(trim_front(part.substr(equals + 1)));
     if (!is_option_word(key) || !is_option_word(value)) return "'" + shown(part) + "' is not of the form name = value";
-    if (key == "owner")
-      into.owner = value;
-    else if (key == "group")
-      into.group = value;
-    else if (key != "mode")
-      return "there is no file option '" + std::string(key) + "'";
+    if (key == "owner") into.owner = value;
+    else if (key == "group") into.group = value;
+    else if (key != "mode") return "there is no file option '" + std::string(key) + "'";
     else if (!std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; }))
       return "a file mode must be a number";
   }
@@ -192,12 +189,9 @@ class parser {
   void not_understood(std::string_view content) {
     const auto name = content.substr(0, content.find_first_of(" \t="));
     std::string fix = "write name = value, [section], or a comment that begins with #";
-    if (content.starts_with("\xef\xbb\xbf"))
-      fix = "remove the byte order mark at the beginning of the line";
-    else if (content.front() == ';')
-      fix = "begin comments with #";
-    else if (content.front() == '[')
-      fix = "write [main] or [agent] with nothing else on the line, no comment either";
+    if (content.starts_with("\xef\xbb\xbf")) fix = "remove the byte order mark at the beginning of the line";
+    else if (content.front() == ';') fix = "begin comments with #";
+    else if (content.front() == '[') fix = "write [main] or [agent] with nothing else on the line, no comment either";
     else if (content.find('=') != content.npos && name.find('-') != name.npos)
       fix = "names of settings have underscores, not dashes";
     error("this is not a line of puppet.conf: '" + shown(content) + "'" + std::string(dropped), fix);

@@ -24,27 +24,15 @@ std::unexpected<problem> wrong(std::string where, std::string what, std::string 
 std::optional<long long> seconds_of(std::string_view text) noexcept {
   long long unit = 1;
   if (!text.empty()) switch (text.back()) {
-      case 'y':
-        unit = 365LL * 86400;
-        break;
-      case 'd':
-        unit = 86400;
-        break;
-      case 'h':
-        unit = 3600;
-        break;
-      case 'm':
-        unit = 60;
-        break;
-      case 's':
-        break;
-      default:
-        unit = 0;
+      case 'y': unit = 365LL * 86400; break;
+      case 'd': unit = 86400; break;
+      case 'h': unit = 3600; break;
+      case 'm': unit = 60; break;
+      case 's': break;
+      default: unit = 0;
     }
-  if (unit != 0)
-    text.remove_suffix(std::min<std::size_t>(text.size(), 1));
-  else
-    unit = 1;
+  if (unit != 0) text.remove_suffix(std::min<std::size_t>(text.size(), 1));
+  else unit = 1;
   if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
   long long count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
@@ -69,10 +57,8 @@ std::optional<long long> ruby_integer(std::string_view text) noexcept {
   }
   std::string digits;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '_')
-      digits += text[i];
-    else if (i == 0 || i + 1 == text.size() || text[i - 1] == '_')
-      return std::nullopt;
+    if (text[i] != '_') digits += text[i];
+    else if (i == 0 || i + 1 == text.size() || text[i - 1] == '_') return std::nullopt;
   }
   long long value = 0;
   if (digits.empty() || digits.front() == '-') return std::nullopt;
@@ -105,10 +91,8 @@ std::expected<std::string, problem> lookup::evaluate(std::string_view name) {
   std::expected<std::string, problem> raw = std::string{};
   if (name == "certname" && !in_.certname.empty()) return in_.certname;
   if (name == "ssldir" && !in_.ssldir.empty()) return in_shape(in_.ssldir, name);
-  if (const auto* s = set_by(name))
-    raw = s->value;
-  else
-    raw = raw_default(name);
+  if (const auto* s = set_by(name)) raw = s->value;
+  else raw = raw_default(name);
   if (!raw) return raw;
 
   under_way_.push_back(name);
@@ -197,8 +181,7 @@ std::expected<std::string, problem> lookup::in_shape(std::string value, std::str
   };
   using enum setting_row::type;
   switch (row == nullptr ? text : row->kind) {
-    case text:
-      return value;
+    case text: return value;
     case boolean:
       if (value == "true" || value == "false") return value;
       return bad("true or false", "write true or false");

@@ -89,12 +89,9 @@ class reader {
     c.passphrase_file = text("passfile");
     c.ca = text("localcacert");
     const auto check = text("certificate_revocation");
-    if (check == "chain" || check == "true")
-      c.check = revocation::chain;
-    else if (check == "leaf")
-      c.check = revocation::leaf;
-    else if (check == "false")
-      c.check = revocation::none;
+    if (check == "chain" || check == "true") c.check = revocation::chain;
+    else if (check == "leaf") c.check = revocation::leaf;
+    else if (check == "false") c.check = revocation::none;
     else if (!failed("certificate_revocation"))
       error(settings_.where("certificate_revocation"), "'" + check + "' is no way to check revocation",
             "write chain, leaf, true (the same as chain) or false");
@@ -131,8 +128,7 @@ class reader {
       rest = comma == rest.npos ? std::string_view{} : rest.substr(comma + 1);
       while (!entry.empty() && is_space(entry.front())) entry.remove_prefix(1);
       while (!entry.empty() && is_space(entry.back())) entry.remove_suffix(1);
-      if (!entry.empty())
-        add_server(entry, where);
+      if (!entry.empty()) add_server(entry, where);
       else if (rest.find_first_not_of(", \t") != rest.npos)
         warning(where, "server_list has an empty entry, which Puppet would take for `server`; it is left out here",
                 "remove the comma too many");
@@ -162,8 +158,7 @@ class reader {
         return;
       }
     }
-    if (is_host(name))
-      out_.value.server_list.push_back({name, number});
+    if (is_host(name)) out_.value.server_list.push_back({name, number});
     else
       error(where, "'" + std::string(entry) + "' in server_list is not a host name",
             "write host or host:port, separated by commas");
