@@ -86,7 +86,7 @@ std::string make_crl(X509* issuer, EVP_PKEY* key, const std::vector<revocation>&
   X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
   X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer));
   time_ptr now(X509_gmtime_adj(nullptr, -day));
-  time_ptr next(X509_gmtime_adj(nullptr, 5 * 365 * day));
+  time_ptr next(X509_gmtime_adj(nullptr, 5L * 365 * day));
   X509_CRL_set1_lastUpdate(crl.get(), now.get());
   X509_CRL_set1_nextUpdate(crl.get(), next.get());
   for (const auto& entry : revoked) {

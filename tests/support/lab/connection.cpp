@@ -9,7 +9,6 @@
 namespace lab {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::use_awaitable;
 using boost::system::error_code;
