@@ -13,7 +13,7 @@ io::ssl_ptr upstream::prepare(const master& to) const {
   io::ssl_ptr ssl{SSL_new(context_.get())};
   if (!ssl || !io::prepare_upstream(ssl.get(), to.host())) return nullptr;
   SSL_set_connect_state(ssl.get());
-  sessions_->attach(ssl.get(), to.to_string());
+  sessions_->attach(ssl.get(), to.to_string(), to.host());
   return ssl;
 }
 

@@ -1,5 +1,7 @@
 #include "io/stream.hpp"
 
+#include <bunraku/error.hpp>
+
 #include <openssl/err.h>
 #include <sys/socket.h>
 
@@ -10,6 +12,27 @@
 
 namespace bunraku::io {
 namespace net = boost::asio;
+
+namespace {
+
+/// With TLS 1.3 a master refuses our certificate only after the handshake is over for us: the alert comes with the first
+/// read. Whatever was written before it was never looked at.
+bool is_certificate_alert(unsigned long error) noexcept {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return false;
+  switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
 
 /// The BIO between OpenSSL and the socket.
 struct socket_bio {
@@ -114,6 +137,7 @@ std::size_t stream::fail(int result, direction natural, direction& wants, error_
       broken_ = true;
       // OpenSSL 3 reports a peer that left without close_notify as a protocol error.
       if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
+      else if (SSL_is_init_finished(ssl_.get()) && is_certificate_alert(ERR_peek_error())) error = errc::refused_us;
       else error = error_code(EPROTO, boost::system::generic_category());
       return 0;
   }

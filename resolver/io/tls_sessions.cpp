@@ -1,5 +1,7 @@
 #include "io/tls_sessions.hpp"
 
+#include "io/tls_context.hpp"
+
 namespace bunraku::io {
 namespace {
 
@@ -23,12 +25,14 @@ void tls_sessions::enable(SSL_CTX* context) {
   SSL_CTX_sess_set_new_cb(context, &tls_sessions::received);
 }
 
-void tls_sessions::attach(SSL* ssl, const std::string& master) {
+void tls_sessions::attach(SSL* ssl, const std::string& master, const std::string& host) {
   auto mine = std::make_unique<slot>(slot{shared_from_this(), master});
   if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) mine.release();
   const auto found = sessions_.find(master);
   if (found == sessions_.end()) return;
-  if (std::chrono::steady_clock::now() - found->second.since > longest_life) {
+  const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (std::chrono::steady_clock::now() - found->second.since > longest_life ||
+      !may_resume(found->second.session.get(), host, today)) {
     sessions_.erase(found);
     return;
   }

@@ -17,8 +17,9 @@ class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
   static constexpr std::size_t most_masters = 64;
   static constexpr std::chrono::minutes longest_life{60};
 
-  /// Before the handshake: sessions that `ssl` receives will be kept for `master`, and one that is there is offered.
-  void attach(SSL* ssl, const std::string& master);
+  /// Before the handshake: sessions that `ssl` receives will be kept for `master` ("host:port"), and one that is there is
+  /// offered if its certificate is still good for `host`.
+  void attach(SSL* ssl, const std::string& master, const std::string& host);
   /// Once per context.
   static void enable(SSL_CTX* context);
 

@@ -31,6 +31,8 @@ enum class direction { read, write };
 ///          for reading after an aborted read. After an aborted or failed write, only close it.
 /// Errors:  `boost::asio::error::eof` for an orderly end, `boost::asio::ssl::error::stream_truncated`'s meaning (the
 ///          peer left without saying goodbye) is reported as `boost::asio::error::connection_reset`.
+///          `errc::refused_us` from the first read: the master's TLS did not want our certificate (TLS 1.3 says so only
+///          then), and nothing that was written was looked at.
 class connection {
  public:
   using executor_type = boost::asio::any_io_executor;
