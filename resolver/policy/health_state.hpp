@@ -38,7 +38,7 @@ struct health_event {
     undrain,
   };
   kind what;
-  std::string_view reason = {};
+  std::string_view reason = "";
   std::chrono::seconds retry_after{0};
   std::chrono::microseconds first_byte{0};  ///< 0: not measured
 };
@@ -114,9 +114,9 @@ class health_state {
 
   health state_ = health::up;
   time_point since_;
-  time_point until_{};        ///< of down and saturated
-  time_point trial_until_{};  ///< of probation: the trial under way, or in the past
-  time_point next_probe_{};   ///< of suspect
+  time_point until_;        ///< of down and saturated
+  time_point trial_until_;  ///< of probation: the trial under way, or in the past
+  time_point next_probe_;   ///< of suspect
   std::optional<time_point> recovered_;
   std::uint32_t failures_ = 0, times_down_ = 0;
   std::chrono::microseconds first_byte_{0};

@@ -29,7 +29,7 @@ struct run_summary {
   static constexpr std::size_t max_uses = 64;
 
   std::uint64_t id = 0;
-  time_point began{}, last{};  ///< `last`: when its last exchange began or ended
+  time_point began, last;  ///< `last`: when its last exchange began or ended
   end how = end::idle;
   std::string transaction_uuid;  ///< if the agent told it in a query; at most 64 bytes
   std::vector<use> used;         ///< who answered what; at most max_uses, further ones are not listed
