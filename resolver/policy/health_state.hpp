@@ -38,7 +38,8 @@ struct health_event {
     undrain,
   };
   kind what;
-  std::string_view reason = "";
+  // The initializer lets `{kind}` alone stand for an event.
+  std::string_view reason{};  // NOLINT(readability-redundant-member-init)
   std::chrono::seconds retry_after{0};
   std::chrono::microseconds first_byte{0};  ///< 0: not measured
 };
