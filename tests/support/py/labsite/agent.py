@@ -66,7 +66,7 @@ class Agent:
                            environment=environment, seconds=seconds, **settings)
 
     def puppet(self, subcommand, *arguments, hosts=None, name_servers=None, environment=None, seconds=240, **settings):
-        self._write_config(hosts, name_servers, settings)
+        self.write_config(hosts, name_servers, **settings)
         conf = os.path.join(self.directory, "conf")
         command = ["unshare", "-m", "--propagation", "private"]
         if os.geteuid() != 0:
@@ -92,7 +92,9 @@ class Agent:
             return ""
         return found[1] if found else ""
 
-    def _write_config(self, hosts, name_servers, settings):
+    def write_config(self, hosts=None, name_servers=None, **settings):
+        """puppet.conf, hosts and resolv.conf as a run with these arguments would have them; for a shim that is started
+        before the agent."""
         site = self.site
         table = {name: master.address for master in site.masters.values() for name in master.names}
         table.update(hosts or {})
