@@ -85,6 +85,29 @@ boost::json::object json_of(const master& m, bool srv) {
   return o;
 }
 
+// Each record's chance to come first. Source: RFC 2782, page 3, with what it leaves open drawn by chance: of n records
+// of weight sum S, z of them with weight 0, w / (S + 1), or 1 / (z (S + 1)) for w = 0; without any, (w + 1/n) / (S +
+// 1).
+std::vector<std::pair<master, double>> first_shares(const bunraku::resolution& from) {
+  std::vector<std::pair<master, double>> out;
+  const auto* first = first_answer(from);
+  if (first == nullptr) return out;
+  if (first->kind != source_kind::srv) return {{first->masters.front(), 1.0}};
+  auto tier = sorted(*first);
+  const auto same_record = [](const master& a, const master& b) { return a == b && a.weight() == b.weight(); };
+  std::erase_if(tier, [lowest = tier.front().priority()](const master& m) { return m.priority() != lowest; });
+  tier.erase(std::unique(tier.begin(), tier.end(), same_record), tier.end());
+  double sum = 1, zeros = 0;
+  for (const auto& m : tier) sum += m.weight(), zeros += m.weight() == 0 ? 1 : 0;
+  for (const auto& m : tier) {
+    double share = m.weight();
+    if (zeros == 0) share += 1.0 / static_cast<double>(tier.size());
+    else if (m.weight() == 0) share = 1.0 / zeros;
+    out.emplace_back(m, share / sum);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string reason_of(const bunraku::resolution& said, const master& who) {
@@ -110,34 +133,23 @@ std::string reason_of(const bunraku::resolution& said, const master& who) {
 
 pick_count count_picks(const bunraku::resolution& from, std::uint64_t picks, std::uint64_t seed) {
   pick_count count{picks, seed, {}};
-  const auto* first = first_answer(from);
-  if (first == nullptr) return count;
-  auto candidates = sorted(*first);
-  std::erase_if(candidates, [&](const master& m) {
-    return first->kind == source_kind::srv ? m.priority() != candidates.front().priority() : m != candidates.front();
-  });
-  // With a weight of 0 in a tier beside others the standard's draw is not exactly in proportion: no figure then.
-  const bool exact = first->kind != source_kind::srv ||
-                     std::ranges::none_of(candidates, [](const master& m) { return m.weight() == 0; });
-  std::uint64_t sum = 0;
-  for (const auto& m : candidates) sum += m.weight();
-  for (const auto& m : candidates) {
-    std::optional<double> expected;
-    if (candidates.size() == 1) expected = 1;
-    else if (exact) expected = static_cast<double>(m.weight()) / static_cast<double>(sum);
-    count.lines.push_back({m, 0, expected});
+  const auto shares = first_shares(from);
+  for (const auto& m : order_of(from, seed)) {
+    double expected = 0;
+    for (const auto& [who, share] : shares)
+      if (who == m) expected += share;
+    count.lines.push_back({m, expected, {}});
   }
-  // Identical records are one master with several chances.
-  for (std::size_t i = 0; i < count.lines.size(); ++i)
-    for (std::size_t k = count.lines.size(); --k > i;)
-      if (count.lines[k].who == count.lines[i].who) {
-        if (count.lines[i].expected) *count.lines[i].expected += count.lines[k].expected.value_or(0);
-        count.lines.erase(count.lines.begin() + static_cast<std::ptrdiff_t>(k));
-      }
+  for (auto& line : count.lines) line.places.resize(count.lines.size());
+  std::ranges::sort(count.lines, [](const pick_count::line& a, const pick_count::line& b) {
+    return a.expected != b.expected ? a.expected > b.expected : a.who < b.who;
+  });
   for (std::uint64_t i = 0; i < picks; ++i) {
-    const auto order = order_of(from, seed + i);
-    for (auto& line : count.lines)
-      if (line.who == order.front()) ++line.first;
+    std::size_t place = 0;
+    for (const auto& m : order_of(from, seed + i)) {
+      const auto at = std::ranges::find(count.lines, m, &pick_count::line::who);
+      if (at != count.lines.end()) ++at->places[place++];
+    }
   }
   return count;
 }
@@ -157,11 +169,11 @@ void print(std::ostream& to, const resolved& one, const std::optional<pick_count
   }
   if (!picks || picks->lines.empty()) return;
   to << fmt::format("  first in {} draws, seeds from {}:\n", picks->picks, picks->seed);
-  text_table table({"master", "times", "share", "weights say"});
+  text_table table({"master", "times", "share", "by weight"});
   for (const auto& line : picks->lines)
-    table.add({line.who.to_string(), std::to_string(line.first),
-               fmt::format("{:.2f} %", 100.0 * static_cast<double>(line.first) / static_cast<double>(picks->picks)),
-               line.expected ? fmt::format("{:.2f} %", 100.0 * *line.expected) : "-"});
+    table.add({line.who.to_string(), std::to_string(line.places[0]),
+               fmt::format("{:.2f} %", 100.0 * static_cast<double>(line.places[0]) / static_cast<double>(picks->picks)),
+               fmt::format("{:.2f} %", 100.0 * line.expected)});
   table.print(to, 4);
 }
 
@@ -189,12 +201,11 @@ boost::json::object to_json(const resolved& one, const std::optional<pick_count>
                           {"order", std::move(order)}};
   if (picks) {
     boost::json::array lines;
-    for (const auto& line : picks->lines) {
-      boost::json::object o{{"master", line.who.to_string()}, {"first", line.first}};
-      if (line.expected) o["expected"] = *line.expected;
-      lines.push_back(std::move(o));
-    }
-    out["picks"] = boost::json::object{{"count", picks->picks}, {"seed", picks->seed}, {"first", std::move(lines)}};
+    for (const auto& line : picks->lines)
+      lines.push_back(boost::json::object{{"master", line.who.to_string()},
+                                          {"expected", line.expected},
+                                          {"places", boost::json::value_from(line.places)}});
+    out["picks"] = boost::json::object{{"count", picks->picks}, {"seed", picks->seed}, {"masters", std::move(lines)}};
   }
   return out;
 }

@@ -19,15 +19,15 @@ struct resolved {
   std::string order_by;  ///< "this node's certname (agent1.example.com)" or "seed 42"
 };
 
-/// How often each master came first in seeded draws of the order.
+/// How often each master came at which place in seeded draws of the order.
 struct pick_count {
   struct line {
     bunraku::master who;
-    std::uint64_t first = 0;
-    std::optional<double> expected;  ///< RFC 2782's share, 0 to 1, where weights say it exactly
+    double expected = 0;                ///< share of first places that RFC 2782 gives it, 0 to 1
+    std::vector<std::uint64_t> places;  ///< [0] first, [1] second, ...
   };
   std::uint64_t picks = 0, seed = 0;
-  std::vector<line> lines;  ///< in the order of the answers, only masters that can come first
+  std::vector<line> lines;  ///< every master, those that should come first most often before others
 };
 /// Draw i has the seed `seed` + i.
 pick_count count_picks(const bunraku::resolution& from, std::uint64_t picks, std::uint64_t seed);

@@ -159,7 +159,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::size_t least = std::numeric_limits<std::size_t>::max();
   for (const auto candidate : candidates) {
     // A word that is part of the other is near too: "timeout" for "tls_timeout".
-    const bool part = word.size() >= 3 && (candidate.contains(word) || word.contains(candidate));
+    const bool part =
+        std::min(word.size(), candidate.size()) >= 3 && (candidate.contains(word) || word.contains(candidate));
     const auto far = part ? 2 : distance(word, candidate);
     if (far < least) least = far, best = candidate;
   }

@@ -242,6 +242,7 @@ TEST(Nearest, SaysNothingRatherThanSomethingFarOff) {
   const std::vector<std::string_view> words{"level", "access", "to"};
   EXPECT_EQ(nearest("levl", words), "level");
   EXPECT_EQ(nearest("acess", words), "access");
+  EXPECT_EQ(nearest("catalogue", std::vector<std::string_view>{"ca", "catalog"}), "catalog");
   EXPECT_EQ(nearest("completely_else", words), "");
   EXPECT_EQ(nearest(std::string(100000, 'x'), words), "");
 }
