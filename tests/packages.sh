@@ -34,7 +34,7 @@ install_packages() {
 
 # The services that come with some of them (knot, puppet) must not start here.
 apt_install() {
-  local policy=/usr/sbin/policy-rc.d ours=no rc=0 options=(-o DPkg::Lock::Timeout=300 -o APT::Update::Error-Mode=any)
+  local policy=/usr/sbin/policy-rc.d ours=no rc=0 options=(-o DPkg::Lock::Timeout=300)
   export DEBIAN_FRONTEND=noninteractive
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"

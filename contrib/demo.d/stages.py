@@ -16,8 +16,8 @@ from real_site import RealSite, Shim, report_sent  # noqa: E402
 
 
 def version(*command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
     return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "?"
 
 
@@ -122,7 +122,8 @@ class PuppetserverStage:
 
     def description(self):
         names = ("ca", "compile1", "compile2", "files")
-        return describe(self.certname, "%s:%d" % self.shim.address, self.site.env["SITE_NAMESERVER"].replace(":", " port "),
+        return describe(self.certname, "%s:%d" % self.shim.address,
+                        self.site.env["SITE_NAMESERVER"].replace(":", " port "),
                         "puppetserver " + version("puppetserver", "--version").split()[-1] + ": "
                         + ", ".join(f"{n} {self.site.env['SITE_' + n.upper()]}" for n in names) + ", port 8140",
                         {"ca": ["ca"], "catalog": ["compile1", "compile2"], "files": ["files", "compile2"],

@@ -1,5 +1,6 @@
 """An enrolled agent's runs through the shim: they succeed, and every master meets the agent itself."""
 
+import os
 import subprocess
 import unittest
 from pathlib import Path
@@ -37,6 +38,17 @@ class AgentRun(ShimTest):
         requests = self.site.requests_until(mark, lambda r: r.target.endswith(self.site.certname))
         self.assertEqual([(r.master, r.host) for r in requests], [("ca", f"ca.{self.site.domain}:8140")] * 3)
         self.assert_only_the_node(requests)
+
+    def test_a_crl_refresh_for_which_the_agent_shows_no_certificate_does_not_cost_the_run(self):
+        crl = Path(self.site.env["SITE_CRL"])
+        before = crl.read_bytes()
+        os.utime(crl, (1, 1))  # its age is what makes the agent ask
+        mark = self.site.mark()
+        done = self.run_agent("--crl_refresh_interval", "1d")
+        self.assertIn(done.returncode, (0, 2), f"{done.stdout}\n--- bunraku's log:\n{self.shim.output()}")
+        self.assertIn("Refreshing CRL", done.stdout)
+        self.assertEqual(crl.read_bytes(), before)
+        self.assert_masters(self.site.requests_until(mark, report_sent), CATALOG, ["compile1"])
 
     def one_run(self, status):
         mark = self.site.mark()
