@@ -4,6 +4,8 @@ from .agent import Agent, AgentRun
 from .client import Client
 from .dns import Srv
 from .process import Process, until
+from .shim import Shim, ask_on, service_requests
 from .site import Bunraku, Master, MasterSpec, Site
 
-__all__ = ["Agent", "AgentRun", "Bunraku", "Client", "Master", "MasterSpec", "Process", "Site", "Srv", "until"]
+__all__ = ["Agent", "AgentRun", "Bunraku", "Client", "Master", "MasterSpec", "Process", "Shim", "Site", "Srv",
+           "ask_on", "service_requests", "until"]
