@@ -1,11 +1,13 @@
 #include "forward/exchange.hpp"
 
+#include "http/error_body.hpp"
+#include "http/head_writer.hpp"
+
+#include <bunraku/error.hpp>
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "http/error_body.hpp"
-#include "http/head_writer.hpp"
 
 namespace shim::forward {
 namespace net = boost::asio;
@@ -16,7 +18,11 @@ namespace {
 
 /// A request that must not be sent twice gets no connection that its master may just be closing for being idle.
 constexpr std::chrono::milliseconds fresh_enough{5000};
-constexpr std::size_t discard_most = 8 << 20;
+/// What is read and forgotten of a body whose answer came early. Most clients read no answer before they have sent all,
+/// so this is the size of upload whose refusal they get to see.
+constexpr std::uint64_t discard_most = 1ULL << 30;
+/// 1xx answers before the real one (RFC 9110, 15.2: any number).
+constexpr int most_interim = 16;
 
 std::chrono::microseconds since(std::chrono::steady_clock::time_point t) {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - t);
@@ -43,6 +49,7 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
 
 net::awaitable<bool> exchange::run(bool last) {
   keep_client_ = request_.keep_alive && !last;
+  awaits_continue_ = request_.expect_continue && client_.in.empty();
   for (;;) {
     const auto error = co_await connect();
     if (error) {
@@ -57,7 +64,7 @@ net::awaitable<bool> exchange::run(bool last) {
   }
   // What is left of a body that nobody wanted must not be read as the next request, and closing over unread bytes
   // would reset the connection before the client has read its answer.
-  if (!body_.complete() && !record_.cut && client_fault_ == 0) {
+  if (!body_.complete() && !record_.cut && client_fault_ == 0 && !awaits_continue_) {
     const bool discarded = co_await body_.discard(discard_most);
     keep_client_ = keep_client_ && discarded;
   }
@@ -103,13 +110,15 @@ net::awaitable<exchange::error_code> exchange::connect() {
 /// Sends the request to the master at the other end of up_ and relays its answer.
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
+  heard_ = false;
   const auto send_error = co_await send_request();
   if (client_fault_ != 0) {
     up_.stream().close();
     co_await answer(client_fault_, last_failure_);
     co_return step::done;
   }
-  // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the error.
+  // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the
+  // error.
   const auto head = co_await read_head();
   if (!head) {
     const int status = response_.status;
@@ -127,30 +136,37 @@ net::awaitable<exchange::step> exchange::attempt_once() {
   }
   const auto error = send_error && *head != net::error::timed_out ? send_error : *head;
   up_.stream().close();
-  if (reused_ && client_.up_in.empty() && error != net::error::timed_out && body_.replayable() &&
-      to_.endpoint->unanswered != endpoint::repeat::never) {
-    // The master closed an idle connection just as we used it: nothing was processed.
+  co_return judge_unanswered(error);
+}
+
+/// The master was sent the request, or part of it, and gave no answer that can be passed on.
+exchange::step exchange::judge_unanswered(error_code error) {
+  const bool late = error == net::error::timed_out;
+  // Nobody processes a request that is not whole, nor one from a client whose certificate it refuses.
+  const bool refused = error == bunraku::errc::refused_us;
+  const bool unprocessed = refused || (!sent_all_ && !heard_);
+  const auto rule = refused ? to_.endpoint->unsent : to_.endpoint->unanswered;
+  const bool elsewhere = rule == endpoint::repeat::anywhere || (rule == endpoint::repeat::unsent_only && unprocessed);
+  if (reused_ && !heard_ && !late && !refused && body_.replayable() &&
+      (elsewhere || rule == endpoint::repeat::same_master)) {
+    // The master closed an idle connection just as we used it: the same one again, on a new connection.
     plan_.retry(who_);
-    co_return step::again;
+    return step::again;
   }
   std::string reason = error.message();
-  if (error == net::error::timed_out) reason = "no answer within the time limit";
+  if (late) reason = "no answer within the time limit";
   else if (error == net::error::eof) reason = "the master closed the connection without an answer";
   else if (!last_failure_.empty()) reason = std::move(last_failure_);
   last_failure_.clear();
-  co_return judge(to_.endpoint->unanswered, stage::first_byte, error, reason, 0);
+  note(stage::first_byte, error, std::move(reason), 0);
+  return elsewhere && body_.replayable() ? step::again : step::give_up;
 }
 
-exchange::step exchange::judge(endpoint::repeat rule, stage reached, error_code error, std::string reason, int status) {
-  note(reached, error, std::move(reason), status);
-  if (!body_.replayable()) return step::give_up;
-  switch (rule) {
-    case endpoint::repeat::anywhere: return step::again;
-    case endpoint::repeat::same_master:
-    case endpoint::repeat::unsent_only:
-    case endpoint::repeat::never: return step::give_up;
-  }
-  return step::give_up;
+exchange::error_code exchange::blame_client(const request_body::failure& why) {
+  client_fault_ = why.status;
+  last_failure_ =
+      why.malformed.empty() ? "the request's body ended early or came too slowly" : std::string(why.malformed);
+  return net::error::connection_aborted;
 }
 
 void exchange::note(stage reached, error_code error, std::string reason, int status) {
@@ -161,7 +177,8 @@ net::awaitable<exchange::error_code> exchange::send_request() {
   sent_all_ = false;
   client_.out.clear();
   http::write_request_head(client_.out, request_, who_.to_string(), shared_.strip_headers);
-  if (request_.expect_continue && body_.bytes() == 0 && !body_.complete()) {
+  if (awaits_continue_) {
+    awaits_continue_ = false;
     const auto told = co_await client_.stream.write_all("HTTP/1.1 100 Continue\r\n\r\n", shared_.stall);
     if (told) {
       client_fault_ = 400;
@@ -174,12 +191,7 @@ net::awaitable<exchange::error_code> exchange::send_request() {
   client_.out.append(kept.substr(0, byte_buffer::usual));
   if (kept.empty() && !body_.complete()) {
     const auto first = co_await body_.next();
-    if (!first) {
-      client_fault_ = first.error().status;
-      last_failure_ = first.error().malformed.empty() ? "the request's body ended early or came too slowly"
-                                                      : std::string(first.error().malformed);
-      co_return error_code(net::error::connection_aborted);
-    }
+    if (!first) co_return blame_client(first.error());
     client_.out.append(*first);
   }
   auto error = co_await write_body(client_.out);
@@ -192,12 +204,7 @@ net::awaitable<exchange::error_code> exchange::send_request() {
 net::awaitable<exchange::error_code> exchange::send_body() {
   while (!body_.complete() && client_.up_in.empty()) {
     const auto piece = co_await body_.next();
-    if (!piece) {
-      client_fault_ = piece.error().status;
-      last_failure_ = piece.error().malformed.empty() ? "the request's body ended early or came too slowly"
-                                                      : std::string(piece.error().malformed);
-      co_return error_code(net::error::connection_aborted);
-    }
+    if (!piece) co_return blame_client(piece.error());
     const auto error = co_await write_body(*piece);
     if (error) co_return error;
   }
@@ -220,6 +227,7 @@ net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes
     const auto got = up_.stream().read_some(room, client_.up_in.room_size(), error);
     if (!error) {
       client_.up_in.filled(got);
+      heard_ = true;
       co_return error;
     }
     if (error != net::error::would_block) co_return error;
@@ -231,15 +239,17 @@ net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes
 net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
   http::head_scanner scanner(shared_.heads);
   auto limit = to_.first_byte;
+  int interim = 0;
   for (;;) {
-    const auto length = client_.up_in.empty() ? std::expected<std::size_t, http::framing_error>(0)
-                                              : scanner.scan(client_.up_in.view());
+    const auto length =
+        client_.up_in.empty() ? std::expected<std::size_t, http::framing_error>(0) : scanner.scan(client_.up_in.view());
     if (!length) {
       co_return refuse_head(http::text_of(length.error()));
     }
     if (*length == 0) {
       const auto error = co_await up_.fill(client_.up_in, limit, byte_buffer::usual + shared_.heads.head_bytes);
       if (error) co_return error;
+      heard_ = true;
       limit = shared_.stall;
       continue;
     }
@@ -250,6 +260,7 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
       co_return refuse_head(http::text_of(parsed.error()));
     }
     if (parsed->status < 200) {
+      if (++interim > most_interim) co_return refuse_head("it has too many interim (1xx) answers");
       scanner.reset();
       continue;
     }

@@ -1,20 +1,21 @@
 #pragma once
+#include "forward/access_log.hpp"
+#include "forward/request_body.hpp"
+#include "forward/timed_stream.hpp"
+#include "forward/upstream_pool.hpp"
+#include "http/head.hpp"
+
 #include <bunraku/endpoint.hpp>
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/awaitable.hpp>
+
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-
-#include "forward/access_log.hpp"
-#include "forward/request_body.hpp"
-#include "forward/timed_stream.hpp"
-#include "forward/upstream_pool.hpp"
-#include "http/head.hpp"
 
 namespace shim::forward {
 
@@ -33,9 +34,9 @@ struct forwarding {
 /// The client's side of one connection, with what is worth keeping from exchange to exchange.
 struct client_side {
   timed_stream stream;
-  byte_buffer in;      ///< received, not yet used
-  byte_buffer up_in;   ///< of the master that is answering
-  std::string out;     ///< being sent, either way
+  byte_buffer in;     ///< received, not yet used
+  byte_buffer up_in;  ///< of the master that is answering
+  std::string out;    ///< being sent, either way
   void release() {
     in.release();
     up_in.release();
@@ -59,6 +60,8 @@ class exchange {
 
   /// Runs it. True when the client's connection may carry another request. `last`: tell the client to close (drain).
   boost::asio::awaitable<bool> run(bool last);
+  /// The client's own request was malformed or never came to its end; more of it may still be on its way.
+  bool client_failed() const noexcept { return client_fault_ != 0; }
 
  private:
   using error_code = boost::system::error_code;
@@ -79,9 +82,9 @@ class exchange {
   boost::asio::awaitable<bool> more_from_master();
   boost::asio::awaitable<void> answer(int status, std::string_view message);
   boost::asio::awaitable<void> answer_failure(error_code error);
-  step judge(bunraku::endpoint::repeat rule, bunraku::stage reached, error_code error, std::string reason, int status);
+  step judge_unanswered(error_code error);
+  error_code blame_client(const request_body::failure& why);
   void note(bunraku::stage reached, error_code error, std::string reason, int status);
-  void hand_back();
   error_code refuse_head(std::string_view why);
 
   forwarding& shared_;
@@ -96,7 +99,10 @@ class exchange {
   std::string response_bytes_;  // the head that response_ views into
   std::string last_failure_;    // why the client's own request could not be read to its end
   int client_fault_ = 0;        // status for it
-  bool reused_ = false, planned_ = false, sent_all_ = false, keep_client_ = false;
+  bool reused_ = false, planned_ = false, keep_client_ = false;
+  bool sent_all_ = false;         // the master has the whole request
+  bool heard_ = false;            // anything came back on this attempt's connection
+  bool awaits_continue_ = false;  // the client waits for 100 before it sends its body
   clock::time_point began_, attempt_began_;
   exchange_record record_;
 };

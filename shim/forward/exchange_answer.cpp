@@ -1,13 +1,14 @@
 // The way back: a master's answer to the client, or one of our own.
-#include <bunraku/error.hpp>
-
-#include <algorithm>
-#include <boost/asio/error.hpp>
-
 #include "forward/exchange.hpp"
 #include "http/error_body.hpp"
 #include "http/head_writer.hpp"
 #include "http/own_answer.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
 
 namespace shim::forward {
 namespace net = boost::asio;
@@ -37,8 +38,7 @@ net::awaitable<bool> exchange::relay() {
   if (whole && response_.keep_alive && response_.body.kind != http::body_kind::until_close && sent_all_ &&
       client_.up_in.empty())
     shared_.pool.put(who_, up_.take());
-  else
-    up_.stream().close();
+  else up_.stream().close();
   co_return whole;
 }
 
@@ -66,7 +66,8 @@ net::awaitable<bool> exchange::more_from_master() {
   if (!error) co_return true;
   if (error == net::error::eof && response_.body.kind == http::body_kind::until_close) co_return false;
   const bool slow = error == net::error::timed_out;
-  note(stage::body, error, slow ? "the answer stopped coming" : "the connection broke inside the answer", response_.status);
+  note(stage::body, error, slow ? "the answer stopped coming" : "the connection broke inside the answer",
+       response_.status);
   co_return false;
 }
 
@@ -148,7 +149,8 @@ net::awaitable<bool> exchange::relay_until_close(bool chunked) {
 /// An answer of our own, in the form that Puppet's masters give their errors.
 net::awaitable<void> exchange::answer(int status, std::string_view message) {
   const auto body = http::error_body(message);
-  if (!body_.complete() && client_fault_ != 0) keep_client_ = false;
+  // A client that was not told to send its body may send it now or not: what comes next could be either.
+  if (!body_.complete() && (client_fault_ != 0 || awaits_continue_)) keep_client_ = false;
   client_.out.clear();
   http::write_own_answer(client_.out, status, body, request_.is_head, !keep_client_);
   record_.status = status;
@@ -169,8 +171,8 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     message += "no master of service " + std::string(to_.service_name) + " answered: " + join(attempts);
     if (!body_.replayable()) message += ". The request was too large to be kept for another master";
   } else {
-    message += "service " + std::string(to_.service_name) + ": " + error.message() +
-               ". 'bunraku resolve " + std::string(to_.service_name) + "' shows what was asked";
+    message += "service " + std::string(to_.service_name) + ": " + error.message() + ". 'bunraku resolve " +
+               std::string(to_.service_name) + "' shows what was asked";
   }
   co_await answer(status, message);
 }

@@ -1,7 +1,8 @@
 #include "forward/request_body.hpp"
 
-#include <algorithm>
 #include <boost/asio/error.hpp>
+
+#include <algorithm>
 
 namespace shim::forward {
 namespace net = boost::asio;
@@ -35,8 +36,7 @@ net::awaitable<std::expected<std::string_view, request_body::failure>> request_b
     if (complete_) co_return std::string_view{};
     if (in_.empty()) {
       const auto error = co_await client_.fill(in_, stall_);
-      if (error)
-        co_return std::unexpected(failure{error, {}, error == net::error::timed_out ? 408 : 400});
+      if (error) co_return std::unexpected(failure{error, {}, error == net::error::timed_out ? 408 : 400});
     }
     if (kind_ == http::body_kind::length) {
       const auto piece = in_.view().substr(0, std::min<std::uint64_t>(left_, in_.size()));
@@ -59,9 +59,9 @@ net::awaitable<std::expected<std::string_view, request_body::failure>> request_b
   }
 }
 
-net::awaitable<bool> request_body::discard(std::size_t most) {
+net::awaitable<bool> request_body::discard(std::uint64_t most) {
   keep_most_ = 0;
-  for (std::size_t read = 0; !complete_;) {
+  for (std::uint64_t read = 0; !complete_;) {
     const auto piece = co_await next();
     if (!piece) co_return false;
     read += piece->size();

@@ -1,14 +1,15 @@
 #pragma once
-#include <boost/asio/awaitable.hpp>
-#include <chrono>
-#include <expected>
-#include <string>
-#include <string_view>
-
 #include "forward/byte_buffer.hpp"
 #include "forward/timed_stream.hpp"
 #include "http/chunked.hpp"
 #include "http/head.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
 
 namespace shim::forward {
 
@@ -31,14 +32,15 @@ class request_body {
   std::uint64_t bytes() const noexcept { return bytes_; }
 
   struct failure {
-    boost::system::error_code error;        ///< of the client's connection, or
-    std::string_view malformed;             ///< why the body is no valid chunked body
-    int status = 400;                       ///< what to answer, if there is anybody to answer to
+    boost::system::error_code error;  ///< of the client's connection, or
+    std::string_view malformed;       ///< why the body is no valid chunked body
+    int status = 400;                 ///< what to answer, if there is anybody to answer to
   };
   /// The next piece; valid until the next call. Empty when complete.
   boost::asio::awaitable<std::expected<std::string_view, failure>> next();
-  /// Reads and forgets the rest, up to `most` bytes, so that the connection can carry another request. False if it cannot.
-  boost::asio::awaitable<bool> discard(std::size_t most);
+  /// Reads and forgets the rest, up to `most` bytes, so that the connection can carry another request. False if it
+  /// cannot.
+  boost::asio::awaitable<bool> discard(std::uint64_t most);
 
  private:
   void keep(std::string_view piece);

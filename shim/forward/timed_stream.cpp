@@ -51,6 +51,23 @@ net::awaitable<timed_stream::error_code> timed_stream::fill(byte_buffer& into, s
   }
 }
 
+net::awaitable<timed_stream::error_code> timed_stream::fill_after_idling(byte_buffer& into,
+                                                                         std::chrono::milliseconds limit) {
+  for (;;) {
+    error_code error;
+    char* room = into.room();
+    const auto n = stream_.read_some(room, into.room_size(), error);
+    if (!error) {
+      into.filled(n);
+      co_return error;
+    }
+    into.release();
+    if (error != net::error::would_block) co_return error;
+    error = co_await wait(bunraku::direction::read, limit);
+    if (error) co_return error;
+  }
+}
+
 net::awaitable<timed_stream::error_code> timed_stream::write_all(std::string_view bytes,
                                                                  std::chrono::milliseconds limit) {
   while (!bytes.empty()) {

@@ -1,12 +1,13 @@
 #pragma once
+#include "forward/byte_buffer.hpp"
+#include "forward/deadlines.hpp"
+
 #include <bunraku/connection.hpp>
 
 #include <boost/asio/awaitable.hpp>
+
 #include <chrono>
 #include <string_view>
-
-#include "forward/byte_buffer.hpp"
-#include "forward/deadlines.hpp"
 
 namespace shim::forward {
 
@@ -20,6 +21,8 @@ class timed_stream {
   /// At least one more byte into `into`, whose capacity is grown to `capacity`. `no_buffer_space` when it is full.
   boost::asio::awaitable<error_code> fill(byte_buffer& into, std::chrono::milliseconds limit,
                                           std::size_t capacity = byte_buffer::usual);
+  /// The same into an empty buffer, which holds no memory while nothing comes: for connections that are idle for long.
+  boost::asio::awaitable<error_code> fill_after_idling(byte_buffer& into, std::chrono::milliseconds limit);
   boost::asio::awaitable<error_code> write_all(std::string_view bytes, std::chrono::milliseconds limit);
   /// Waits until something can be read or written.
   boost::asio::awaitable<error_code> wait_either(std::chrono::milliseconds limit);

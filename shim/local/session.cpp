@@ -1,10 +1,11 @@
 #include "local/session.hpp"
 
-#include <algorithm>
-#include <boost/asio/error.hpp>
-
 #include "http/error_body.hpp"
 #include "http/own_answer.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
 
 namespace shim::local {
 namespace net = boost::asio;
@@ -47,7 +48,9 @@ class session {
   net::awaitable<bool> exchange(const http::request_head& request) {
     const auto to = shared_.route(request);
     forward::exchange one(shared_.forwarding, client_, request, to);
-    co_return co_await one.run(shared_.draining);
+    const bool again = co_await one.run(shared_.draining);
+    if (one.client_failed()) co_await linger();
+    co_return again;
   }
 
   /// Length of the head at the front of client_.in, or 0 when the connection has to end (all has been said then).
@@ -84,7 +87,7 @@ class session {
     for (;;) {
       if (shared_.draining) limit = std::min(limit, agent_gave_up);
       const auto place = shared_.idle.insert(shared_.idle.end(), &client_);
-      const auto error = co_await client_.stream.fill(client_.in, limit);
+      const auto error = co_await client_.stream.fill_after_idling(client_.in, limit);
       shared_.idle.erase(place);
       if (!error) co_return true;
       if (error != net::error::operation_aborted || !shared_.draining || limit <= agent_gave_up) co_return false;
@@ -100,7 +103,11 @@ class session {
     client_.out.clear();
     http::write_own_answer(client_.out, status, http::error_body("bunraku: " + std::string(message)), false, true);
     co_await client_.stream.write_all(client_.out, shared_.header_limit);
-    // Reading what still comes keeps the answer from being lost to a reset; bounded, then the connection ends.
+    co_await linger();
+  }
+
+  /// Reading what still comes keeps the answer from being lost to a reset; bounded, then the connection ends.
+  net::awaitable<void> linger() {
     for (int i = 0; i < 64; ++i) {
       client_.in.clear();
       const auto error = co_await client_.stream.fill(client_.in, std::chrono::milliseconds(500));
