@@ -42,6 +42,16 @@ bool has_addresses(const dns_answers::flight& asked) {
   return asked.outcome && (!asked.outcome->answer.a.empty() || !asked.outcome->answer.aaaa.empty());
 }
 
+/// Only for A: some name servers wrongly say so for AAAA (RFC 4074, 4.2).
+bool does_not_exist(const dns_answers::outcome_ptr& four) {
+  return four && !four->error && four->answer.state == policy::dns_answer::status::no_such_name;
+}
+
+void add_note(std::string& to, const std::string& note) {
+  if (!note.empty()) to += (to.empty() ? "" : "; ") + note;
+}
+
+/// A family without an outcome was not waited for.
 address_answer answer_from(const std::string& host, const dns_answers::outcome_ptr& four,
                            const dns_answers::outcome_ptr& six) {
   address_answer result;
@@ -50,12 +60,17 @@ address_answer answer_from(const std::string& host, const dns_answers::outcome_p
     if (!each) continue;
     for (const auto& octets : each->answer.aaaa) all.emplace_back(boost::asio::ip::address_v6(octets));
     for (const auto& octets : each->answer.a) all.emplace_back(boost::asio::ip::address_v4(octets));
-    if (!each->note.empty()) result.note += (result.note.empty() ? "" : "; ") + each->note;
+    add_note(result.note, each->note);
     if (each->error) result.error = each->error;
   }
   result.addresses = alternate(all);
   if (!all.empty()) {
     result.error.clear();
+    return result;
+  }
+  if ((!four || !six) && !does_not_exist(four)) {
+    result.error = errc::dns_timeout;
+    add_note(result.note, "no answer about " + host + " in time");
   } else if (!result.error) {
     result.error = errc::no_address;
     result.note = host + " has neither an A nor an AAAA record" + (result.note.empty() ? "" : " (" + result.note + ")");
@@ -65,18 +80,18 @@ address_answer answer_from(const std::string& host, const dns_answers::outcome_p
 
 address_answer cancelled() { return {{}, errc::cancelled, "cancelled while asking DNS"}; }
 
-/// Waits until both are over, or one has addresses and the other had its moment. False if cancelled.
+/// Waits until both are over, or one made the other needless and that had its moment, or `until`. False if cancelled.
 boost::asio::awaitable<bool> wait_for_both(boost::asio::any_io_executor executor,
                                            std::shared_ptr<dns_answers::flight> four,
-                                           std::shared_ptr<dns_answers::flight> six) {
-  const auto timer = std::make_shared<boost::asio::steady_timer>(executor, clock::time_point::max());
+                                           std::shared_ptr<dns_answers::flight> six, clock::time_point until) {
+  const auto timer = std::make_shared<boost::asio::steady_timer>(executor, until);
   four->waiting.push_back(timer);
   six->waiting.push_back(timer);
   bool last_moment = false;
   while (!four->outcome || !six->outcome) {
-    if (!last_moment && (has_addresses(*four) || has_addresses(*six))) {
+    if (!last_moment && (has_addresses(*four) || has_addresses(*six) || does_not_exist(four->outcome))) {
       last_moment = true;
-      timer->expires_after(resolution_delay);
+      timer->expires_at(std::min(until, clock::now() + resolution_delay));
     }
     const auto [interrupted] = co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (!interrupted) break;
@@ -86,20 +101,80 @@ boost::asio::awaitable<bool> wait_for_both(boost::asio::any_io_executor executor
   co_return true;
 }
 
+boost::asio::awaitable<address_answer> ask_for(std::shared_ptr<dns_answers> dns, std::string name,
+                                               clock::time_point until) {
+  const auto six = dns->ask({name, dns_type::aaaa});
+  const auto four = dns->ask({name, dns_type::a});
+  const bool waited = co_await wait_for_both(dns->executor(), four, six, until);
+  if (!waited) co_return cancelled();
+  co_return answer_from(name, four->outcome, six->outcome);
+}
+
+/// What DNS may be asked for to find `host`, in order; the last is `host` itself.
+std::vector<std::string> names_for(const std::string& host, io::resolv_conf* resolv) {
+  std::vector<std::string> names;
+  if (resolv != nullptr && !host.contains('.')) {
+    for (const auto& domain : resolv->search_list())
+      if (auto name = host + "." + domain; policy::dns_name::from_text(name)) names.push_back(std::move(name));
+  }
+  names.push_back(host);
+  return names;
+}
+
+/// Why no name of a search list gave an address, and which of them were asked.
+class search_failure {
+ public:
+  void add(const std::string& name, const address_answer& said) {
+    asked_ += (asked_.empty() ? "" : ", ") + name;
+    if (said.error == errc::no_address) return;
+    error_ = said.error;
+    add_note(notes_, said.note);
+  }
+  void add_not_asked(const std::string& name) {
+    if (!error_) error_ = errc::dns_timeout;
+    add_note(notes_, "no time was left for " + name);
+  }
+  address_answer answer() const {
+    if (!error_) return {{}, errc::no_address, "none of " + asked_ + " has an A or an AAAA record"};
+    return {{}, error_, "asked for " + asked_ + ": " + notes_};
+  }
+
+ private:
+  std::string asked_, notes_;
+  boost::system::error_code error_;
+};
+
+/// The first of `names` that has an address. The first question ends by its own deadline, which says more; the others
+/// end when that time is over, counted from the beginning.
+boost::asio::awaitable<address_answer> ask_in_turn(std::shared_ptr<dns_answers> dns, std::vector<std::string> names) {
+  const auto end = clock::now() + dns->deadline();
+  auto until = clock::time_point::max();
+  search_failure failure;
+  for (const auto& name : names) {
+    if (clock::now() >= until) {
+      failure.add_not_asked(name);
+      continue;
+    }
+    auto said = co_await ask_for(dns, name, until);
+    if (names.size() == 1 || !said.addresses.empty() || said.error == errc::cancelled) co_return said;
+    failure.add(name, said);
+    until = end;
+  }
+  co_return failure.answer();
+}
+
 }  // namespace
 
 boost::asio::awaitable<address_answer> find_addresses(std::shared_ptr<dns_answers> dns,
-                                                      std::shared_ptr<io::hosts_file> hosts, std::string host) {
+                                                      std::shared_ptr<io::hosts_file> hosts,
+                                                      std::shared_ptr<io::resolv_conf> resolv, std::string host) {
   boost::system::error_code is_name;
   const auto literal = boost::asio::ip::make_address(host, is_name);
   if (!is_name) co_return address_answer{{literal}, {}, {}};
   if (const auto& listed = hosts->find(host); !listed.empty())
     co_return address_answer{alternate(listed), {}, "from the hosts file"};
   try {
-    const auto six = dns->ask({host, dns_type::aaaa});
-    const auto four = dns->ask({host, dns_type::a});
-    const bool waited = co_await wait_for_both(dns->executor(), four, six);
-    if (waited) co_return answer_from(host, four->outcome, six->outcome);
+    co_return co_await ask_in_turn(dns, names_for(host, resolv.get()));
   } catch (const std::exception&) {
     // A coroutine that was cancelled throws at its next wait.
   }

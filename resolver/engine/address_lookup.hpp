@@ -2,6 +2,7 @@
 #include "engine/discovery.hpp"
 #include "engine/dns_answers.hpp"
 #include "io/hosts_file.hpp"
+#include "io/resolv_conf.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -11,8 +12,10 @@
 namespace bunraku::engine {
 
 /// How discovery::async_addresses finds a master's addresses; see there. `host` is lower case without a trailing dot.
+/// `resolv` gives the search list for a host without a dot; null: none is used.
 boost::asio::awaitable<discovery::address_answer> find_addresses(std::shared_ptr<dns_answers> dns,
                                                                  std::shared_ptr<io::hosts_file> hosts,
+                                                                 std::shared_ptr<io::resolv_conf> resolv,
                                                                  std::string host);
 
 }  // namespace bunraku::engine

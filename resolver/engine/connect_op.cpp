@@ -95,7 +95,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
 
 /// Gives `who` the first address and puts the others in front of all that wait, so that they come next.
 net::awaitable<bool> connect_op::find_addresses(contestant& who) {
-  auto found = co_await names_->async_addresses(entrants_[who.entrant].who.host());
+  auto found = co_await names_->async_addresses(entrants_[who.entrant].who.host(), entrants_[who.entrant].who.source());
   const auto port = entrants_[who.entrant].who.port();
   const auto all = found.addresses.size();
   std::erase_if(found.addresses, [&](const auto& a) { return is_own_listener(a, port); });

@@ -3,6 +3,7 @@
 #include "engine/address_lookup.hpp"
 #include "engine/dns_answers.hpp"
 #include "io/hosts_file.hpp"
+#include "io/resolv_conf.hpp"
 #include "policy/srv_source.hpp"
 
 #include <bunraku/error.hpp>
@@ -123,7 +124,8 @@ struct discovery::state {
         std::shared_ptr<log_sink> log)
       : config(std::make_shared<configuration>(std::move(services))),
         answers(std::make_shared<dns_answers>(std::move(executor), dns, std::move(log))),
-        hosts(std::make_shared<io::hosts_file>(dns.hosts_file)) {}
+        hosts(std::make_shared<io::hosts_file>(dns.hosts_file)),
+        resolv(std::make_shared<io::resolv_conf>(dns.resolv_conf)) {}
 
   const source_answer* cached(service s, std::size_t index);
   static boost::asio::awaitable<source_answer> ask(std::shared_ptr<state> self, service s, std::size_t index);
@@ -131,6 +133,7 @@ struct discovery::state {
   std::shared_ptr<configuration> config;
   std::shared_ptr<dns_answers> answers;
   std::shared_ptr<io::hosts_file> hosts;
+  std::shared_ptr<io::resolv_conf> resolv;  ///< for its search list
 };
 
 const source_answer* discovery::state::cached(service s, std::size_t index) {
@@ -199,8 +202,9 @@ boost::asio::awaitable<source_answer> discovery::async_source(service s, std::si
 
 const source_answer* discovery::cached_source(service s, std::size_t index) const { return state_->cached(s, index); }
 
-boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host) {
-  return find_addresses(state_->answers, state_->hosts, std::move(host));
+boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host, source_kind from) {
+  return find_addresses(state_->answers, state_->hosts, from == source_kind::srv ? nullptr : state_->resolv,
+                        std::move(host));
 }
 
 void discovery::replace(std::vector<service_options> services, dns_options dns) {
@@ -212,6 +216,7 @@ void discovery::replace(std::vector<service_options> services, dns_options dns) 
     return question.second != dns_type::srv || names.contains(question.first);
   });
   state_->hosts = std::make_shared<io::hosts_file>(dns.hosts_file);
+  state_->resolv = std::make_shared<io::resolv_conf>(dns.resolv_conf);
 }
 
 std::size_t discovery::source_count(service s) const {

@@ -49,9 +49,18 @@ class discovery {
 
   /// Where a master is: an IP literal itself; else what the hosts file says; else A and AAAA records, asked for at the
   /// same time. Families alternate, IPv6 first if there is any (RFC 8305, 4). When one family has answered, the other
-  /// is waited for only a moment longer (RFC 8305, 3): some relays never answer AAAA. Never throws. Errors: no_address,
+  /// is waited for only a moment longer (RFC 8305, 3): some relays never answer AAAA; nor is AAAA when A
+  /// says that there is no such name. Never throws. Errors: no_address,
   /// or as `async_source`.
-  boost::asio::awaitable<address_answer> async_addresses(std::string host);
+  ///
+  /// A host without a dot that a person wrote (`from` is not srv; "server = puppet") is a relative name, as it is for
+  /// the agent: DNS is asked for it in each domain of resolv.conf's search list, then for itself, and the first name
+  /// with an address is the answer; the note of a failure says which names were asked. The search list counts also
+  /// where dns_options::nameservers replaces resolv.conf's servers. SRV owner names, SRV targets (RFC 2782: full names)
+  /// and hosts with a dot are never searched for, so that they do not leak. The names share one lookup_deadline: when
+  /// it has passed, no further name is asked, and what was silent counts as failed for negative_ttl, so that the next
+  /// lookup comes to the names behind it. `host` remains the name that TLS verifies.
+  boost::asio::awaitable<address_answer> async_addresses(std::string host, source_kind from);
 
   /// Other services and options from now on (a reload). Answers that are still asked for are kept; failures are not.
   void replace(std::vector<service_options> services, dns_options dns);

@@ -63,6 +63,9 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
   /// Ends every question with errc::cancelled.
   void close();
 
+  /// How long one question may take.
+  std::chrono::milliseconds deadline() const noexcept { return channel_->deadline(); }
+
   const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
  private:

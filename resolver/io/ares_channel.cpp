@@ -92,6 +92,8 @@ ares_channel::ares_channel(boost::asio::any_io_executor executor, const dns_opti
 
 ares_channel::~ares_channel() { close(); }
 
+std::chrono::milliseconds ares_channel::deadline() const noexcept { return state_->deadline; }
+
 void ares_channel::close() {
   state_->closed = true;
   for (const auto& each : state_->under_way)

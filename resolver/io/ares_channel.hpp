@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -39,6 +40,9 @@ class ares_channel {
   ~ares_channel();
   ares_channel(const ares_channel&) = delete;
   ares_channel& operator=(const ares_channel&) = delete;
+
+  /// dns_options::lookup_deadline within its bounds.
+  std::chrono::milliseconds deadline() const noexcept;
 
   /// Ends every query under way, and every later one, with errc::cancelled.
   void close();

@@ -5,11 +5,13 @@
 #include <boost/asio/ip/address_v4.hpp>
 
 #include <charconv>
+#include <span>
 
 namespace bunraku::io {
 namespace {
 
 constexpr std::size_t max_servers = 3;
+constexpr std::size_t max_search_domains = 6;  // resolv.conf(5), before glibc 2.26 lifted it
 
 std::expected<name_server, std::string> refuse(std::string_view text, std::string_view why) {
   return std::unexpected("'" + std::string(text.substr(0, 100)) + "' is not a name server: " + std::string(why));
@@ -63,9 +65,36 @@ std::vector<name_server> parse_resolv_conf(std::string_view text) {
   return servers;
 }
 
+std::vector<std::string> parse_search_list(std::string_view text) {
+  std::vector<std::string> domains;
+  while (!text.empty()) {
+    auto words = words_of(take_line(text), "#;");
+    if (words.size() < 2 || (words[0] != "search" && words[0] != "domain")) continue;
+    if (words[0] == "domain") words.resize(2);
+    domains.clear();
+    for (auto word : std::span(words).subspan(1)) {
+      if (word.ends_with('.')) word.remove_suffix(1);
+      if (!word.empty() && domains.size() < max_search_domains) domains.emplace_back(word);
+    }
+  }
+  return domains;
+}
+
+void resolv_conf::refresh() {
+  const auto text = file_.read_if_changed();
+  if (!text) return;
+  servers_ = parse_resolv_conf(*text);
+  search_list_ = parse_search_list(*text);
+}
+
 const std::vector<name_server>& resolv_conf::name_servers() {
-  if (const auto text = file_.read_if_changed()) servers_ = parse_resolv_conf(*text);
+  refresh();
   return servers_;
+}
+
+const std::vector<std::string>& resolv_conf::search_list() {
+  refresh();
+  return search_list_;
 }
 
 }  // namespace bunraku::io

@@ -23,19 +23,26 @@ struct name_server {
 std::expected<name_server, std::string> parse_name_server(std::string_view text);
 
 /// The `nameserver` lines of a resolv.conf, the first three as in glibc (resolv.conf(5)); lines that cannot be used are
-/// passed over. Without any, the name server on this host. Search lists and options do not concern us: only absolute
-/// names are asked for, and the times are our own.
+/// passed over. Without any, the name server on this host. Options do not concern us: the times are our own.
 std::vector<name_server> parse_resolv_conf(std::string_view text);
 
-/// The name servers of a resolv.conf as it is now.
+/// The domains of the search list, without trailing dots: those of the last `search` or `domain` line (resolv.conf(5)),
+/// at most six, none if there is no such line. Not glibc's last resort, the domain part of the host's own name.
+std::vector<std::string> parse_search_list(std::string_view text);
+
+/// The name servers and search list of a resolv.conf as it is now. What is returned is valid until the next call.
 class resolv_conf {
  public:
   explicit resolv_conf(std::string path) : file_(std::move(path), 64 * 1024) {}
   const std::vector<name_server>& name_servers();
+  const std::vector<std::string>& search_list();
 
  private:
+  void refresh();
+
   changing_file file_;
   std::vector<name_server> servers_;
+  std::vector<std::string> search_list_;
 };
 
 }  // namespace bunraku::io

@@ -49,10 +49,12 @@ struct service_options {
   std::vector<source> sources;
 };
 
-/// How names are looked up.
+/// How names are looked up. A master without a dot that comes from a list or from settings ("server = puppet") is
+/// looked up in each domain of resolv.conf's search list (at most six), then as it is, all within one
+/// `lookup_deadline`. SRV names and their targets never are.
 struct dns_options {
   std::vector<std::string> nameservers;             ///< "127.0.0.1:5353", "[::1]:53"; empty = /etc/resolv.conf
-  std::string resolv_conf = "/etc/resolv.conf";     ///< read anew when it changes
+  std::string resolv_conf = "/etc/resolv.conf";     ///< read anew when it changes; its search list counts in any case
   std::string hosts_file = "/etc/hosts";            ///< for the masters' addresses, before DNS; empty = not used
   std::chrono::milliseconds lookup_deadline{3000};  ///< for one name with all tries and servers; 100 ms to 60 s
   std::chrono::milliseconds try_timeout{1000};      ///< before the next server or try; 50 ms to `lookup_deadline`

@@ -56,7 +56,7 @@ class Knot : public testing::Test {
   }
   discovery::address_answer addresses(const std::string& label) {
     subject.emplace(io.get_executor(), std::vector<service_options>{}, dns, nullptr);
-    return wait(subject->async_addresses(host(label)));
+    return wait(subject->async_addresses(host(label), source_kind::srv));
   }
 
   boost::asio::io_context io{1};

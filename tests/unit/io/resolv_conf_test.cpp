@@ -42,10 +42,26 @@ TEST(ResolvConf, WithoutANameServerItIsThisHost) {
             std::vector<std::string>{"127.0.0.1:53"});
 }
 
+TEST(ResolvConf, TheLastSearchOrDomainLineIsTheSearchList) {
+  using list = std::vector<std::string>;
+  EXPECT_EQ(parse_search_list("nameserver 192.0.2.1\n"), list{});
+  EXPECT_EQ(parse_search_list("search one.example Two.example. # three.example\n"),
+            (list{"one.example", "Two.example"}));
+  EXPECT_EQ(parse_search_list("domain one.example two.example\n"), list{"one.example"});
+  EXPECT_EQ(parse_search_list("search one.example two.example\n\tdomain\tthree.example"), list{"three.example"});
+  EXPECT_EQ(parse_search_list("domain three.example\nsearch one.example\nsearch\n"), list{"one.example"});
+  EXPECT_EQ(parse_search_list("searches one.example\nsearch .\n"), list{});
+}
+
+TEST(ResolvConf, ASearchListHasSixDomainsAtMost) {
+  EXPECT_EQ(parse_search_list("search a b c d e f g h\n"), (std::vector<std::string>{"a", "b", "c", "d", "e", "f"}));
+}
+
 TEST(ResolvConf, AMissingFileIsAnEmptyOne) {
   resolv_conf missing("/nonexistent/resolv.conf");
   EXPECT_EQ(texts(missing.name_servers()), std::vector<std::string>{"127.0.0.1:53"});
   EXPECT_EQ(missing.name_servers().size(), 1u);
+  EXPECT_TRUE(missing.search_list().empty());
 }
 
 }  // namespace
