@@ -189,6 +189,8 @@ TEST(Configuration, WhatIsNotTomlIsToldWithItsLine) {
   EXPECT_THAT(bad(std::string(2 << 20, '\n')), HasSubstr("larger than 1 MiB"));
   bad(std::string_view("\0", 1));
   bad("x = \"\xff\"");
+  bad("k\xc3\xa9y = 1\n");
+  bad("key = \xc3\xa9\n");
   bad(std::string(5000, '[') + "\n");
   bad("x = " + std::string(5000, '[') + "\n");
 }
