@@ -5,6 +5,7 @@ layers  who may include whom; what the pure rooms may not touch
 format  clang-format-19 with the tree's .clang-format
 size    files stay short enough to be read
 words   marks of unfinished work, words that name nothing, paths of somebody's own machine
+links   links between the documents lead to a file, and to a heading that is in it
 shell   shellcheck
 python  every script compiles
 tidy    clang-tidy-19 over what is compiled (slow); needs a build directory's compile_commands.json as BUILD
@@ -177,6 +178,34 @@ def words(root):
                     yield f"{relative}:{number}: {found.group()}: {why}"
 
 
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def anchors(path):
+    """The names that its headings have in links: lower case, dashes for spaces, no punctuation."""
+    text = FENCED.sub("", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ +(.*?) *$", text, re.MULTILINE)}
+
+
+def links(root):
+    for path in sources(root):
+        if path.suffix != ".md":
+            continue
+        blanked = FENCED.sub(lambda m: "\n" * m.group().count("\n"), path.read_text(encoding="utf-8"))
+        for number, line in enumerate(blanked.splitlines(), 1):
+            for target in LINK.findall(re.sub(r"`[^`]*`", "", line)):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                name, _, anchor = target.partition("#")
+                there = path.parent / name if name else path
+                if not there.exists():
+                    yield f"{path.relative_to(root)}:{number}: {target}: no such file"
+                elif anchor and (there.suffix != ".md" or anchor not in anchors(there)):
+                    yield f"{path.relative_to(root)}:{number}: {target}: no such heading"
+
+
 def tool(*command):
     """What a checker complains about, as lines; raises when it is not there."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -217,7 +246,7 @@ def tidy(root):
                     f"^{re.escape(str(root))}/(resolver|shim|plugins)/")
 
 
-RULES = {"layers": layers, "format": format_, "size": size, "words": words, "shell": shell, "python": python,
+RULES = {"layers": layers, "format": format_, "size": size, "words": words, "links": links, "shell": shell, "python": python,
          "tidy": tidy}
 
 

@@ -65,6 +65,14 @@ class Rules(unittest.TestCase):
         self.assertTrue(self.breaches("words", "shim/string_util.cpp", "\n"))
         self.assertFalse(self.breaches("words", "shim/c.cpp", "int utility = 0;  // XXXXXX is mktemp's\n"))
 
+    def test_links_to_files_or_headings_that_are_not_there_are_found(self):
+        self.write("doc/there.md", "# A heading, with `code`\n```\n# no heading\n```\n")
+        for target in ("there.md", "there.md#a-heading-with-code", "../doc", "https://example.com/x", "#here"):
+            self.assertEqual(self.breaches("links", "doc/a.md", f"# Here\n[x]({target})\n"), [], target)
+        for target in ("nowhere.md", "there.md#another", "there.md#no-heading", "#there"):
+            self.assertEqual(len(self.breaches("links", "doc/a.md", f"# Here\n[x]({target})\n")), 1, target)
+        self.assertEqual(self.breaches("links", "doc/a.md", "`[x](nowhere)`\n```\n[x](nowhere)\n```\n"), [])
+
     def test_misformatted_code_and_broken_scripts_are_found(self):
         self.write(".clang-format", "BasedOnStyle: Google\n")
         self.assertTrue(self.breaches("format", "shim/a.cpp", "int   a  ;\n"))

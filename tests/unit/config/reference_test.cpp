@@ -8,10 +8,32 @@ using namespace shim::config;
 
 namespace {
 
-std::string reference() {
-  std::ifstream in(TEST_SOURCE_DIR "/../contrib/doc/configuration.md");
-  EXPECT_TRUE(in.good());
+std::string text_of(const std::string& file) {
+  std::ifstream in(TEST_SOURCE_DIR "/../contrib/" + file);
+  EXPECT_TRUE(in.good()) << file;
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string reference() { return text_of("doc/configuration.md"); }
+
+// With one space where there is any white space, without backquotes.
+std::string words_of(const std::string& text) {
+  std::istringstream in(text);
+  std::string out;
+  for (std::string word; in >> word;) out += word + ' ';
+  std::erase(out, '`');
+  return out;
+}
+
+// As mdoc has it: no backquotes, and names for quotes.
+std::string in_mdoc(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"') out += "\\(dq";
+    else if (c == '\\') out += "\\e";
+    else if (c != '`') out += c;
+  }
+  return out;
 }
 
 // The lines below "## [table]" or "## [[table]]".
@@ -50,4 +72,19 @@ TEST(Reference, ItsExamplesAreConfigurations) {
     reading::good(text.substr(from, text.find("```", from) - from));
   }
   EXPECT_GT(examples, 2);
+}
+
+TEST(ManPage, HasEveryKeyWithItsDefaultAndItsMeaning) {
+  const auto page = words_of(text_of("man/bunraku.toml.5"));
+  for (const auto& row : all_keys()) {
+    const auto name = " .It Va " + std::string(row.name) + " ";
+    const auto meaning = in_mdoc(row.about) + ". Takes: ";
+    const auto fallback = "Default: " + (row.fallback.empty() ? "unset" : in_mdoc(row.fallback)) + ".";
+    bool there = false;
+    for (auto at = page.find(name); at != page.npos; at = page.find(name, at + 1)) {
+      const auto entry = page.substr(at, page.find(" .It ", at + 1) - at);
+      there = there || (entry.contains(meaning) && entry.contains(fallback));
+    }
+    EXPECT_TRUE(there) << row.table << '.' << row.name << ": " << meaning << fallback;
+  }
 }
