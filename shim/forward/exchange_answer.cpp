@@ -165,9 +165,10 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
   int status = 503;
   const auto& attempts = plan_.attempts();
   if (error == errc::all_tried && !attempts.empty()) {
-    status = 502;
-    const auto& last = attempts.back().error();
-    if (last == net::error::timed_out || last == errc::connect_timeout || last == errc::tls_timeout) status = 504;
+    const auto too_slow = [](const bunraku::attempt& a) {
+      return a.error() == net::error::timed_out || a.error() == errc::connect_timeout || a.error() == errc::tls_timeout;
+    };
+    status = std::ranges::any_of(attempts, too_slow) ? 504 : 502;
     message += "no master of service " + std::string(to_.service_name) + " answered: " + join(attempts);
     if (!body_.replayable()) message += ". The request was too large to be kept for another master";
   } else {

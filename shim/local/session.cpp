@@ -69,8 +69,12 @@ class session {
       }
       if (*length != 0) co_return *length;
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      const auto error = co_await client_.stream.fill(client_.in, std::max(left, std::chrono::milliseconds(1)),
-                                                      byte_buffer::usual + shared_.forwarding.heads.head_bytes);
+      // Bytes that keep trickling in must not put the end off.
+      auto error = boost::system::error_code(net::error::timed_out);
+      if (left.count() > 0) {
+        error =
+            co_await client_.stream.fill(client_.in, left, byte_buffer::usual + shared_.forwarding.heads.head_bytes);
+      }
       if (error == net::error::timed_out) {
         co_await answer(408, "the request's head was not complete in time");
         co_return 0;
