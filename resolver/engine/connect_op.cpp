@@ -10,13 +10,15 @@ namespace net = boost::asio;
 
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-                       std::shared_ptr<log_sink> log)
+                       std::shared_ptr<log_sink> log,
+                       knowledge& learned)
     : executor_(std::move(executor)),
       names_(std::move(names)),
       tls_(std::move(tls)),
       options_(options),
       never_dial_(std::move(never_dial)),
       log_(std::move(log)),
+      learned_(learned),
       race_(options.race_delay, options.race_width),
       wake_(executor_) {}
 
@@ -27,6 +29,7 @@ void connect_op::cancel() noexcept {
 
 net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan extend) {
   result out;
+  service_ = from.service();
   for (;;) {
     if (cancelled_ || winner_) break;
     const auto may_start = race_.next_start();
@@ -52,6 +55,7 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
     boost::system::error_code woken;
     co_await wake_.async_wait(net::redirect_error(net::use_awaitable, woken));
   }
+  over_ = true;
   for (auto& d : dials_) d->cancel();
   settle(from);
   if (cancelled_) out.error = errc::cancelled;
@@ -68,7 +72,7 @@ void connect_op::start(contestant who) {
 net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, contestant who) {
   if (!who.address) {
     const bool found = co_await self->find_addresses(who);
-    if (!found || self->winner_ || self->cancelled_) co_return;
+    if (!found || self->is_over()) co_return;
   }
   const master& to = self->entrants_[who.entrant].who;
   auto ssl = self->tls_->prepare(to);
@@ -83,7 +87,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
   auto ended =
       co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
   self->dials_.erase(place);
-  if (self->winner_ || self->cancelled_) co_return;  // too late: the stream, if any, closes here
+  if (self->is_over()) co_return;  // too late: the stream, if any, closes here
   if (ended.value) {
     self->winner_ = std::move(ended.value);
     self->winning_entrant_ = who.entrant;
@@ -122,6 +126,7 @@ bool connect_op::is_own_listener(const net::ip::address& address, std::uint16_t 
 }
 
 void connect_op::fail(std::size_t index, stage reached, boost::system::error_code error, std::string reason) {
+  if (is_over()) return;
   auto& e = entrants_[index];
   race_.failed(clock::now());
   wake_.cancel();
@@ -132,6 +137,7 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
+  learned_.connect_failed(e.who, service_, e.error, e.reason);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
   if (log_ && log_->level() <= log_level::info) log_->write(log_level::info, "attempt failed " + failed_.back().to_string());
@@ -145,6 +151,7 @@ void connect_op::settle(plan& from) {
   for (std::size_t i = 0; i != entrants_.size(); ++i) {
     auto& e = entrants_[i];
     if (i == winning_entrant_ || e.open == 0) continue;
+    if (i < winning_entrant_) learned_.lost_race(e.who, service_);
     from.give_back(e.who);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
     from.add(attempt(e.who, stage::connect, errc::connect_timeout, "not ready yet when another master was", took));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/discovery.hpp"
+#include "engine/knowledge.hpp"
 #include "engine/upstream.hpp"
 #include "io/dialer.hpp"
 #include "policy/connect_race.hpp"
@@ -29,7 +30,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
 
   connect_op(boost::asio::any_io_executor executor, std::shared_ptr<discovery> names,
              std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-             std::shared_ptr<log_sink> log);
+             std::shared_ptr<log_sink> log, knowledge& learned);
 
   struct result {
     boost::system::error_code error;
@@ -61,6 +62,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   bool is_own_listener(const boost::asio::ip::address& address, std::uint16_t port) const;
   void fail(std::size_t entrant, stage reached, boost::system::error_code error, std::string reason);
   void settle(plan& from);
+  /// Whatever a contestant still brings is of no use, and who waits for run() may be gone.
+  bool is_over() const noexcept { return over_ || cancelled_ || winner_ != nullptr; }
 
   boost::asio::any_io_executor executor_;
   std::shared_ptr<discovery> names_;
@@ -68,6 +71,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   connect_options options_;
   std::vector<master> never_dial_;
   std::shared_ptr<log_sink> log_;
+  knowledge& learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
+  service service_ = service::catalog;
 
   policy::connect_race race_;
   boost::asio::steady_timer wake_;
@@ -77,7 +82,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::vector<attempt> failed_;
   std::unique_ptr<io::stream> winner_;
   std::size_t winning_entrant_ = 0;
-  bool cancelled_ = false;
+  bool cancelled_ = false, over_ = false;
 };
 
 }  // namespace bunraku::engine

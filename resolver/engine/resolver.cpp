@@ -10,6 +10,7 @@
 
 #include "engine/connect_op.hpp"
 #include "engine/discovery.hpp"
+#include "engine/knowledge.hpp"
 #include "engine/upstream.hpp"
 
 namespace bunraku {
@@ -34,13 +35,14 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   impl(executor_type executor, resolver_options options, std::shared_ptr<const identity> own)
       : executor_(std::move(executor)),
         options_(std::move(options)),
-        seed_(seed_of(options_.affinity)),
+        learned_(seed_of(options_.affinity)),
         names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)) {
     if (own) tls_ = std::make_shared<engine::upstream>(*own);
   }
 
   const executor_type& executor() const noexcept { return executor_; }
   const resolver_options& options() const noexcept { return options_; }
+  engine::knowledge& learned() noexcept { return learned_; }
 
   void stop() noexcept {
     stopped_ = true;
@@ -49,7 +51,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     options_ = std::move(options);
-    seed_ = seed_of(options_.affinity);
+    learned_.reloaded(seed_of(options_.affinity));
     names_->replace(options_.services, options_.dns);
     tls_ = own ? std::make_shared<engine::upstream>(*own) : nullptr;
   }
@@ -69,7 +71,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       p.count_source();
       if (known->state == source_answer::status::absent) co_return errc::service_absent;
       if (known->state == source_answer::status::failed && known->error) last = known->error;
-      add_in_order(p, *known);
+      learned_.add_in_order(p, *known);
       if (p.front() != nullptr) co_return error_code{};
     }
     co_return last;
@@ -81,7 +83,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       fresh.count_source();
-      add_in_order(fresh, *known);
+      learned_.add_in_order(fresh, *known);
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);
@@ -119,7 +121,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       co_return;
     }
     const auto race = std::make_shared<engine::connect_op>(executor_, names_, tls_, options_.connect,
-                                                           options_.never_dial, options_.log);
+                                                           options_.never_dial, options_.log, learned_);
     const auto place = racing_.insert(racing_.end(), race);
     auto ended = co_await race->run(p, [self](plan& more) { return self->extend_further(more); });
     racing_.erase(place);
@@ -133,13 +135,6 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     co_return !error;
   }
 
-  void add_in_order(plan& p, const source_answer& answer) {
-    if (answer.masters.empty()) return;
-    resolution one;
-    one.answers.push_back(answer);
-    p.append(order_of(one, seed_));
-  }
-
   template <class Handler, class Value>
   void finish(Handler handler, error_code error, Value value) {
     auto target = net::get_associated_executor(handler, executor_);
@@ -150,7 +145,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   executor_type executor_;
   resolver_options options_;
-  std::uint64_t seed_;
+  engine::knowledge learned_;
   std::shared_ptr<engine::discovery> names_;
   std::shared_ptr<const engine::upstream> tls_;
   std::list<std::shared_ptr<engine::connect_op>> racing_;
@@ -176,6 +171,14 @@ const resolver_options& resolver::options() const noexcept { return impl_->optio
 bool resolver::try_plan(service s, plan& into) { return impl_->try_plan(s, into); }
 void resolver::replace(resolver_options options, std::shared_ptr<const identity> own) {
   impl_->replace(std::move(options), std::move(own));
+}
+
+void resolver::report(const master& who, service of, const outcome& what) { impl_->learned().report(who, of, what); }
+run_ticket resolver::begin_exchange(const endpoint& row, std::string_view target) {
+  return impl_->learned().begin_exchange(row, target);
+}
+void resolver::end_exchange(const run_ticket& ticket, const exchange_end& how) {
+  impl_->learned().end_exchange(ticket, how);
 }
 
 void resolver::start_resolve(service s, net::any_completion_handler<void(error_code, resolution)> h) {

@@ -3,6 +3,7 @@
 
 #include <boost/system/error_code.hpp>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,41 @@ class attempt {
   boost::system::error_code error_;
   std::string reason_;
   std::chrono::microseconds elapsed_;
+};
+
+/// What a master made of a request, told to the resolver so that it prefers the right masters from then on. Failed
+/// connections need not be told: the resolver made them itself.
+class outcome {
+ public:
+  enum class kind : std::uint8_t {
+    begun,          ///< the request is about to be sent
+    answered,       ///< a whole answer came, of any status but those below
+    unanswered,     ///< sent, and no answer
+    broken_answer,  ///< the answer broke off, or broke HTTP's rules
+    server_error,   ///< 502, 504, or 503 without Retry-After
+    saturated,      ///< 503 or 429 with Retry-After
+    cancelled,      ///< the caller went away: says nothing about the master
+  };
+  explicit outcome(kind what, std::string reason = {}) : what_(what), reason_(std::move(reason)) {}
+
+  kind what() const noexcept { return what_; }
+  const std::string& reason() const noexcept { return reason_; }
+  std::chrono::microseconds first_byte() const noexcept { return first_byte_; }
+  std::chrono::seconds retry_after() const noexcept { return retry_after_; }
+  outcome& set_first_byte(std::chrono::microseconds time) noexcept {
+    first_byte_ = time;
+    return *this;
+  }
+  outcome& set_retry_after(std::chrono::seconds time) noexcept {
+    retry_after_ = time;
+    return *this;
+  }
+
+ private:
+  kind what_;
+  std::string reason_;  ///< one sentence for people
+  std::chrono::microseconds first_byte_{0};
+  std::chrono::seconds retry_after_{0};
 };
 
 }  // namespace bunraku

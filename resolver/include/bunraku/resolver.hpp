@@ -5,11 +5,13 @@
 #include <bunraku/options.hpp>
 #include <bunraku/plan.hpp>
 #include <bunraku/resolution.hpp>
+#include <bunraku/run.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace bunraku {
@@ -72,6 +74,15 @@ class resolver {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, connected)>(
         [](auto handler, resolver* self, plan* p) { self->start_connect(*p, std::move(handler)); }, token, this, &from);
   }
+
+  /// What a master made of a request. Masters that failed lately are tried behind the others of their priority, and
+  /// those given up (three failures in a row, or a bad certificate) behind all others, until their time is over.
+  void report(const master& who, service of, const outcome& what);
+
+  /// A request of an agent came, and its exchange is over: exactly once each. Between them plans put the master of the
+  /// run first. `target` as in find_endpoint.
+  run_ticket begin_exchange(const endpoint& row, std::string_view target);
+  void end_exchange(const run_ticket& ticket, const exchange_end& how);
 
   /// New options and identity, as after a reload: answers that are still asked for are kept, connections under way go
   /// on with what they began with.

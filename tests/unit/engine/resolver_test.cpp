@@ -191,6 +191,39 @@ TEST_F(ResolverTest, WithoutAnIdentityNothingIsDialled) {
   EXPECT_EQ(connect(r).error, errc::credentials_invalid);
 }
 
+TEST_F(ResolverTest, MasterThatFailedThreeTimesIsTriedLastFromThenOn) {
+  auto r = make({list({refusing("good1.test"), serving("good2.test")})});
+  for (int i = 0; i != 3; ++i) EXPECT_EQ(connect(r).attempts.size(), 1u);
+  const auto got = connect(r);
+  EXPECT_EQ(got.host, "good2.test");
+  EXPECT_TRUE(got.attempts.empty()) << "the dead master was asked again";
+}
+
+TEST_F(ResolverTest, WhenAllAreDownAllAreTried) {
+  auto r = make({list({refusing("good1.test"), refusing("good2.test")})});
+  for (int i = 0; i != 5; ++i) EXPECT_EQ(connect(r).attempts.size(), 2u) << i;
+}
+
+TEST_F(ResolverTest, RunStaysWithTheMasterThatAnsweredIt) {
+  const auto first = serving("good1.test"), second = serving("good2.test");
+  auto r = make({list({first, second})});
+  const auto& row = find_endpoint("POST", "/puppet/v3/catalog/agent1.test");
+  const auto ticket = r.begin_exchange(row, "/puppet/v3/catalog/agent1.test?environment=production");
+  r.end_exchange(ticket, {.row = row, .of = service::catalog, .answered_by = &second, .needed_another = true,
+                          .status = 200});
+  EXPECT_EQ(connect(r).host, "good2.test");
+  const auto& report = find_endpoint("PUT", "/puppet/v3/report/agent1.test");
+  const auto last = r.begin_exchange(report, "/puppet/v3/report/agent1.test");
+  r.end_exchange(last, {.row = report, .of = service::report, .answered_by = &first, .status = 200});
+  EXPECT_EQ(connect(r).host, "good1.test") << "the run is over: the order is the configured one again";
+}
+
+TEST_F(ResolverTest, MasterWithABadCertificateIsGivenUpAtOnce) {
+  auto r = make({list({serving("wrong.test"), serving("good1.test")})});
+  EXPECT_EQ(connect(r).attempts.size(), 1u);
+  EXPECT_TRUE(connect(r).attempts.empty());
+}
+
 TEST_F(ResolverTest, DestroyedResolverCancelsAConnectUnderWay) {
   auto r = std::make_unique<resolver>(make({list({hanging("good1.test")})}));
   net::io_context& io = static_cast<net::io_context&>(r->get_executor().context());

@@ -1,0 +1,27 @@
+#pragma once
+#include <bunraku/endpoint.hpp>
+#include <bunraku/master.hpp>
+#include <bunraku/service.hpp>
+
+#include <cstdint>
+
+namespace bunraku {
+
+/// Which agent run an exchange belongs to; from resolver::begin_exchange to resolver::end_exchange.
+struct run_ticket {
+  std::uint64_t run = 0;  ///< 0: none
+  std::uint64_t moves = 0;
+};
+
+/// How an exchange ended, for the run it belongs to. During a run, catalog and files stay with the master that answered
+/// first; when another one had to answer, the run moves there, once and as a whole.
+struct exchange_end {
+  const endpoint& row;
+  service of;                   ///< where it was routed
+  const master* answered_by;    ///< null: nobody
+  bool needed_another = false;  ///< it was not the first master that was tried
+  int status = 0;
+  std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
+};
+
+}  // namespace bunraku
