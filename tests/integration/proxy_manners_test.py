@@ -104,7 +104,6 @@ class UpstreamLeg(ProxyTest):
     limits = 'upstream_idle = "1s"'
 
     def test_sessions_are_resumed_and_idle_connections_closed_before_the_master_does(self):
-        # A second connection at the same time is needed: the first one is still busy.
         self.connect().request("GET", METADATA)
         until(lambda: self.files.events("close") or self.files.counters().get("open") == 0,
               "the shim to close its idle connection")
@@ -177,7 +176,8 @@ class Early(ProxyTest):
 
     def upload(self, client, size, answered=None):
         piece = b"x" * 65536
-        client.send(f"PUT /puppet/v3/facts/agent1.lab.test HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
+        client.send("PUT /puppet/v3/facts/agent1.lab.test HTTP/1.1\r\nHost: x\r\n"
+                    f"Content-Length: {size}\r\n\r\n".encode())
         while size > 0 and not (answered and select.select([client.tls], [], [], 0)[0]):
             client.send(piece[:size])
             size -= len(piece)

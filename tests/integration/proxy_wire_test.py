@@ -16,7 +16,8 @@ def header_table(line):
 class Targets(ProxyTest):
     def test_targets_arrive_byte_for_byte(self):
         client = self.connect()
-        targets = ("/puppet/v3/file_bucket_file/sha256/00//tmp/x", "/puppet/v3/file_content/modules/lab/a%2Fb%2f+c?x=%2F+&y=",
+        targets = ("/puppet/v3/file_bucket_file/sha256/00//tmp/x",
+                   "/puppet/v3/file_content/modules/lab/a%2Fb%2f+c?x=%2F+&y=",
                    "/puppet/v3/file_metadata/modules/lab/../x/./y", "/puppet/v3/file_content/m/%C3%A9;p=1?q=a//b?c",
                    "/puppet/v3/node/" + NODE + "?a=b&a=b&&c=%00")
         for target in targets:
