@@ -1,8 +1,8 @@
 #include "forward/access_log.hpp"
 
-#include <cstdio>
-
 #include "http/target.hpp"
+
+#include <cstdio>
 
 namespace shim::forward {
 

@@ -14,12 +14,12 @@ struct exchange_record {
   std::string_view endpoint;  ///< row of the endpoint table
   std::string_view method;
   std::string_view target;
-  std::string_view client;    ///< peer of the local leg
-  std::string master;         ///< host:port of the one that answered; empty if none did
-  int status = 0;             ///< what the client got; 0: nothing
-  bool own_answer = false;    ///< bunraku made the answer itself
-  bool cut = false;           ///< the client's connection was broken off inside the answer
-  std::size_t attempts = 0;   ///< requests sent or connections tried, the good one included
+  std::string_view client;                     ///< peer of the local leg
+  std::string master;                          ///< host:port of the one that answered; empty if none did
+  int status = 0;                              ///< what the client got; 0: nothing
+  bool own_answer = false;                     ///< bunraku made the answer itself
+  bool cut = false;                            ///< the client's connection was broken off inside the answer
+  std::size_t attempts = 0;                    ///< requests sent or connections tried, the good one included
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
   std::chrono::microseconds first_byte{0}, total{0};
   std::string why;  ///< how the failed attempts ended; empty if there were none

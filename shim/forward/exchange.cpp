@@ -5,9 +5,11 @@
 
 #include <bunraku/error.hpp>
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 
 namespace shim::forward {
 namespace net = boost::asio;
@@ -49,6 +51,7 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
 
 net::awaitable<bool> exchange::run(bool last) {
   keep_client_ = request_.keep_alive && !last;
+  const auto ticket = shared_.resolver.begin_exchange(*to_.endpoint, request_.target);
   awaits_continue_ = request_.expect_continue && client_.in.empty();
   for (;;) {
     const auto error = co_await connect();
@@ -69,6 +72,15 @@ net::awaitable<bool> exchange::run(bool last) {
     keep_client_ = keep_client_ && discarded;
   }
   record_.bytes_up = body_.bytes();
+  const bool answered = record_.status != 0 && !record_.own_answer;
+  const auto& failed = plan_.attempts();
+  shared_.resolver.end_exchange(ticket, {.row = *to_.endpoint,
+                                         .of = to_.service,
+                                         .answered_by = answered ? &who_ : nullptr,
+                                         .needed_another = !failed.empty() && failed.front().who() != who_,
+                                         .status = record_.status,
+                                         .bytes_up = record_.bytes_up,
+                                         .bytes_down = record_.bytes_down});
   record_.total = since(began_);
   record_.why = join(plan_.attempts());
   if (shared_.record) shared_.record(record_);
@@ -110,7 +122,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
 /// Sends the request to the master at the other end of up_ and relays its answer.
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
-  heard_ = false;
+  heard_ = told_ = false;
+  tell(outcome::begun);
   const auto send_error = co_await send_request();
   if (client_fault_ != 0) {
     up_.stream().close();
@@ -121,11 +134,12 @@ net::awaitable<exchange::step> exchange::attempt_once() {
   // error.
   const auto head = co_await read_head();
   if (!head) {
-    const int status = response_.status;
-    if (status == 502 || status == 503 || status == 504 || status == 500) {
-      const auto rule = status == 500 ? to_.endpoint->error_500 : to_.endpoint->server_error;
-      if (plan_.front() != nullptr && rule == endpoint::repeat::anywhere && body_.replayable()) {
-        note(stage::first_byte, {}, "status " + std::to_string(status), status);
+    const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
+    if (what) {
+      tell_status(*what);
+      const auto next = bunraku::judge(*to_.endpoint, *what, {.replayable = body_.replayable()});
+      if (next == bunraku::move::next_master && plan_.front() != nullptr) {
+        note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
         up_.stream().close();
         co_return step::again;
       }
@@ -158,6 +172,7 @@ exchange::step exchange::judge_unanswered(error_code error) {
   else if (error == net::error::eof) reason = "the master closed the connection without an answer";
   else if (!last_failure_.empty()) reason = std::move(last_failure_);
   last_failure_.clear();
+  if (!refused) tell(error == boost::system::errc::protocol_error ? outcome::broken_answer : outcome::unanswered, reason);
   note(stage::first_byte, error, std::move(reason), 0);
   return elsewhere && body_.replayable() ? step::again : step::give_up;
 }
@@ -167,6 +182,31 @@ exchange::error_code exchange::blame_client(const request_body::failure& why) {
   last_failure_ =
       why.malformed.empty() ? "the request's body ended early or came too slowly" : std::string(why.malformed);
   return net::error::connection_aborted;
+}
+
+void exchange::tell(outcome what, std::string reason) {
+  bunraku::outcome news(what, std::move(reason));
+  if (what == outcome::answered) news.set_first_byte(record_.first_byte);
+  if (what == outcome::saturated) news.set_retry_after(*retry_after());
+  shared_.resolver.report(who_, to_.service, news);
+}
+
+/// An error of its own making; 500 and 404 are answers like any other.
+void exchange::tell_status(bunraku::mishap what) {
+  const auto reason = "status " + std::to_string(response_.status);
+  if (what == bunraku::mishap::saturated) tell(outcome::saturated, reason);
+  else if (what == bunraku::mishap::server_error) tell(outcome::server_error, reason);
+  else return;
+  told_ = true;
+}
+
+/// Retry-After of response_, as far as it is a number of seconds; a date counts as a minute.
+std::optional<std::chrono::seconds> exchange::retry_after() const {
+  const auto value = response_.fields.find("Retry-After");
+  if (!value) return std::nullopt;
+  long seconds = 60;
+  std::from_chars(value->data(), value->data() + value->size(), seconds);
+  return std::chrono::seconds(std::clamp(seconds, 0L, 86400L));
 }
 
 void exchange::note(stage reached, error_code error, std::string reason, int status) {

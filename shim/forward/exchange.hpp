@@ -7,6 +7,7 @@
 
 #include <bunraku/endpoint.hpp>
 #include <bunraku/resolver.hpp>
+#include <bunraku/verdict.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -66,6 +67,7 @@ class exchange {
  private:
   using error_code = boost::system::error_code;
   using clock = std::chrono::steady_clock;
+  using outcome = bunraku::outcome::kind;
   enum class step { done, again, give_up };
 
   boost::asio::awaitable<error_code> connect();
@@ -83,6 +85,9 @@ class exchange {
   boost::asio::awaitable<void> answer(int status, std::string_view message);
   boost::asio::awaitable<void> answer_failure(error_code error);
   step judge_unanswered(error_code error);
+  void tell(outcome what, std::string reason = {});
+  void tell_status(bunraku::mishap what);
+  std::optional<std::chrono::seconds> retry_after() const;
   error_code blame_client(const request_body::failure& why);
   void note(bunraku::stage reached, error_code error, std::string reason, int status);
   error_code refuse_head(std::string_view why);
@@ -102,6 +107,7 @@ class exchange {
   bool reused_ = false, planned_ = false, keep_client_ = false;
   bool sent_all_ = false;         // the master has the whole request
   bool heard_ = false;            // anything came back on this attempt's connection
+  bool told_ = false;             // the resolver knows how this attempt ended
   bool awaits_continue_ = false;  // the client waits for 100 before it sends its body
   clock::time_point began_, attempt_began_;
   exchange_record record_;

@@ -35,6 +35,7 @@ net::awaitable<bool> exchange::relay() {
     case http::body_kind::until_close: whole = co_await relay_until_close(!old_client); break;
   }
   record_.cut = !whole;
+  if (whole && !told_) tell(outcome::answered);
   if (whole && response_.keep_alive && response_.body.kind != http::body_kind::until_close && sent_all_ &&
       client_.up_in.empty())
     shared_.pool.put(who_, up_.take());
@@ -55,6 +56,7 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
   if (!error && !bytes.empty()) error = co_await client_.stream.write_all(bytes, shared_.stall);
   if (error) {
     const bool slow = error == net::error::timed_out;
+    tell(outcome::cancelled);
     note(stage::body, error, slow ? "the client did not read the answer" : "the client left before the end", 0);
   }
   co_return !error;
@@ -66,8 +68,9 @@ net::awaitable<bool> exchange::more_from_master() {
   if (!error) co_return true;
   if (error == net::error::eof && response_.body.kind == http::body_kind::until_close) co_return false;
   const bool slow = error == net::error::timed_out;
-  note(stage::body, error, slow ? "the answer stopped coming" : "the connection broke inside the answer",
-       response_.status);
+  const auto* reason = slow ? "the answer stopped coming" : "the connection broke inside the answer";
+  tell(outcome::broken_answer, reason);
+  note(stage::body, error, reason, response_.status);
   co_return false;
 }
 
@@ -104,6 +107,7 @@ net::awaitable<bool> exchange::relay_chunked(bool decode) {
     }
     const auto step = decode ? decoder.next_data(client_.up_in.view()) : decoder.next_wire(client_.up_in.view());
     if (!step) {
+      tell(outcome::broken_answer, std::string(http::text_of(step.error())));
       note(stage::body, {EPROTO, boost::system::generic_category()}, std::string(http::text_of(step.error())),
            response_.status);
       co_return false;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <chrono>
 #include <list>
 #include <optional>
@@ -18,8 +19,8 @@ class upstream_pool {
   using clock = std::chrono::steady_clock;
   upstream_pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle_limit, std::size_t most);
 
-  /// An idle connection to `to` that was alive a moment ago. `idle_for` limits how long it may have been idle: a request
-  /// that must not be sent twice wants a fresh one.
+  /// An idle connection to `to` that was alive a moment ago. `idle_for` limits how long it may have been idle: a
+  /// request that must not be sent twice wants a fresh one.
   std::optional<bunraku::connection> take(const bunraku::master& to, std::chrono::milliseconds idle_for);
   void put(const bunraku::master& to, bunraku::connection idle);
   /// After the identity changed: connections made with the old one are not used again.
