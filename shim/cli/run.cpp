@@ -20,7 +20,7 @@ int run(const invocation& with) {
     return not_done;
   }
   daemon::daemon one(with, setup, who, std::make_shared<log_spdlog>(setup.configuration->log));
-  const auto found = one.start();
+  const auto found = one.start(setup, who);
   print(std::cerr, found);
   if (has_error(found)) {
     std::cerr << "bunraku: not started, because of the errors above.\n";

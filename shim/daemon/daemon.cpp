@@ -1,8 +1,9 @@
 #include "daemon/daemon.hpp"
 
 #include <boost/asio/error.hpp>
-#include <csignal>
 #include <systemd/sd-daemon.h>
+
+#include <csignal>
 
 namespace shim::daemon {
 namespace net = boost::asio;
@@ -26,13 +27,13 @@ daemon::daemon(cli::invocation invocation, const cli::setup& setup, const cli::l
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
-    say(log_level::warning, "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
+    say(log_level::warning,
+        "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
   };
   forwarding_.record = [this](const forward::exchange_record& record) {
     if (!configuration_.log.access) return;
     if (log_->level() <= log_level::info) log_->write(log_level::info, forward::to_line(record));
   };
-  take(setup, who);
 }
 
 void daemon::say(log_level level, std::string_view line) const {
@@ -52,6 +53,15 @@ void daemon::take(const cli::setup& setup, const cli::leg_identities& who) {
   const auto& limits = configuration_.limits;
   auto options = *setup.options;
   options.log = log_;
+  // The configuration does not know the ports of inherited sockets, nor those that the kernel chose.
+  for (const auto& at : listeners_.addresses()) {
+    const auto add = [&](const char* host) {
+      options.never_dial.emplace_back(host, at.port(), bunraku::source_kind::list);
+    };
+    if (!at.address().is_unspecified()) add(at.address().to_string().c_str());
+    else
+      for (const char* host : {"::1", "127.0.0.1", "127.0.1.1"}) add(host);
+  }
   resolver_.replace(std::move(options), who.upstream);
   pool_.clear();
   pool_.set_limits(limits.upstream_idle, limits.idle_connections);
@@ -73,7 +83,11 @@ void daemon::take(const cli::setup& setup, const cli::leg_identities& who) {
   shared_.handshake_limit = limits.handshake_timeout;
 }
 
-bunraku::problems daemon::start() { return listeners_.open(configuration_.listen); }
+bunraku::problems daemon::start(const cli::setup& setup, const cli::leg_identities& who) {
+  auto found = listeners_.open(setup.configuration->listen);
+  if (!has_error(found)) take(setup, who);
+  return found;
+}
 
 int daemon::run() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
@@ -102,6 +116,10 @@ void daemon::await_signal() {
 }
 
 void daemon::reload() {
+  if (sessions_.draining) {
+    say(log_level::warning, "reload refused: stopping already");
+    return;
+  }
   sd_notify(0, "RELOADING=1");
   auto setup = cli::load_setup(invocation_);
   auto found = setup.found;

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <memory>
 #include <string_view>
 
@@ -27,7 +28,7 @@ class daemon {
          std::shared_ptr<log_spdlog> log);
 
   /// Opens the listeners. Problems with an error: it cannot run.
-  bunraku::problems start();
+  bunraku::problems start(const cli::setup& setup, const cli::leg_identities& who);
   /// Until SIGTERM or SIGINT, and then until all is drained. The process's exit code.
   int run();
 

@@ -21,8 +21,7 @@ namespace {
 constexpr int backlog = 128;
 
 bool same_place(const listen_at& a, const listen_at& b) {
-  return a.way == b.way && a.address == b.address && a.port == b.port && a.path == b.path && a.inherit == b.inherit &&
-         a.users == b.users && a.mode == b.mode;
+  return a.way == b.way && a.address == b.address && a.port == b.port && a.path == b.path && a.inherit == b.inherit;
 }
 
 void refuse(const listen_at& what, const std::string& why, std::string fix, bunraku::problems& found) {
@@ -70,6 +69,8 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
     if (o.unix_socket) o.unix_socket->stop();
     return true;
   });
+  for (auto& o : open_)
+    adopt(o, *std::ranges::find_if(wanted, [&](const listen_at& w) { return same_place(o.what, w); }));
   for (auto& o : opened) {
     if (o.tls) o.tls->start();
     if (o.unix_socket) o.unix_socket->start();
@@ -87,6 +88,22 @@ void listeners::close() {
   for (auto& i : inherited_)
     if (i.descriptor >= 0) ::close(i.descriptor);
   inherited_.clear();
+}
+
+/// The same place with other rules: its clients and its file stay.
+void listeners::adopt(one& open, const listen_at& wanted) {
+  open.what = wanted;
+  if (!open.unix_socket) return;
+  bunraku::problems told_when_the_configuration_was_read;
+  open.unix_socket->allow(cli::allowed_uids(wanted, told_when_the_configuration_was_read));
+  if (wanted.inherit.empty()) ::chmod(wanted.path.c_str(), static_cast<mode_t>(wanted.mode));
+}
+
+std::vector<tcp::endpoint> listeners::addresses() const {
+  std::vector<tcp::endpoint> found;
+  for (const auto& o : open_)
+    if (o.tls) found.push_back(o.tls->address());
+  return found;
 }
 
 std::string listeners::description() const {
@@ -123,7 +140,8 @@ int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& fo
   for (std::size_t i = 0; i != inherited_.size(); ++i) {
     if (inherited_[i].name != what.inherit && i != number) continue;
     if (inherited_[i].is_unix != unix_wanted) {
-      refuse(what, unix_wanted ? "the inherited socket is not a Unix socket" : "the inherited socket is not a TCP socket",
+      refuse(what,
+             unix_wanted ? "the inherited socket is not a Unix socket" : "the inherited socket is not a TCP socket",
              "Compare ListenStream= of the socket unit with `way`.", found);
       return -1;
     }

@@ -6,6 +6,7 @@
 #include <bunraku/problem.hpp>
 
 #include <boost/asio/io_context.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class listeners {
   void close();
   /// For the ready line: "terminate 127.0.0.1:8140, socket /run/bunraku/agent.sock".
   std::string description() const;
+  /// Where TLS clients come in now; ports that the kernel chose are known here.
+  std::vector<boost::asio::ip::tcp::endpoint> addresses() const;
 
  private:
   struct one {
@@ -33,6 +36,7 @@ class listeners {
     std::shared_ptr<local::tls_listener> tls;
     std::shared_ptr<local::unix_listener> unix_socket;
   };
+  static void adopt(one& open, const config::listen_at& wanted);
   bool add(const config::listen_at& what, std::vector<one>& into, bunraku::problems& found);
   bool add_tls(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);

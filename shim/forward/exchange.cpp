@@ -49,13 +49,15 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
   record_.client = client.stream.stream().peer();
 }
 
-net::awaitable<bool> exchange::run(bool last) {
-  keep_client_ = request_.keep_alive && !last;
+net::awaitable<bool> exchange::run(const bool& last) {
+  last_ = &last;
+  keep_client_ = request_.keep_alive;
   const auto ticket = shared_.resolver.begin_exchange(*to_.endpoint, request_.target);
   awaits_continue_ = request_.expect_continue && client_.in.empty();
   for (;;) {
     const auto error = co_await connect();
     if (error) {
+      if (last) keep_client_ = false;
       co_await answer_failure(error);
       break;
     }
@@ -133,6 +135,7 @@ net::awaitable<exchange::step> exchange::attempt_once() {
   // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the
   // error.
   const auto head = co_await read_head();
+  if (*last_) keep_client_ = false;
   if (!head) {
     const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
     if (what) {

@@ -59,8 +59,9 @@ class exchange {
  public:
   exchange(forwarding& shared, client_side& client, const http::request_head& request, const destination& to);
 
-  /// Runs it. True when the client's connection may carry another request. `last`: tell the client to close (drain).
-  boost::asio::awaitable<bool> run(bool last);
+  /// Runs it. True when the client's connection may carry another request. `last` may
+  /// become true while it runs (drain) and is read until the answer's head is written: tell the client to close.
+  boost::asio::awaitable<bool> run(const bool& last);
   /// The client's own request was malformed or never came to its end; more of it may still be on its way.
   bool client_failed() const noexcept { return client_fault_ != 0; }
 
@@ -104,6 +105,7 @@ class exchange {
   std::string response_bytes_;  // the head that response_ views into
   std::string last_failure_;    // why the client's own request could not be read to its end
   int client_fault_ = 0;        // status for it
+  const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
   bool sent_all_ = false;         // the master has the whole request
   bool heard_ = false;            // anything came back on this attempt's connection

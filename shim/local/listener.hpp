@@ -1,10 +1,13 @@
 #pragma once
+#include "local/session.hpp"
+
 #include <bunraku/local.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,14 +15,12 @@
 #include <string_view>
 #include <vector>
 
-#include "local/session.hpp"
-
 namespace shim::local {
 
 /// What every listener needs to know of the daemon; it outlives them.
 struct listener_shared {
   session_shared& sessions;
-  std::shared_ptr<const bunraku::local_tls> tls{}; ///< replaced when the certificates are
+  std::shared_ptr<const bunraku::local_tls> tls{};  ///< replaced when the certificates are
   std::chrono::milliseconds handshake_limit{10000};
   std::function<void(std::string_view line)> info{}, warn{};
 };
@@ -50,6 +51,8 @@ class unix_listener : public std::enable_shared_from_this<unix_listener> {
   void start();
   void stop() noexcept;
   const std::string& path() const noexcept { return path_; }
+  /// Who may come in from now on.
+  void allow(std::vector<std::uint32_t> uids) noexcept { allowed_ = std::move(uids); }
   /// The file is somebody else's (inherited): not removed at the end.
   void leave_file() noexcept { owns_file_ = false; }
 
