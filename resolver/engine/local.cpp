@@ -7,10 +7,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "io/handshake.hpp"
 #include "io/stream.hpp"
 #include "io/tls_context.hpp"
 
@@ -42,30 +42,14 @@ net::awaitable<void> shake_hands(
     a->timed_out = true;
     a->stream->cancel();
   });
-  error_code error;
-  std::string reason;
-  while (!a->stream->handshake(error)) {
-    if (error != net::error::would_block) break;
-    const auto wants = a->stream->handshake_wants();
-    a->stream->readable_again();
-    co_await a->stream->socket().async_wait(
-        wants == direction::read ? net::socket_base::wait_read : net::socket_base::wait_write,
-        net::redirect_error(net::use_awaitable, error));
-    if (error) break;
-  }
+  auto [error, reason] = co_await io::shake_hands(*a->stream);
   a->over = true;
   a->timer.cancel();
   connection made;
   if (error && a->timed_out) {
     error = errc::tls_timeout;
     reason = "the TLS handshake was not finished in time";
-  } else if (error && error.category() == boost::system::system_category()) {
-    reason = error.message() + " during the TLS handshake";
-  } else if (error) {
-    auto failure = io::explain_failure(a->stream->ssl());
-    error = failure.code;
-    reason = std::move(failure.text);
-  } else {
+  } else if (!error) {
     made = connection(std::move(a->stream));
   }
   std::move(handler)(error, std::move(reason), std::move(made));

@@ -8,7 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "io/tls_context.hpp"
+#include "io/handshake.hpp"
 
 namespace bunraku::io {
 namespace net = boost::asio;
@@ -81,15 +81,8 @@ net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::m
   result.reached = stage::tls;
   self->stream_ = std::make_unique<stream>(std::move(self->socket_), std::move(self->ssl_), std::move(self->peer_));
   self->limit(tls_timeout, self);
-  while (!self->stream_->handshake(error)) {
-    if (error != net::error::would_block) break;
-    const auto wants = self->stream_->handshake_wants();
-    self->stream_->readable_again();
-    co_await self->stream_->socket().async_wait(
-        wants == direction::read ? net::socket_base::wait_read : net::socket_base::wait_write,
-        net::redirect_error(net::use_awaitable, error));
-    if (error) break;
-  }
+  auto shaken = co_await shake_hands(*self->stream_);
+  error = shaken.error;
   finish();
   if (self->cancelled_) {
     error = errc::cancelled;
@@ -97,12 +90,8 @@ net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::m
   } else if (self->timed_out_ && error) {
     error = errc::tls_timeout;
     result.reason = error.message();
-  } else if (error && error.category() == boost::system::system_category()) {
-    result.reason = error.message() + " during the TLS handshake";
   } else if (error) {
-    auto failure = explain_failure(self->stream_->ssl());
-    error = failure.code;
-    result.reason = std::move(failure.text);
+    result.reason = std::move(shaken.reason);
   } else {
     result.reached = stage::done;
     result.value = std::move(self->stream_);
