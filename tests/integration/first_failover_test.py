@@ -4,7 +4,7 @@ import json
 import socket
 import unittest
 
-from labsite import MasterSpec, Shim, Site, Srv, service_requests
+from labsite import MasterSpec, Shim, Site, Srv, service_requests, until
 
 ALL = ("ca", "catalog", "files", "report")
 # How each bad certificate's master is named, and what the log must say of it.
@@ -68,6 +68,7 @@ class FirstFailover(unittest.TestCase):
                     with shim.client() as client:
                         answer = client.request(method, target, body, **headers)
                     self.assertEqual(answer.status, 200, answer.body)
+                    until(self.good.requests, "the request in the good master's log")
                     self.assertEqual([line["client"] for line in self.good.requests()], ["agent1.lab.test"])
                     self.check_told(shim, service, first, reason)
 
