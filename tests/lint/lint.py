@@ -6,6 +6,7 @@ format  clang-format-19 with the tree's .clang-format
 size    files stay short enough to be read
 words   marks of unfinished work, words that name nothing, paths of somebody's own machine
 links   links between the documents lead to a file, and to a heading that is in it
+man     mandoc finds nothing to warn of in the man pages
 shell   shellcheck
 python  every script compiles
 tidy    clang-tidy-19 over what is compiled (slow); needs a build directory's compile_commands.json as BUILD
@@ -226,6 +227,12 @@ def format_(root):
         yield from complaints
 
 
+def man(root):
+    for path in sources(root):
+        if path.parent.name == "man":
+            yield from tool("mandoc", "-Tlint", "-Wwarning", path)
+
+
 def shell(root):
     for path in sources(root):
         if path.suffix in (".sh", ".bash") or (not path.suffix and re.search(r"\b(ba|da)?sh\b", shebang(path))):
@@ -246,8 +253,8 @@ def tidy(root):
                     f"^{re.escape(str(root))}/(resolver|shim|plugins)/")
 
 
-RULES = {"layers": layers, "format": format_, "size": size, "words": words, "links": links, "shell": shell, "python": python,
-         "tidy": tidy}
+RULES = {"layers": layers, "format": format_, "size": size, "words": words, "links": links, "man": man, "shell": shell,
+         "python": python, "tidy": tidy}
 
 
 def main():

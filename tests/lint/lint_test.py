@@ -73,6 +73,11 @@ class Rules(unittest.TestCase):
             self.assertEqual(len(self.breaches("links", "doc/a.md", f"# Here\n[x]({target})\n")), 1, target)
         self.assertEqual(self.breaches("links", "doc/a.md", "`[x](nowhere)`\n```\n[x](nowhere)\n```\n"), [])
 
+    def test_mistakes_in_man_pages_are_found(self):
+        page = ".Dd November 1, 2026\n.Dt A 1\n.Os\n.Sh NAME\n.Nm a\n.Nd one\n"
+        self.assertTrue(self.breaches("man", "contrib/man/a.1", page + ".Sh DESCRIPTION\n.Bl -tag\n.It x\n"))
+        self.assertFalse(self.breaches("man", "contrib/man/a.1", page + ".Sh DESCRIPTION\nNothing.\n"))
+
     def test_misformatted_code_and_broken_scripts_are_found(self):
         self.write(".clang-format", "BasedOnStyle: Google\n")
         self.assertTrue(self.breaches("format", "shim/a.cpp", "int   a  ;\n"))
