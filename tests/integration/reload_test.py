@@ -1,0 +1,193 @@
+"""SIGHUP, SIGTERM and kill -9: what is under way is finished, what is broken is not taken."""
+
+import os
+import signal
+import socket
+import unittest
+
+from labsite import MasterSpec, Shim, Site, ask_on, until
+
+ROLES = ("ca", "catalog", "files", "report")
+TARGET = "/puppet/v3/file_content/modules/lab/generated/100"
+SLOW = "/puppet/v3/file_content/modules/lab/generated/200000"
+
+
+class Reload(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = cls.enterClassContext(Site(masters=[MasterSpec("one", ROLES), MasterSpec("two", ROLES)], srv={},
+                                              key="ec"))
+        cls.one, cls.two = cls.site.masters["one"], cls.site.masters["two"]
+
+    def setUp(self):
+        for master in self.site.masters.values():
+            master.clear_faults()
+            master.forget_log()
+        self.shim = self.enterContext(Shim(self.site, extra=self.files_at("one")))
+
+    def files_at(self, name):
+        return f'[service.files]\nmasters = ["{name}.lab.test:{self.site.port}"]\n'
+
+    def slow_answer(self, master, client):
+        """Asks for something that comes piece by piece; returns when its first bytes are here."""
+        master.fault("slow_bps:100000", path_prefix=SLOW)
+        client.send_request("GET", SLOW)
+        answer = client.start_answer()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(len(answer.read(1000)), 1000)
+        return answer
+
+    def check_served(self, client, name):
+        before = len(self.shim.exchanges())
+        self.assertEqual(client.request("GET", TARGET).status, 200)
+        until(lambda: any(told["path"] == TARGET for told in self.shim.exchanges()[before:]), "the exchange in the log")
+        told, = [told for told in self.shim.exchanges()[before:] if told["path"] == TARGET]
+        self.assertEqual(told["master"], f"{name}.lab.test:{self.site.port}")
+
+    def test_a_good_configuration_takes_effect_and_no_exchange_is_cut(self):
+        old_port = self.shim.address
+        with self.shim.client() as client:
+            answer = self.slow_answer(self.one, client)
+            self.shim.reload(self.shim.config(listen=self.shim.listen_tls(105) + self.shim.listen_unix(),
+                                              extra=self.files_at("two")))
+            self.assertEqual(self.shim.address[0], self.site.range.address(105))
+            with self.shim.client() as new:
+                self.check_served(new, "two")
+            self.assertEqual(len(answer.read()), 199000)
+            # The connection itself lives on, too.
+            self.assertEqual(client.request("GET", TARGET).status, 200)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(old_port, 20)
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+
+    def test_a_broken_configuration_changes_nothing_and_is_told_with_its_line(self):
+        good = self.shim.config()
+        with socket.create_server((self.site.range.address(106), 0)) as other:
+            taken = self.shim.listen_tls(106, other.getsockname()[1])
+            broken = {r"bunraku\.toml:\d+.*mastres": good + 'mastres = ["x"]\n',
+                      r"bunraku\.toml:\d+": good + "[listen\n",
+                      r"bunraku\.toml:\d+.*Address already in use": self.shim.config(listen=taken)}
+            for reason, config in broken.items():
+                with self.subTest(reason):
+                    self.shim.reload(config, expect=r"reload refused: going on as before")
+                    self.assertRegex("\n".join(self.shim.lines(r" error problem ")), reason)
+                    self.check_both_ways_in()
+        self.shim.reload(good)
+        self.check_both_ways_in()
+
+    def test_broken_credentials_and_a_broken_puppet_conf_change_nothing_either(self):
+        certificate = f"{self.site.ssldir('agent1')}/certs/agent1.lab.test.pem"
+        os.rename(certificate, f"{certificate}.away")
+        try:
+            self.shim.reload(expect=r"reload refused: going on as before")
+        finally:
+            os.rename(f"{certificate}.away", certificate)
+        self.assertRegex(self.shim.log(), r"error problem where=\"[^\"]*agent1\.lab\.test\.pem")
+        self.check_both_ways_in()
+        with open(self.shim.puppet_conf, "a", encoding="ascii") as file:
+            file.write("[agnet]\nserver = x\n")
+        self.shim.reload(expect=r"reload refused: going on as before")
+        self.assertRegex(self.shim.log(), r"error problem where=\"[^\"]*puppet\.conf:\d+")
+        self.check_both_ways_in()
+
+    def check_both_ways_in(self):
+        with self.shim.client() as client:
+            self.assertEqual(client.request("GET", TARGET).status, 200)
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+
+    def test_the_users_of_a_unix_socket_change_while_it_stays(self):
+        with self.shim.open_unix() as channel:
+            self.assertEqual(ask_on(channel, "GET", TARGET).status, 200)
+            listen = self.shim.listen_tls() + self.shim.listen_unix(more='users = [65534]\n')
+            self.shim.reload(self.shim.config(listen=listen))
+            self.assertEqual(os.stat(self.shim.socket_path).st_mode & 0o777, 0o666)
+            self.assertEqual(ask_on(channel, "GET", TARGET).status, 200)
+            self.shim.reload(self.shim.config())
+            self.assertEqual(os.stat(self.shim.socket_path).st_mode & 0o777, 0o600)
+            self.assertEqual(ask_on(channel, "GET", TARGET).status, 200)
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+
+    def test_another_log_level_is_taken(self):
+        config = self.shim.config().replace('level = "debug"', 'level = "warning"')
+        with open(self.shim.process.config_path, "w", encoding="utf-8") as file:
+            file.write(config)
+        self.shim.process.signal(signal.SIGHUP)
+        # Quiet from now on: what shows that it was taken is that an exchange leaves no line.
+        until(self.exchange_is_not_logged, "the log to fall silent")
+
+    def exchange_is_not_logged(self):
+        before = len(self.shim.exchanges())
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)  # the first one's line would be there by now
+        return len(self.shim.exchanges()) == before
+
+
+class Ending(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = cls.enterClassContext(Site(masters=[MasterSpec("one", ROLES)], srv={}, key="ec"))
+        cls.one = cls.site.masters["one"]
+
+    def setUp(self):
+        self.one.clear_faults()
+        self.one.forget_log()
+        self.shim = self.enterContext(
+            Shim(self.site, extra=f'[service.files]\nmasters = ["one.lab.test:{self.site.port}"]\n'))
+
+    def test_sigterm_lets_the_exchange_under_way_end_with_connection_close(self):
+        self.one.fault("delay_ms:700", path_prefix=TARGET)
+        with self.shim.client() as client, self.shim.client() as idle:
+            self.assertEqual(idle.request("GET", "/puppet/v3/file_content/modules/lab/generated/1").status, 200)
+            client.send_request("GET", TARGET)
+            until(lambda: self.one.events("arrived")[1:], "the request at its master")
+            self.shim.process.signal(signal.SIGTERM)
+            self.shim.process.wait_for_line(r"draining connections=2")
+            with self.assertRaises((ConnectionRefusedError, FileNotFoundError)):
+                self.shim.open_unix()
+            with self.assertRaises(ConnectionRefusedError):
+                self.shim.client()
+            answer = client.read_answer()
+            self.assertEqual((answer.status, len(answer.body)), (200, 100))
+            self.assertEqual(answer.getheader("Connection"), "close")
+            # An idle one is no bare close: its agent may be sending just now, and that request is still answered.
+            answer = idle.request("GET", TARGET)
+            self.assertEqual((answer.status, answer.getheader("Connection")), (200, "close"))
+        self.assertEqual(self.shim.process.wait(), 0)
+        self.assertRegex(self.shim.log(), r"info stopped\s*\Z")
+        self.assertFalse(os.path.exists(self.shim.socket_path))
+
+    def test_a_second_sigterm_does_not_wait(self):
+        self.one.fault("hang_before_answer", path_prefix=TARGET)
+        with self.shim.client() as client:
+            client.send_request("GET", TARGET)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.process.signal(signal.SIGTERM)
+            self.shim.process.wait_for_line(r"draining connections=1")
+            self.shim.process.signal(signal.SIGHUP)
+            self.shim.process.wait_for_line(r"reload refused: stopping already")
+            self.shim.process.signal(signal.SIGTERM)
+            self.assertEqual(self.shim.process.wait(), 0)
+        self.assertIn("asked again to stop", self.shim.log())
+
+    def test_drain_timeout_cuts_what_does_not_end(self):
+        self.one.fault("hang_before_answer", path_prefix=TARGET)
+        with Shim(self.site, name="short", extra=self.shim.parts["extra"] + '[limits]\ndrain_timeout = "200ms"\n') as shim:
+            with shim.client() as client:
+                client.send_request("GET", TARGET)
+                until(lambda: self.one.events("arrived"), "the request at its master")
+                shim.process.signal(signal.SIGTERM)
+                self.assertEqual(shim.process.wait(), 0)
+            self.assertRegex(shim.log(), r"warning limits\.drain_timeout is over: cutting connections=1")
+
+    def test_sigterm_without_anybody_ends_at_once(self):
+        self.assertEqual(self.shim.process.terminate(), 0)
+
+    def test_a_killed_daemon_starts_again_over_its_own_socket_file(self):
+        self.shim.process.kill()
+        self.assertTrue(os.path.exists(self.shim.socket_path))
+        self.shim.start()
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
