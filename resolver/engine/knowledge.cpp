@@ -2,7 +2,6 @@
 
 #include <bunraku/error.hpp>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace bunraku::engine {
@@ -51,12 +50,8 @@ kind kind_of(outcome::kind what) noexcept {
 void knowledge::add_in_order(plan& into, const source_answer& from) {
   const auto now = clock::now();
   const auto s = into.service();
+  // A pin only reorders: it may be the file server of a run whose catalogs come from others.
   const master* pinned = runs_.pinned(s);
-  if (pinned != nullptr && std::ranges::find(from.masters, *pinned) == from.masters.end()) {
-    // The run is with a master of a later source: it had to be asked, and the earlier ones are as they were.
-    if (health_.look(*pinned, s, now).state == health::up) into.append({*pinned});
-    pinned = nullptr;
-  }
   views_.clear();
   for (const auto& m : from.masters) views_.push_back(health_.consult(m, s, now));
   // The same seed each time: a node prefers the same master of a tier, run after run.

@@ -1,16 +1,17 @@
 #pragma once
+#include "policy/health_table.hpp"
+#include "policy/run_affinity.hpp"
+#include "policy/selection.hpp"
+
 #include <bunraku/outcome.hpp>
 #include <bunraku/plan.hpp>
 #include <bunraku/resolution.hpp>
 #include <bunraku/run.hpp>
 
 #include <boost/system/error_code.hpp>
+
 #include <string_view>
 #include <vector>
-
-#include "policy/health_table.hpp"
-#include "policy/run_affinity.hpp"
-#include "policy/selection.hpp"
 
 namespace bunraku::engine {
 

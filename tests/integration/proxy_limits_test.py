@@ -197,6 +197,12 @@ class BadMasters(ProxyTest):
     limits = 'header_bytes = 8192\nstall_timeout = "1s"'
     more = '[service.files]\nfirst_byte_timeout = "1s"\n'
 
+    def spoil(self, terms, **more):
+        """One bad answer from whichever file server the run is with by now."""
+        for master in (self.files, self.compile2):
+            master.clear_faults()
+            master.fault(terms, times=1, **more)
+
     def test_malformed_answers_are_502_and_the_connection_is_not_used_again(self):
         ok = "HTTP/1.1 200 OK"
         for answer, word in (
@@ -235,8 +241,7 @@ class BadMasters(ProxyTest):
         self.assertEqual(self.seen(METADATA)["compile2"][0]["status"], 200)
 
     def test_bytes_behind_an_answer_end_that_connection(self):
-        self.files.fault("raw", times=1,
-                         body=raw_answer("HTTP/1.1 200 OK", "Content-Length: 2", body=b"okHTTP/1.1 200 OK\r\n\r\n"))
+        self.spoil("raw", body=raw_answer("HTTP/1.1 200 OK", "Content-Length: 2", body=b"okHTTP/1.1 200 OK\r\n\r\n"))
         client = self.connect()
         self.assertEqual(client.request("GET", METADATA).body, b"ok")
         self.assertIn(b"small1", client.request("GET", METADATA).body)
@@ -244,7 +249,7 @@ class BadMasters(ProxyTest):
     def test_a_body_that_breaks_off_ends_the_clients_connection(self):
         for spoil in ("reset_after_bytes:100000", "close_after_bytes:100000", "hang_after_bytes:100000"):
             with self.subTest(spoil=spoil):
-                self.files.fault(spoil, times=1)
+                self.spoil(spoil)
                 client = self.connect()
                 client.send_request("GET", generated(300000))
                 answer = client.start_answer()
@@ -254,8 +259,8 @@ class BadMasters(ProxyTest):
                 client.close()
 
     def test_a_bad_chunk_of_a_master_is_never_a_whole_answer(self):
-        self.files.fault("raw", times=1, body=raw_answer("HTTP/1.1 200 OK", "Transfer-Encoding: chunked",
-                                                         body=b"5\r\nabcde\r\nzz\r\n0\r\n\r\n"))
+        self.spoil("raw", body=raw_answer("HTTP/1.1 200 OK", "Transfer-Encoding: chunked",
+                                          body=b"5\r\nabcde\r\nzz\r\n0\r\n\r\n"))
         client = self.connect()
         with self.assertRaises((http.client.IncompleteRead, http.client.RemoteDisconnected)):
             client.request("GET", METADATA)

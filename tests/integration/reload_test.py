@@ -55,7 +55,7 @@ class Reload(unittest.TestCase):
                 self.check_served(new, "two")
             self.assertEqual(len(answer.read()), 199000)
             # The connection itself lives on, too.
-            self.assertEqual(client.request("GET", TARGET).status, 200)
+            self.check_served(client, "two")
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(old_port, 20)
         self.assertEqual(self.shim.ask("GET", TARGET).status, 200)

@@ -1,3 +1,5 @@
+#include "support/pki.hpp"
+
 #include <bunraku/local.hpp>
 #include <bunraku/resolver.hpp>
 
@@ -9,8 +11,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
-
-#include "support/pki.hpp"
 
 namespace bunraku {
 namespace {
@@ -70,19 +70,22 @@ class ResolverTest : public ::testing::Test {
   };
   outcome connect(resolver& r) {
     outcome out;
-    net::co_spawn(io_, [](resolver& with, outcome& into) -> net::awaitable<void> {
-      auto [error, p] = co_await with.async_plan(service::catalog, net::as_tuple(net::use_awaitable));
-      into.error = error;
-      if (error) co_return;
-      auto [failed, made] = co_await with.async_connect(p, net::as_tuple(net::use_awaitable));
-      into.error = failed;
-      into.host = made.who().host();
-      into.attempts = p.attempts();
-      EXPECT_EQ(made.stream().is_open(), !failed);
-    }(r, out), [&](std::exception_ptr e) {
-      io_.stop();
-      if (e) std::rethrow_exception(e);
-    });
+    net::co_spawn(
+        io_,
+        [](resolver& with, outcome& into) -> net::awaitable<void> {
+          auto [error, p] = co_await with.async_plan(service::catalog, net::as_tuple(net::use_awaitable));
+          into.error = error;
+          if (error) co_return;
+          auto [failed, made] = co_await with.async_connect(p, net::as_tuple(net::use_awaitable));
+          into.error = failed;
+          into.host = made.who().host();
+          into.attempts = p.attempts();
+          EXPECT_EQ(made.stream().is_open(), !failed);
+        }(r, out),
+        [&](std::exception_ptr e) {
+          io_.stop();
+          if (e) std::rethrow_exception(e);
+        });
     io_.restart();
     io_.run_for(std::chrono::seconds(60));
     return out;
@@ -209,13 +212,22 @@ TEST_F(ResolverTest, RunStaysWithTheMasterThatAnsweredIt) {
   auto r = make({list({first, second})});
   const auto& row = find_endpoint("POST", "/puppet/v3/catalog/agent1.test");
   const auto ticket = r.begin_exchange(row, "/puppet/v3/catalog/agent1.test?environment=production");
-  r.end_exchange(ticket, {.row = row, .of = service::catalog, .answered_by = &second, .needed_another = true,
-                          .status = 200});
+  r.end_exchange(ticket,
+                 {.row = row, .of = service::catalog, .answered_by = &second, .needed_another = true, .status = 200});
   EXPECT_EQ(connect(r).host, "good2.test");
   const auto& report = find_endpoint("PUT", "/puppet/v3/report/agent1.test");
   const auto last = r.begin_exchange(report, "/puppet/v3/report/agent1.test");
   r.end_exchange(last, {.row = report, .of = service::report, .answered_by = &first, .status = 200});
   EXPECT_EQ(connect(r).host, "good1.test") << "the run is over: the order is the configured one again";
+}
+
+TEST_F(ResolverTest, RunsFileServerIsNotAskedForACatalogThatItDoesNotServe) {
+  const auto compiler = serving("good1.test"), files = serving("good2.test");
+  auto r = make({list({compiler})});
+  const auto& row = find_endpoint("GET", "/puppet/v3/file_metadatas/plugins");
+  const auto ticket = r.begin_exchange(row, "/puppet/v3/file_metadatas/plugins?recurse=false");
+  r.end_exchange(ticket, {.row = row, .of = service::files, .answered_by = &files, .status = 200});
+  EXPECT_EQ(connect(r).host, "good1.test");
 }
 
 TEST_F(ResolverTest, MasterWithABadCertificateIsGivenUpAtOnce) {
