@@ -10,8 +10,7 @@ namespace net = boost::asio;
 
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-                       std::shared_ptr<log_sink> log,
-                       knowledge& learned)
+                       std::shared_ptr<log_sink> log, knowledge& learned)
     : executor_(std::move(executor)),
       names_(std::move(names)),
       tls_(std::move(tls)),
@@ -81,11 +80,10 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
     co_return;
   }
   const auto peer = to.to_string() + " (" + who.address->to_string() + ")";
-  const auto dialled = std::make_shared<io::dial>(
-      self->executor_, net::ip::tcp::endpoint(*who.address, to.port()), peer, std::move(ssl));
+  const auto dialled = std::make_shared<io::dial>(self->executor_, net::ip::tcp::endpoint(*who.address, to.port()),
+                                                  peer, std::move(ssl));
   const auto place = self->dials_.insert(self->dials_.end(), dialled);
-  auto ended =
-      co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
+  auto ended = co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
   self->dials_.erase(place);
   if (self->is_over()) co_return;  // too late: the stream, if any, closes here
   if (ended.value) {
@@ -107,8 +105,7 @@ net::awaitable<bool> connect_op::find_addresses(contestant& who) {
     if (all != 0)
       fail(who.entrant, stage::resolve, errc::no_address,
            "its name is mapped to bunraku's own listener (see /etc/hosts): that would be a loop");
-    else
-      fail(who.entrant, stage::resolve, found.error ? found.error : make_error_code(errc::no_address), found.note);
+    else fail(who.entrant, stage::resolve, found.error ? found.error : make_error_code(errc::no_address), found.note);
     co_return false;
   }
   who.address = found.addresses.front();
@@ -140,7 +137,8 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
   learned_.connect_failed(e.who, service_, e.error, e.reason);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
-  if (log_ && log_->level() <= log_level::info) log_->write(log_level::info, "attempt failed " + failed_.back().to_string());
+  if (log_ && log_->level() <= log_level::info)
+    log_->write(log_level::info, "attempt failed " + failed_.back().to_string());
 }
 
 /// Hands what became of the entrants over to the plan. Those that were only slower than the winner may be tried again.

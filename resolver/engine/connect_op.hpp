@@ -1,4 +1,10 @@
 #pragma once
+#include "engine/discovery.hpp"
+#include "engine/knowledge.hpp"
+#include "engine/upstream.hpp"
+#include "io/dialer.hpp"
+#include "policy/connect_race.hpp"
+
 #include <bunraku/log.hpp>
 #include <bunraku/options.hpp>
 #include <bunraku/plan.hpp>
@@ -6,18 +12,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <deque>
 #include <functional>
 #include <list>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include "engine/discovery.hpp"
-#include "engine/knowledge.hpp"
-#include "engine/upstream.hpp"
-#include "io/dialer.hpp"
-#include "policy/connect_race.hpp"
 
 namespace bunraku::engine {
 
@@ -71,7 +72,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   connect_options options_;
   std::vector<master> never_dial_;
   std::shared_ptr<log_sink> log_;
-  knowledge& learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
+  knowledge&
+      learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
   service service_ = service::catalog;
 
   policy::connect_race race_;

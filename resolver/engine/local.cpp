@@ -1,7 +1,9 @@
+#include "io/handshake.hpp"
+#include "io/stream.hpp"
+#include "io/tls_context.hpp"
+
 #include <bunraku/error.hpp>
 #include <bunraku/local.hpp>
-
-#include <sys/socket.h>
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -10,9 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "io/handshake.hpp"
-#include "io/stream.hpp"
-#include "io/tls_context.hpp"
+#include <sys/socket.h>
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -33,9 +33,8 @@ struct accepting {
   bool timed_out = false, over = false;
 };
 
-net::awaitable<void> shake_hands(
-    std::shared_ptr<accepting> a, std::chrono::milliseconds timeout,
-    net::any_completion_handler<void(error_code, std::string, connection)> handler) {
+net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::milliseconds timeout,
+                                 net::any_completion_handler<void(error_code, std::string, connection)> handler) {
   a->timer.expires_after(timeout);
   a->timer.async_wait([a](error_code error) {
     if (error || a->over) return;
@@ -66,9 +65,9 @@ void local_tls::start_accept(net::ip::tcp::socket socket, std::chrono::milliseco
   if (!ssl) throw std::bad_alloc();
   SSL_set_accept_state(ssl.get());
   auto peer = from.address().to_string() + ":" + std::to_string(from.port());
-  auto a = std::make_shared<accepting>(
-      accepting{std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), std::move(ssl), std::move(peer)),
-                net::steady_timer(executor)});
+  auto a = std::make_shared<accepting>(accepting{
+      std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), std::move(ssl), std::move(peer)),
+      net::steady_timer(executor)});
   net::co_spawn(executor, shake_hands(std::move(a), timeout, std::move(handler)), net::detached);
 }
 
@@ -82,8 +81,7 @@ peer_credentials credentials_of(net::local::stream_protocol::socket& socket, err
 }
 
 connection plain_connection(net::local::stream_protocol::socket socket, std::string peer) {
-  return connection(
-      std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), nullptr, std::move(peer)));
+  return connection(std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), nullptr, std::move(peer)));
 }
 
 }  // namespace bunraku

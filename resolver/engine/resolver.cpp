@@ -1,3 +1,8 @@
+#include "engine/connect_op.hpp"
+#include "engine/discovery.hpp"
+#include "engine/knowledge.hpp"
+#include "engine/upstream.hpp"
+
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/associated_executor.hpp>
@@ -5,13 +10,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+
 #include <list>
 #include <random>
-
-#include "engine/connect_op.hpp"
-#include "engine/discovery.hpp"
-#include "engine/knowledge.hpp"
-#include "engine/upstream.hpp"
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -90,8 +91,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     return true;
   }
 
-  net::awaitable<void> plan_for(
-      service s, net::any_completion_handler<void(error_code, plan)> handler) {
+  net::awaitable<void> plan_for(service s, net::any_completion_handler<void(error_code, plan)> handler) {
     const auto self = shared_from_this();
     plan made(s);
     error_code error = co_await extend(made);

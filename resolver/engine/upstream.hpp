@@ -1,11 +1,11 @@
 #pragma once
+#include "io/openssl_ptr.hpp"
+#include "io/tls_sessions.hpp"
+
 #include <bunraku/identity.hpp>
 #include <bunraku/master.hpp>
 
 #include <memory>
-
-#include "io/openssl_ptr.hpp"
-#include "io/tls_sessions.hpp"
 
 namespace bunraku::engine {
 
@@ -14,8 +14,8 @@ namespace bunraku::engine {
 class upstream {
  public:
   explicit upstream(const identity& own);
-  /// A fresh SSL for this master: its name set and verified, a session offered. Null only when out of memory or when the
-  /// host is no possible name.
+  /// A fresh SSL for this master: its name set and verified, a session offered. Null only when out of memory or when
+  /// the host is no possible name.
   io::ssl_ptr prepare(const master& to) const;
 
  private:

@@ -1,11 +1,11 @@
+#include "io/stream.hpp"
+
 #include <bunraku/connection.hpp>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-
-#include "io/stream.hpp"
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -46,9 +46,8 @@ void start_transfer(transfer op) {
   const auto n = op.attempt(error);
   if (error == net::error::would_block) return op.again();
   net::post(op.native->socket().get_executor(),
-            net::bind_executor(executor, [handler = std::move(op.handler), error, n]() mutable {
-              std::move(handler)(error, n);
-            }));
+            net::bind_executor(
+                executor, [handler = std::move(op.handler), error, n]() mutable { std::move(handler)(error, n); }));
 }
 
 }  // namespace
@@ -91,9 +90,8 @@ bool connection::resumed() const noexcept {
 
 void connection::start_wait(direction which, wait_handler handler) {
   auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
-  native_->async_wait(which, net::bind_executor(executor, [h = std::move(handler)](error_code error) mutable {
-                        std::move(h)(error);
-                      }));
+  native_->async_wait(
+      which, net::bind_executor(executor, [h = std::move(handler)](error_code error) mutable { std::move(h)(error); }));
 }
 void connection::start_wait_either(wait_handler handler) {
   struct both {
@@ -120,7 +118,8 @@ void connection::start_read(net::mutable_buffer buffer, transfer_handler handler
   start_transfer({native_.get(), buffer.data(), buffer.size(), direction::read, std::move(handler)});
 }
 void connection::start_write(net::const_buffer buffer, transfer_handler handler) {
-  start_transfer({native_.get(), const_cast<void*>(buffer.data()), buffer.size(), direction::write, std::move(handler)});
+  start_transfer(
+      {native_.get(), const_cast<void*>(buffer.data()), buffer.size(), direction::write, std::move(handler)});
 }
 
 }  // namespace bunraku

@@ -115,10 +115,8 @@ class loader {
   void explain_key(key_reading::failure why, const std::string& path, const std::string& with) {
     using failure = key_reading::failure;
     switch (why) {
-      case failure::none:
-        return;
-      case failure::no_key:
-        return error(path, "there is no PEM private key in it", enrol);
+      case failure::none: return;
+      case failure::no_key: return error(path, "there is no PEM private key in it", enrol);
       case failure::damaged:
         return error(path, "the private key is damaged or of an unknown kind",
                      "restore it, or enrol this node anew; RSA and EC keys in PKCS#1, SEC1 or PKCS#8 can be read");
@@ -157,10 +155,8 @@ class loader {
     const auto bytes = read(parts_.files.ca, "localcacert", "the CA bundle", enrol);
     if (!bytes) return false;
     auto list = certificates_in(bytes->view());
-    if (list)
-      parts_.ca = std::move(*list);
-    else
-      error(parts_.files.ca, list.error(), fetch_again);
+    if (list) parts_.ca = std::move(*list);
+    else error(parts_.files.ca, list.error(), fetch_again);
     return list.has_value();
   }
 
@@ -170,10 +166,8 @@ class loader {
                             "let the agent fetch it, or set certificate_revocation = false");
     if (!bytes) return false;
     auto list = crls_in(bytes->view());
-    if (list)
-      parts_.crls = std::move(*list);
-    else
-      error(parts_.files.crl, list.error(), fetch_again);
+    if (list) parts_.crls = std::move(*list);
+    else error(parts_.files.crl, list.error(), fetch_again);
     return list.has_value();
   }
 

@@ -140,8 +140,7 @@ class chain_check {
         return add(severity::error, files.certificate, "not signed by our CA: " + f.text,
                    "get the CA bundle that belongs to it (remove " + files.ca +
                        "), or enrol this node anew (puppet ssl clean)");
-      default:
-        return add(severity::error, files.ca, f.text, "get the CA bundle anew, or enrol this node anew");
+      default: return add(severity::error, files.ca, f.text, "get the CA bundle anew, or enrol this node anew");
     }
   }
 

@@ -1,14 +1,14 @@
 #include "io/dialer.hpp"
 
-#include <bunraku/error.hpp>
+#include "io/handshake.hpp"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <bunraku/error.hpp>
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "io/handshake.hpp"
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace bunraku::io {
 namespace net = boost::asio;

@@ -1,16 +1,17 @@
 #pragma once
+#include "io/openssl_ptr.hpp"
+#include "io/stream.hpp"
+
 #include <bunraku/outcome.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <chrono>
 #include <memory>
 #include <string>
-
-#include "io/openssl_ptr.hpp"
-#include "io/stream.hpp"
 
 namespace bunraku::io {
 

@@ -57,8 +57,7 @@ problem unreadable(const std::string& path, std::string_view what_it_is) {
   struct stat s{};
   if (const std::string folder = barred_directory(path); !folder.empty())
     what += ": directory " + folder + " may not be entered";
-  else if (stat(path.c_str(), &s) == 0)
-    what += ": " + ownership_of(s);
+  else if (stat(path.c_str(), &s) == 0) what += ": " + ownership_of(s);
   return {severity::error, path, what, "run as the user that owns Puppet's files, or give " + us + " read access"};
 }
 

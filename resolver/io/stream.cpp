@@ -2,21 +2,21 @@
 
 #include <bunraku/error.hpp>
 
+#include <boost/asio/error.hpp>
+#include <climits>
 #include <openssl/err.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/error.hpp>
 #include <cerrno>
-#include <climits>
+#include <sys/socket.h>
 
 namespace bunraku::io {
 namespace net = boost::asio;
 
 namespace {
 
-/// With TLS 1.3 a master refuses our certificate only after the handshake is over for us: the alert comes with the first
-/// read. Whatever was written before it was never looked at.
+/// With TLS 1.3 a master refuses our certificate only after the handshake is over for us: the alert comes with the
+/// first read. Whatever was written before it was never looked at.
 bool is_certificate_alert(unsigned long error) noexcept {
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return false;
   switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {

@@ -1,19 +1,21 @@
 #pragma once
+#include "io/openssl_ptr.hpp"
+
 #include <bunraku/connection.hpp>
 
 #include <boost/asio/generic/stream_protocol.hpp>
+
 #include <cstddef>
 #include <string>
-
-#include "io/openssl_ptr.hpp"
 
 namespace bunraku::io {
 
 /// One connected, non-blocking socket with TLS on it, or without.
 ///
-/// OpenSSL reads and writes the socket itself through a BIO of ours (MSG_NOSIGNAL, read-ahead); Asio only tells when the
-/// socket is ready. Why not asio::ssl::stream: it copies every byte twice more and doubles the memory per connection.
-/// The BIO remembers that a short read has drained the socket, so that no read is made which is known to fail.
+/// OpenSSL reads and writes the socket itself through a BIO of ours (MSG_NOSIGNAL, read-ahead); Asio only tells when
+/// the socket is ready. Why not asio::ssl::stream: it copies every byte twice more and doubles the memory per
+/// connection. The BIO remembers that a short read has drained the socket, so that no read is made which is known to
+/// fail.
 class stream {
  public:
   using socket_type = boost::asio::generic::stream_protocol::socket;

@@ -49,7 +49,8 @@ int tls_sessions::received(SSL* ssl, SSL_SESSION* session) {
   if (!copy) return 0;
   const bool resumed = SSL_session_reused(ssl) == 1;
   const auto found = all.find(mine->master);
-  // A ticket that follows a resumption does not start a new hour: the certificate was last verified when the first came.
+  // A ticket that follows a resumption does not start a new hour: the certificate was last verified when the first
+  // came.
   if (resumed && found != all.end()) {
     found->second.session = std::move(copy);
     return 0;

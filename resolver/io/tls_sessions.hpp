@@ -1,10 +1,10 @@
 #pragma once
+#include "io/openssl_ptr.hpp"
+
 #include <chrono>
 #include <map>
 #include <memory>
 #include <string>
-
-#include "io/openssl_ptr.hpp"
 
 namespace bunraku::io {
 
@@ -17,8 +17,8 @@ class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
   static constexpr std::size_t most_masters = 64;
   static constexpr std::chrono::minutes longest_life{60};
 
-  /// Before the handshake: sessions that `ssl` receives will be kept for `master` ("host:port"), and one that is there is
-  /// offered if its certificate is still good for `host`.
+  /// Before the handshake: sessions that `ssl` receives will be kept for `master` ("host:port"), and one that is there
+  /// is offered if its certificate is still good for `host`.
   void attach(SSL* ssl, const std::string& master, const std::string& host);
   /// Once per context.
   static void enable(SSL_CTX* context);

@@ -5,10 +5,11 @@
 
 #include <bunraku/error.hpp>
 
-#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
 #include <charconv>
 
 namespace shim::forward {
@@ -175,7 +176,8 @@ exchange::step exchange::judge_unanswered(error_code error) {
   else if (error == net::error::eof) reason = "the master closed the connection without an answer";
   else if (!last_failure_.empty()) reason = std::move(last_failure_);
   last_failure_.clear();
-  if (!refused) tell(error == boost::system::errc::protocol_error ? outcome::broken_answer : outcome::unanswered, reason);
+  if (!refused)
+    tell(error == boost::system::errc::protocol_error ? outcome::broken_answer : outcome::unanswered, reason);
   note(stage::first_byte, error, std::move(reason), 0);
   return elsewhere && body_.replayable() ? step::again : step::give_up;
 }

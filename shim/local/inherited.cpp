@@ -1,9 +1,9 @@
 #include "local/inherited.hpp"
 
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 #include <cstdlib>
+#include <sys/socket.h>
 
 namespace shim::local {
 

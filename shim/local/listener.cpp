@@ -1,8 +1,5 @@
 #include "local/listener.hpp"
 
-#include <unistd.h>
-
-#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,14 +7,17 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <unistd.h>
+
 namespace shim::local {
 namespace net = boost::asio;
 using error_code = boost::system::error_code;
 
 namespace {
 
-/// Accepts until the acceptor is closed. One that cannot (no descriptors, no memory) waits 50 ms to 1 s and tries again:
-/// the kernel keeps the callers meanwhile.
+/// Accepts until the acceptor is closed. One that cannot (no descriptors, no memory) waits 50 ms to 1 s and tries
+/// again: the kernel keeps the callers meanwhile.
 template <class Acceptor, class Welcome>
 net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, listener_shared& shared,
                                  Welcome welcome) {
@@ -123,8 +123,8 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
       shared.warn("refused a connection: limits.connections are in use");
       return;
     }
-    net::co_spawn(self->acceptor_.get_executor(), serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)),
-                  net::detached);
+    net::co_spawn(self->acceptor_.get_executor(),
+                  serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)), net::detached);
   };
   co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
 }

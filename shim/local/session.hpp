@@ -1,12 +1,13 @@
 #pragma once
+#include "forward/exchange.hpp"
+
 #include <bunraku/connection.hpp>
 
 #include <boost/asio/awaitable.hpp>
+
 #include <chrono>
 #include <functional>
 #include <list>
-
-#include "forward/exchange.hpp"
 
 namespace shim::local {
 

@@ -64,11 +64,8 @@ task<int> conditions() {
   if (!co_await yes()) score += 1000;
   if (co_await three() == 3) score += 10;
   switch (co_await three()) {
-    case 3:
-      score += 100;
-      break;
-    default:
-      break;
+    case 3: score += 100; break;
+    default: break;
   }
   if (auto p = co_await boxed(); p && *p == 7) score += 200;
   if ((co_await fine())->n == 5) score += 400;

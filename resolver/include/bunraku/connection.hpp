@@ -4,6 +4,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/system/error_code.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -22,8 +23,8 @@ enum class direction { read, write };
 /// plain Unix socket. Move-only.
 ///
 /// It can be used in two ways. As an Asio AsyncStream (async_read_some, async_write_some) it works with Asio's and
-/// Beast's algorithms. As a non-blocking stream (read_some, write_some, async_wait) it costs no completion for data that
-/// is there already, which is what a relay wants.
+/// Beast's algorithms. As a non-blocking stream (read_some, write_some, async_wait) it costs no completion for data
+/// that is there already, which is what a relay wants.
 ///
 /// Threads: distinct objects may be used in distinct threads; one object in one thread at a time, its executor's.
 ///          At most one read-side and one write-side operation at a time.
@@ -46,8 +47,8 @@ class connection {
   bool is_open() const noexcept;
   executor_type get_executor() const;
 
-  /// Reads what is there, without waiting: 1 to `size` bytes, or 0 with an error. `would_block` (from boost::asio::error)
-  /// means: async_wait(direction::read), then try again.
+  /// Reads what is there, without waiting: 1 to `size` bytes, or 0 with an error. `would_block` (from
+  /// boost::asio::error) means: async_wait(direction::read), then try again.
   std::size_t read_some(void* data, std::size_t size, boost::system::error_code& error) noexcept;
   /// Writes what fits, without waiting; else as read_some. After `would_block` the next write must begin with the same
   /// bytes (a TLS record may be half out).

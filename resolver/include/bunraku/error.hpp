@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/system/error_code.hpp>
+
 #include <type_traits>
 
 namespace bunraku {

@@ -6,6 +6,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -14,9 +15,9 @@
 
 namespace bunraku {
 
-/// The local leg's TLS: shows the agent's own certificate and takes only clients that show it too (the same public key).
-/// Whoever can talk through us could have talked without us.
-/// Threads: as connection. Copies share everything; replaced whole when certificates change.
+/// The local leg's TLS: shows the agent's own certificate and takes only clients that show it too (the same public
+/// key). Whoever can talk through us could have talked without us. Threads: as connection. Copies share everything;
+/// replaced whole when certificates change.
 class local_tls {
  public:
   explicit local_tls(std::shared_ptr<const identity> own);
@@ -33,8 +34,7 @@ class local_tls {
   }
 
  private:
-  using accept_handler =
-      boost::asio::any_completion_handler<void(boost::system::error_code, std::string, connection)>;
+  using accept_handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::string, connection)>;
   void start_accept(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds timeout, accept_handler handler);
 
   struct context;

@@ -2,6 +2,7 @@
 #include <bunraku/master.hpp>
 
 #include <boost/system/error_code.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -39,7 +40,11 @@ class attempt {
  public:
   attempt(master who, stage reached, boost::system::error_code error, std::string reason,
           std::chrono::microseconds elapsed, int status = 0)
-      : who_(std::move(who)), reached_(reached), status_(status), error_(error), reason_(std::move(reason)),
+      : who_(std::move(who)),
+        reached_(reached),
+        status_(status),
+        error_(error),
+        reason_(std::move(reason)),
         elapsed_(elapsed) {}
 
   const master& who() const noexcept { return who_; }

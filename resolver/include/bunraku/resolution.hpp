@@ -3,6 +3,7 @@
 #include <bunraku/service.hpp>
 
 #include <boost/system/error_code.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>

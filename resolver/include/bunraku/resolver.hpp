@@ -10,6 +10,7 @@
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
+
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -65,9 +66,9 @@ class resolver {
   /// The same at once, if everything it needs is known; else false and `into` is untouched.
   bool try_plan(service s, plan& into);
 
-  /// Connects to the plan's next masters: a race in which the next address or master starts when the one before fails or
-  /// takes longer than race_delay; the first whose TLS stands wins and the others are given up. Those that failed are in
-  /// `from.attempts()`. Signature: void(error_code, connected). Errors: all_tried (see the attempts),
+  /// Connects to the plan's next masters: a race in which the next address or master starts when the one before fails
+  /// or takes longer than race_delay; the first whose TLS stands wins and the others are given up. Those that failed
+  /// are in `from.attempts()`. Signature: void(error_code, connected). Errors: all_tried (see the attempts),
   /// credentials_invalid. `from` must live until completion.
   template <class CompletionToken>
   auto async_connect(plan& from, CompletionToken&& token) {

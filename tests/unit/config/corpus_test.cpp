@@ -1,8 +1,9 @@
 #include "fuzz/bunraku_toml_properties.hpp"
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <iterator>
 
 TEST(BunrakuToml, KeepsItsPromisesForTheWholeCorpus) {

@@ -1,3 +1,8 @@
+#include "io/credentials.hpp"
+#include "io/dialer.hpp"
+#include "io/tls_context.hpp"
+#include "support/pki.hpp"
+
 #include <bunraku/connection.hpp>
 #include <bunraku/local.hpp>
 
@@ -11,11 +16,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
-
-#include "io/credentials.hpp"
-#include "io/dialer.hpp"
-#include "io/tls_context.hpp"
-#include "support/pki.hpp"
 
 namespace bunraku {
 namespace {
@@ -182,11 +182,14 @@ TEST_F(ConnectionTest, DialThatMeetsSilenceEndsWithTlsTimeout) {
 TEST_F(ConnectionTest, DialToAnotherNameIsRefusedByTheCertificate) {
   run([](ConnectionTest& t) -> net::awaitable<void> {
     connection served;
-    net::co_spawn(t.io_, [](ConnectionTest& u) -> net::awaitable<void> {
-      auto socket = co_await u.acceptor_.async_accept(net::use_awaitable);
-      local_tls tls(u.identity_);
-      co_await tls.async_accept(std::move(socket), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
-    }(t), net::detached);
+    net::co_spawn(
+        t.io_,
+        [](ConnectionTest& u) -> net::awaitable<void> {
+          auto socket = co_await u.acceptor_.async_accept(net::use_awaitable);
+          local_tls tls(u.identity_);
+          co_await tls.async_accept(std::move(socket), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
+        }(t),
+        net::detached);
     const auto result =
         co_await io::dial::run(t.dial_to("other.test"), std::chrono::seconds(10), std::chrono::seconds(10));
     EXPECT_EQ(result.error, errc::certificate_wrong_name);
