@@ -1,87 +1,16 @@
-#include "engine/discovery.hpp"
-
-#include "support/dns_responder.hpp"
+#include "unit/engine/discovery_fixture.hpp"
 
 #include <bunraku/error.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <gtest/gtest.h>
 
 #include <fstream>
 
-namespace bunraku::engine {
+namespace bunraku::engine::scripted {
 namespace {
-
-using namespace test;
-using namespace std::chrono_literals;
-using status = source_answer::status;
-using question = dns_responder::question;
-using answers = dns_responder::answers;
-
-constexpr auto specific = "_x-puppet-fileserver._tcp.example.com";
-constexpr auto generic = "_x-puppet._tcp.example.com";
-constexpr auto authority = "_x-puppet-ca._tcp.example.com";
-
-std::vector<service_options> services() {
-  return {{"ca", {source::srv({authority})}},
-          {"catalog", {source::srv({generic}), source::list({{"listed", 8140, source_kind::list}}, "a list")}},
-          {"files", {source::srv({specific, generic})}},
-          {"report", {}}};
-}
-
-dns_packet reply(const question& q) { return {q.name, q.type, q.id}; }
-answers nothing(const question& q) { return {reply(q).rcode(3).authority("example.com", rr::soa, 60, soa_data(60))}; }
-
-class sink final : public log_sink {
- public:
-  log_level level() const noexcept override { return log_level::debug; }
-  void write(log_level level, std::string_view line) noexcept override { lines.emplace_back(level, line); }
-  std::size_t count(log_level level) const {
-    return static_cast<std::size_t>(std::ranges::count(lines, level, &std::pair<log_level, std::string>::first));
-  }
-  std::vector<std::pair<log_level, std::string>> lines;
-};
-
-class Discovery : public testing::Test {
- protected:
-  Discovery() {
-    dns.nameservers = {server.address()};
-    dns.hosts_file.clear();
-    dns.resolv_conf.clear();
-    dns.lookup_deadline = 5000ms;
-    dns.try_timeout = 2500ms;
-  }
-  void make() { subject.emplace(io.get_executor(), services(), dns, log); }
-
-  /// Runs the loop until `work` is done, and gives its result.
-  template <typename T>
-  T wait(boost::asio::awaitable<T> work) {
-    std::optional<T> result;
-    boost::asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& thrown, T value) {
-      if (thrown) std::rethrow_exception(thrown);
-      result = std::move(value);
-    });
-    io.restart();
-    while (!result && io.run_one() != 0) {
-    }
-    return std::move(result).value();
-  }
-  source_answer ask(service s, std::size_t index = 0) { return wait(subject->async_source(s, index)); }
-  discovery::address_answer addresses(std::string host, source_kind from = source_kind::settings) {
-    return wait(subject->async_addresses(std::move(host), from));
-  }
-
-  boost::asio::io_context io{1};
-  dns_responder server{io.get_executor(), [](const question& q) { return nothing(q); }};
-  dns_options dns;
-  std::shared_ptr<sink> log = std::make_shared<sink>();
-  std::optional<discovery> subject;
-};
 
 TEST_F(Discovery, AnAnswerIsKeptForItsTtlAndKnownWithoutWaiting) {
   server.answer_with([](const question& q) -> answers {
@@ -488,126 +417,5 @@ TEST_F(Discovery, TheHostsFileComesBeforeDns) {
   ::unlink(dns.hosts_file.c_str());
 }
 
-class SearchList : public Discovery {
- protected:
-  SearchList() {
-    dns.resolv_conf = testing::TempDir() + "bunraku-search-" + std::to_string(::getpid());
-    search("one.example two.example");
-  }
-  ~SearchList() override { ::unlink(dns.resolv_conf.c_str()); }
-  void search(const std::string& domains) const {
-    // The name server is one that nobody can ask: dns.nameservers is in force.
-    std::ofstream(dns.resolv_conf) << "nameserver 192.0.2.1\nsearch " << domains << "\n";
-  }
-  /// Only `known` has an address; about those in `silent` nothing is said.
-  void serve(std::string known, std::vector<std::string> silent = {}) {
-    server.answer_with([known = std::move(known), silent = std::move(silent)](const question& q) -> answers {
-      if (std::ranges::count(silent, q.name) != 0) return {};
-      if (q.name != known) return nothing(q);
-      if (q.type != rr::a) return {reply(q).authority("example", rr::soa, 60, soa_data(60))};
-      return {reply(q).answer(q.name, rr::a, 60, {192, 0, 2, 1})};
-    });
-  }
-  /// The names that were asked for, in order, each once.
-  std::vector<std::string> names() const {
-    std::vector<std::string> list;
-    for (const auto& q : server.asked())
-      if (std::ranges::count(list, q.name) == 0) list.push_back(q.name);
-    return list;
-  }
-};
-using name_list = std::vector<std::string>;
-
-TEST_F(SearchList, TheFirstNameWithAnAddressWinsAndNoneIsAskedAfterIt) {
-  serve("puppet.two.example");
-  make();
-  const auto said = addresses("puppet");
-  EXPECT_FALSE(said.error) << said.note;
-  EXPECT_EQ(said.addresses.size(), 1u);
-  EXPECT_EQ(names(), (name_list{"puppet.one.example", "puppet.two.example"}));
-  addresses("puppet", source_kind::list);
-  EXPECT_EQ(server.asked().size(), 4u) << "all of it is known";
-}
-
-TEST_F(SearchList, TheHostAsItIsComesLast) {
-  serve("puppet");
-  make();
-  EXPECT_EQ(addresses("puppet").addresses.size(), 1u);
-  EXPECT_EQ(names(), (name_list{"puppet.one.example", "puppet.two.example", "puppet"}));
-}
-
-TEST_F(SearchList, NothingButAHostWithoutADotIsSearchedFor) {
-  make();
-  EXPECT_EQ(addresses("m.example.com").error, errc::no_address);
-  EXPECT_EQ(addresses("target", source_kind::srv).error, errc::no_address);
-  ask(service::files);
-  EXPECT_EQ(names(), (name_list{"m.example.com", "target", specific, generic}));
-}
-
-TEST_F(SearchList, AFailureSaysWhichNamesWereAsked) {
-  make();
-  const auto none = addresses("puppet");
-  EXPECT_EQ(none.error, errc::no_address);
-  EXPECT_NE(none.note.find("puppet.one.example, puppet.two.example, puppet has"), std::string::npos) << none.note;
-  server.answer_with([](const question& q) -> answers {
-    if (q.name == "m.one.example") return {reply(q).rcode(2)};
-    return nothing(q);
-  });
-  const auto failed = addresses("m");
-  EXPECT_EQ(failed.error, errc::dns_failed) << "it may well exist there";
-  EXPECT_NE(failed.note.find("m.one.example, m.two.example, m:"), std::string::npos) << failed.note;
-  EXPECT_NE(failed.note.find("SERVFAIL"), std::string::npos) << failed.note;
-}
-
-TEST_F(SearchList, AFailureInOneDomainDoesNotHideTheNext) {
-  server.answer_with([](const question& q) -> answers {
-    if (q.name == "puppet.one.example") return {reply(q).rcode(2)};
-    return {reply(q).answer(q.name, q.type, 60, octets(q.type == rr::a ? 4 : 16, 1))};
-  });
-  make();
-  EXPECT_EQ(addresses("puppet").addresses.size(), 2u);
-}
-
-TEST_F(SearchList, AllNamesShareOneDeadline) {
-  dns.lookup_deadline = 300ms;
-  serve("puppet", {"puppet.two.example"});
-  make();
-  const auto said = addresses("puppet");
-  EXPECT_EQ(said.error, errc::dns_timeout);
-  EXPECT_NE(said.note.find("no time was left for puppet"), std::string::npos) << said.note;
-  EXPECT_EQ(names(), (name_list{"puppet.one.example", "puppet.two.example"}));
-}
-
-TEST_F(SearchList, ASilentDomainIsRememberedSoThatTheNextLookupGetsBehindIt) {
-  dns.lookup_deadline = 300ms;
-  serve("puppet.two.example", {"puppet.one.example"});
-  make();
-  EXPECT_EQ(addresses("puppet").error, errc::dns_timeout);
-  EXPECT_EQ(server.count("puppet.two.example", rr::a), 0u);
-  EXPECT_EQ(addresses("puppet").addresses.size(), 1u);
-}
-
-TEST_F(SearchList, SilenceAboutAaaaHoldsNothingUpWhenTheNameDoesNotExist) {
-  dns.lookup_deadline = dns.try_timeout = 60000ms;  // silence must not be waited out
-  server.answer_with([](const question& q) -> answers {
-    if (q.type == rr::aaaa) return {};
-    if (q.name != "puppet.two.example") return nothing(q);
-    return {reply(q).answer(q.name, rr::a, 60, {192, 0, 2, 1})};
-  });
-  make();
-  EXPECT_EQ(addresses("puppet").addresses.size(), 1u);
-}
-
-TEST_F(SearchList, IsReadAnewWhenItChangesAndDomainsThatMakeNoNameArePassedOver) {
-  make();
-  addresses("puppet");
-  search("three.example bad..example " + std::string(300, 'x'));
-  serve("puppet.three.example");
-  EXPECT_EQ(addresses("puppet").addresses.size(), 1u);
-  EXPECT_EQ(addresses("m").error, errc::no_address);
-  EXPECT_EQ(names(), (name_list{"puppet.one.example", "puppet.two.example", "puppet", "puppet.three.example",
-                                "m.three.example", "m"}));
-}
-
 }  // namespace
-}  // namespace bunraku::engine
+}  // namespace bunraku::engine::scripted
