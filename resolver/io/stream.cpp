@@ -1,5 +1,7 @@
 #include "io/stream.hpp"
 
+#include "io/tls_context.hpp"
+
 #include <bunraku/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -18,18 +20,7 @@ namespace {
 /// With TLS 1.3 a master refuses our certificate only after the handshake is over for us: the alert comes with the
 /// first read. Whatever was written before it was never looked at.
 bool is_certificate_alert(unsigned long error) noexcept {
-  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return false;
-  switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
-    case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_REVOKED:
-    case SSL_AD_CERTIFICATE_EXPIRED:
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNKNOWN_CA:
-    case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED: return true;
-    default: return false;
-  }
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_our_certificate(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
 }
 
 }  // namespace

@@ -45,6 +45,9 @@ struct handshake_failure {
 /// refuses our certificate says so only to the first read: this explains that failure as well.
 handshake_failure explain_failure(SSL* ssl);
 
+/// Does this alert (RFC 8446, 6.2) of the peer mean that it does not want our certificate, or that it saw none?
+bool is_about_our_certificate(int alert) noexcept;
+
 /// The peer certificate's subject for log lines: printable ASCII, at most 256 bytes; empty if there is none.
 std::string peer_subject(const SSL* ssl);
 

@@ -12,10 +12,12 @@
 namespace bunraku::io {
 namespace {
 
-// TLS alert numbers, RFC 8446, 6.2. OpenSSL reports a received alert as this offset plus its number.
+// OpenSSL reports a received alert as this offset plus its number.
 constexpr int alert_offset = SSL_AD_REASON_OFFSET;
 
-bool is_about_our_certificate(int alert) {
+}  // namespace
+
+bool is_about_our_certificate(int alert) noexcept {
   switch (alert) {
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -28,6 +30,8 @@ bool is_about_our_certificate(int alert) {
     default: return false;
   }
 }
+
+namespace {
 
 std::string alert_name(int alert) {
   if (alert == TLS13_AD_CERTIFICATE_REQUIRED) return "certificate required";  // OpenSSL 3.0 has no words for it

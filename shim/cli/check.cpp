@@ -1,5 +1,5 @@
 #include "cli/print_check.hpp"
-#include "cli/setup.hpp"
+#include "cli/print_problems.hpp"
 #include "cli/verbs.hpp"
 
 #include <boost/json.hpp>
@@ -10,9 +10,9 @@
 namespace shim::cli {
 
 int check(const invocation& with) {
-  auto made = load_setup(with);
-  leg_identities legs;
-  if (made.configuration && made.site) legs = load_identities(*made.configuration, *made.site);
+  auto made = daemon::load_setup(with);
+  daemon::leg_identities legs;
+  if (made.configuration && made.site) legs = daemon::load_identities(*made.configuration, *made.site);
   made.found.insert(made.found.end(), legs.found.begin(), legs.found.end());
   if (with.json) {
     std::cout << boost::json::serialize(to_json(made, legs)) << '\n';

@@ -31,7 +31,7 @@ std::string who_may(const listen_at& l) {
   if (l.way == listen_at::way_in::terminate) return "clients with this node's own key";
   bunraku::problems unknown;  // told already when the configuration was read
   std::string out = "uid";
-  for (const auto uid : allowed_uids(l, unknown)) out += ' ' + std::to_string(uid);
+  for (const auto uid : daemon::allowed_uids(l, unknown)) out += ' ' + std::to_string(uid);
   return out;
 }
 
@@ -67,7 +67,7 @@ std::string_view word_for(repeat r) {
   return {};
 }
 
-void print_identity(std::ostream& to, const setup& made, const leg_identities& legs) {
+void print_identity(std::ostream& to, const daemon::setup& made, const daemon::leg_identities& legs) {
   text_table table;
   const auto& file = made.configuration->file;
   table.add({"configuration", file.empty() ? "none: all defaults" : file});
@@ -104,7 +104,7 @@ boost::json::object json_of(const bunraku::identity& who) {
   return o;
 }
 
-boost::json::array json_of_services(const setup& made) {
+boost::json::array json_of_services(const daemon::setup& made) {
   boost::json::array out;
   for (std::size_t i = 0; i < made.options->services.size(); ++i) {
     const auto& s = made.options->services[i];
@@ -139,7 +139,7 @@ boost::json::array json_of_routes(const config::configuration& c) {
   return out;
 }
 
-void print_services(std::ostream& to, const setup& made) {
+void print_services(std::ostream& to, const daemon::setup& made) {
   to << "\nServices\n";
   text_table services({"service", "first byte", "source", "masters"});
   for (std::size_t i = 0; i < made.options->services.size(); ++i) {
@@ -156,7 +156,7 @@ void print_services(std::ostream& to, const setup& made) {
 
 }  // namespace
 
-void print(std::ostream& to, const setup& made, const leg_identities& legs) {
+void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identities& legs) {
   if (!made.sound) return;
   const auto& c = *made.configuration;
   print_identity(to, made, legs);
@@ -176,7 +176,7 @@ void print(std::ostream& to, const setup& made, const leg_identities& legs) {
   routes.print(to);
 }
 
-boost::json::object to_json(const setup& made, const leg_identities& legs) {
+boost::json::object to_json(const daemon::setup& made, const daemon::leg_identities& legs) {
   boost::json::object out;
   boost::json::array found;
   for (const auto& p : made.found)

@@ -1,5 +1,5 @@
 #pragma once
-#include "cli/setup.hpp"
+#include "daemon/setup.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -8,7 +8,7 @@
 namespace shim::cli {
 
 /// What is in effect, as far as it is known: the members of a setup that errors kept away are left out.
-void print(std::ostream& to, const setup& made, const leg_identities& legs);
-boost::json::object to_json(const setup& made, const leg_identities& legs);
+void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identities& legs);
+boost::json::object to_json(const daemon::setup& made, const daemon::leg_identities& legs);
 
 }  // namespace shim::cli

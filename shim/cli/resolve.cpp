@@ -1,5 +1,5 @@
+#include "cli/print_problems.hpp"
 #include "cli/print_resolution.hpp"
-#include "cli/setup.hpp"
 #include "cli/verbs.hpp"
 #include "config/keys.hpp"
 
@@ -69,7 +69,7 @@ std::optional<std::vector<std::uint16_t>> chosen(const invocation& with, const b
 }  // namespace
 
 int resolve(const invocation& with) {
-  auto made = load_setup(with);
+  auto made = daemon::load_setup(with);
   print(std::cerr, made.found);
   if (!made.options || bunraku::has_error(made.found)) return not_done;
   const auto which = chosen(with, *made.options);

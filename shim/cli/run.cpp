@@ -1,4 +1,4 @@
-#include "cli/setup.hpp"
+#include "cli/print_problems.hpp"
 #include "cli/verbs.hpp"
 #include "daemon/daemon.hpp"
 #include "log_spdlog.hpp"
@@ -8,10 +8,10 @@
 namespace shim::cli {
 
 int run(const invocation& with) {
-  auto setup = load_setup(with);
-  leg_identities who;
+  auto setup = daemon::load_setup(with);
+  daemon::leg_identities who;
   if (setup.configuration && setup.site) {
-    who = load_identities(*setup.configuration, *setup.site);
+    who = daemon::load_identities(*setup.configuration, *setup.site);
     setup.found.insert(setup.found.end(), who.found.begin(), who.found.end());
   }
   print(std::cerr, setup.found);

@@ -1,4 +1,6 @@
 #pragma once
+#include "daemon/setup.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -6,10 +8,7 @@
 namespace shim::cli {
 
 /// The command line, taken apart by main.cpp.
-struct invocation {
-  std::string config_file;
-  bool config_given = false;  ///< --config: then the file must exist
-  std::string puppet_conf;    ///< --puppet-conf; empty: bunraku.toml's, else found
+struct invocation : daemon::places {
   bool json = false;
   std::string service;                ///< resolve: only this one
   std::uint64_t picks = 0;            ///< resolve: draws to count, 0 for none

@@ -9,9 +9,8 @@ namespace shim::daemon {
 namespace net = boost::asio;
 using bunraku::log_level;
 
-daemon::daemon(cli::invocation invocation, const cli::setup& setup, const cli::leg_identities& who,
-               std::shared_ptr<log_spdlog> log)
-    : invocation_(std::move(invocation)),
+daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log)
+    : places_(std::move(where)),
       log_(std::move(log)),
       signals_(loop_),
       drain_timer_(loop_),
@@ -47,7 +46,7 @@ void daemon::tell(const bunraku::problems& found) const {
 }
 
 /// Puts a checked configuration into effect; exchanges under way go on with the connection they have.
-void daemon::take(const cli::setup& setup, const cli::leg_identities& who) {
+void daemon::take(const setup& setup, const leg_identities& who) {
   configuration_ = *setup.configuration;
   log_->set_level(configuration_.log.level);
   const auto& limits = configuration_.limits;
@@ -83,7 +82,7 @@ void daemon::take(const cli::setup& setup, const cli::leg_identities& who) {
   shared_.handshake_limit = limits.handshake_timeout;
 }
 
-bunraku::problems daemon::start(const cli::setup& setup, const cli::leg_identities& who) {
+bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
   auto found = listeners_.open(setup.configuration->listen);
   if (!has_error(found)) take(setup, who);
   return found;
@@ -96,7 +95,7 @@ int daemon::run() {
   sd_notify(0, "READY=1");
   loop_.run();
   say(log_level::info, "stopped");
-  return cli::good;
+  return 0;
 }
 
 void daemon::await_signal() {
@@ -121,11 +120,11 @@ void daemon::reload() {
     return;
   }
   sd_notify(0, "RELOADING=1");
-  auto setup = cli::load_setup(invocation_);
+  auto setup = load_setup(places_);
   auto found = setup.found;
-  cli::leg_identities who;
+  leg_identities who;
   if (!has_error(found)) {
-    who = cli::load_identities(*setup.configuration, *setup.site);
+    who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
   }
   if (!has_error(found)) {

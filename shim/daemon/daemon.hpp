@@ -1,7 +1,7 @@
 #pragma once
-#include "cli/setup.hpp"
 #include "config/routes.hpp"
 #include "daemon/listeners.hpp"
+#include "daemon/setup.hpp"
 #include "forward/exchange.hpp"
 #include "local/listener.hpp"
 #include "local/session.hpp"
@@ -24,24 +24,23 @@ namespace shim::daemon {
 class daemon {
  public:
   /// `setup` and `who` are without errors.
-  daemon(cli::invocation invocation, const cli::setup& setup, const cli::leg_identities& who,
-         std::shared_ptr<log_spdlog> log);
+  daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log);
 
   /// Opens the listeners. Problems with an error: it cannot run.
-  bunraku::problems start(const cli::setup& setup, const cli::leg_identities& who);
+  bunraku::problems start(const setup& setup, const leg_identities& who);
   /// Until SIGTERM or SIGINT, and then until all is drained. The process's exit code.
   int run();
 
  private:
   void say(bunraku::log_level level, std::string_view line) const;
   void tell(const bunraku::problems& found) const;
-  void take(const cli::setup& setup, const cli::leg_identities& who);
+  void take(const setup& setup, const leg_identities& who);
   void await_signal();
   void reload();
   void drain();
   void end_when_drained();
 
-  cli::invocation invocation_;
+  places places_;
   std::shared_ptr<log_spdlog> log_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;

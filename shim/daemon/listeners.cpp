@@ -1,6 +1,6 @@
 #include "daemon/listeners.hpp"
 
-#include "cli/setup.hpp"
+#include "daemon/setup.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -95,7 +95,7 @@ void listeners::adopt(one& open, const listen_at& wanted) {
   open.what = wanted;
   if (!open.unix_socket) return;
   bunraku::problems told_when_the_configuration_was_read;
-  open.unix_socket->allow(cli::allowed_uids(wanted, told_when_the_configuration_was_read));
+  open.unix_socket->allow(allowed_uids(wanted, told_when_the_configuration_was_read));
   if (wanted.inherit.empty()) ::chmod(wanted.path.c_str(), static_cast<mode_t>(wanted.mode));
 }
 
@@ -180,7 +180,7 @@ bool listeners::add_tls(const listen_at& what, int descriptor, std::vector<one>&
 }
 
 bool listeners::add_unix(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
-  const auto allowed = cli::allowed_uids(what, found);
+  const auto allowed = allowed_uids(what, found);
   error_code error;
   unix_protocol::acceptor acceptor(loop_);
   if (descriptor >= 0) {

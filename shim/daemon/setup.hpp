@@ -1,5 +1,4 @@
 #pragma once
-#include "cli/verbs.hpp"
 #include "config/configuration.hpp"
 
 #include <bunraku/identity.hpp>
@@ -8,12 +7,19 @@
 #include <bunraku/site.hpp>
 
 #include <cstdint>
-#include <iosfwd>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
-namespace shim::cli {
+namespace shim::daemon {
+
+/// Where the configuration is, as the command line said.
+struct places {
+  std::string config_file;
+  bool config_given = false;  ///< --config: then the file must exist
+  std::string puppet_conf;    ///< --puppet-conf; empty: bunraku.toml's, else found
+};
 
 /// bunraku.toml and puppet.conf, read and put together. The members are there as far as they could be made;
 /// all of them, and fit to run with, exactly when `found` holds no error.
@@ -25,7 +31,7 @@ struct setup {
   bool sound = false;  ///< bunraku.toml and puppet.conf could be read; only then is what is in effect worth showing
 };
 /// Blocking file reads. Every problem of both files in one go.
-setup load_setup(const invocation& with);
+setup load_setup(const places& with);
 
 /// The two legs' credentials; the same object twice if their files are the same.
 struct leg_identities {
@@ -38,7 +44,4 @@ leg_identities load_identities(const config::configuration& from, const bunraku:
 /// An unknown name is a problem and is left out.
 std::vector<std::uint32_t> allowed_uids(const config::listen_at& socket, bunraku::problems& found);
 
-/// "file:line: error: what fix", one line each.
-void print(std::ostream& to, const bunraku::problems& found);
-
-}  // namespace shim::cli
+}  // namespace shim::daemon

@@ -1,4 +1,4 @@
-#include "cli/setup.hpp"
+#include "daemon/setup.hpp"
 
 #include "config/assemble.hpp"
 #include "config/document.hpp"
@@ -8,14 +8,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <ostream>
 #include <pwd.h>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <variant>
 
-namespace shim::cli {
+namespace shim::daemon {
 namespace {
 
 using bunraku::severity;
@@ -63,7 +62,7 @@ std::optional<std::string> read_config(const std::string& file, bunraku::problem
   }
 }
 
-config::configuration_reading read_configuration(const invocation& with) {
+config::configuration_reading read_configuration(const places& with) {
   const bool there = ::access(with.config_file.c_str(), F_OK) == 0 || errno != ENOENT;
   if (!with.config_given && !there) return config::parse_configuration({}, {});
   config::configuration_reading reading;
@@ -110,7 +109,7 @@ std::optional<std::uint32_t> uid_of(const std::string& name, bool& database_fail
 
 }  // namespace
 
-setup load_setup(const invocation& with) {
+setup load_setup(const places& with) {
   setup made;
   auto reading = read_configuration(with);
   append(made.found, reading.found);
@@ -168,14 +167,4 @@ std::vector<std::uint32_t> allowed_uids(const config::listen_at& socket, bunraku
   return out;
 }
 
-void print(std::ostream& to, const bunraku::problems& found) {
-  for (const auto& p : found) {
-    to << p.where() << (p.where().empty() ? "" : ": ") << (p.level() == severity::error ? "error: " : "warning: ")
-       << p.what();
-    // Those whose sentences have no full stop are told as one.
-    if (!p.fix().empty()) to << (p.what().ends_with('.') ? " " : "; ") << p.fix();
-    to << '\n';
-  }
-}
-
-}  // namespace shim::cli
+}  // namespace shim::daemon
