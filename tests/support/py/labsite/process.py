@@ -70,7 +70,7 @@ class Process:
         self.signal(signal.SIGKILL)
         self._child.wait()
 
-    def terminate(self, seconds=15.0):
+    def terminate(self, seconds=60.0):
         """SIGTERM and wait; returns the exit status. Fails when it does not end in time (it is killed then)."""
         if not self.is_running():
             return self._child.returncode
