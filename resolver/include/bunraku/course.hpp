@@ -1,0 +1,122 @@
+#pragma once
+#include <bunraku/endpoint.hpp>
+#include <bunraku/verdict.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace bunraku {
+
+/// How long an exchange may take. All are positive.
+struct course_limits {
+  std::chrono::milliseconds first_byte{60000};  ///< of one attempt, from the request's last byte to the answer's first
+  std::chrono::milliseconds progress{30000};    ///< without a byte, while the request is sent or the answer comes
+  std::chrono::milliseconds deadline{
+      600000};  ///< from the exchange's begin to the answer's head, all attempts together
+};
+
+/// How an attempt ended without the head of an answer.
+enum class silence : std::uint8_t {
+  closed,      ///< the connection ended or broke
+  late,        ///< its time was over
+  hung,        ///< it was asked how it is, on a fresh connection, and did not say
+  refused,     ///< its TLS did not want our certificate: nothing that was sent was looked at
+  unreadable,  ///< something came that is not HTTP
+};
+
+/// The decisions of one exchange: how long to wait for what, and after each mishap who is asked next. It joins the
+/// verdict table (`judge`) to what this exchange went through: its deadline, the repetitions it had, what was sent and
+/// heard on the attempt that is on.
+/// Model:   attempts one after the other; each: begin_attempt, then sent_whole when the master has the whole request,
+/// and
+///          heard when anything of its answer came. No clock and no I/O of its own: the same calls give the same
+///          decisions, which is how they are tested.
+/// Budget:  the first repetition of an exchange is always allowed, each further one must be granted (see `grant`): so a
+///          site that fails as a whole is asked at most twice as much plus what the budget has.
+/// Threads: one at a time.
+/// Source:  the endpoint table's columns; the retry budget of Finagle; a master is not dead for being slow.
+class course {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  course(const endpoint& row, const course_limits& limits, time_point now) noexcept
+      : row_(&row), limits_(limits), until_(now + limits.deadline), moved_at_(now) {}
+
+  const endpoint& row() const noexcept { return *row_; }
+  time_point deadline() const noexcept { return until_; }
+
+  /// A connection stands and the request is about to be sent. `reused`: it was idle before.
+  void begin_attempt(bool reused, time_point now) noexcept;
+  /// The master took, or gave, some bytes after it had to be waited for.
+  void progressed(time_point now) noexcept;
+  void sent_whole(time_point now) noexcept;
+  void heard(time_point now) noexcept;
+  bool has_heard() const noexcept { return heard_; }
+  bool has_sent_whole() const noexcept { return sent_whole_; }
+
+  /// What the exchange knows when a decision is due.
+  struct situation {
+    bool replayable = true;             ///< all that was read of the request's body is still held
+    bool another = true;                ///< there is, or may be, a master that was not tried
+    bool answer_begun = false;          ///< the client has the head of an answer
+    bool provable = false;              ///< what the client has of it can be proven to be the begin of another answer
+    bool catalog_from_another = false;  ///< the run's catalog came from another master that was not tried here
+  };
+
+  /// Until when to wait for a byte of the master (or for room to send it one), and what to do when none comes.
+  struct patience {
+    time_point until;
+    bool ask_status;  ///< ask the master how it is; else its time is over: `silence::late`
+  };
+  /// `overdue`: resolver::overdue_after(row(), asked()); it counts only for an answer's first byte. A master is asked
+  /// how it is only if the request can go elsewhere.
+  patience wait(std::chrono::microseconds overdue, const situation& s) const noexcept;
+  /// The master was asked and lives: it gets more time before it is asked again.
+  void lives() noexcept { ++asked_; }
+  std::uint32_t asked() const noexcept { return asked_; }
+
+  /// Asks for a further attempt's share of the process' retry budget: true grants it.
+  template <class Grant>
+  move unanswered(silence how, const situation& s, time_point now, Grant&& grant) {
+    return allow(unanswered_move(how, s), mishap_of(how), s, now, grant);
+  }
+  /// The answer's status is a mishap (mishap_of_status), or its body broke off.
+  template <class Grant>
+  move failed(mishap what, const situation& s, time_point now, Grant&& grant) {
+    return allow(judge(*row_, what, circumstances_of(s)), what, s, now, grant);
+  }
+  /// Repetitions so far.
+  std::uint32_t repetitions() const noexcept { return repetitions_; }
+
+ private:
+  static mishap mishap_of(silence how) noexcept {
+    return how == silence::refused ? mishap::unsent : mishap::unanswered;
+  }
+  circumstances circumstances_of(const situation& s) const noexcept;
+  move unanswered_move(silence how, const situation& s) noexcept;
+  bool is_possible(move next, const situation& s, time_point now) const noexcept;
+
+  template <class Grant>
+  move allow(move next, mishap what, const situation& s, time_point now, Grant&& grant) {
+    if (next != move::next_master && next != move::same_master && next != move::ask_catalog_master) return next;
+    if (stale_) {  // nobody was loaded by it
+      stale_ = false;
+      return now < until_ ? next : settle(what, circumstances_of(s));
+    }
+    if (!is_possible(next, s, now)) return settle(what, circumstances_of(s));
+    const bool granted = what == mishap::unsent || grant();
+    if (!granted && repetitions_ != 0) return settle(what, circumstances_of(s));
+    ++repetitions_;
+    if (next == move::same_master) ++same_again_;
+    return next;
+  }
+
+  const endpoint* row_;
+  course_limits limits_;
+  time_point until_;     // of the exchange
+  time_point moved_at_;  // when the master last took or gave a byte
+  std::uint32_t repetitions_ = 0, same_again_ = 0, asked_ = 0;
+  bool reused_ = false, sent_whole_ = false, heard_ = false, stale_ = false;
+};
+
+}  // namespace bunraku

@@ -1,0 +1,199 @@
+#include <bunraku/course.hpp>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace {
+
+using namespace std::chrono_literals;
+using bunraku::course;
+using bunraku::find_endpoint;
+using bunraku::mishap;
+using bunraku::move;
+using bunraku::silence;
+
+const auto start = course::time_point{} + 1000s;
+const auto& file = find_endpoint("GET", "/puppet/v3/file_content/modules/a/b");
+const auto& report = find_endpoint("PUT", "/puppet/v3/report/a");
+const auto& request_of_certificate = find_endpoint("PUT", "/puppet-ca/v1/certificate_request/a");
+
+constexpr auto granted = [] { return true; };
+constexpr auto denied = [] { return false; };
+
+course begun(const bunraku::endpoint& row, bool reused = false, bunraku::course_limits limits = {}) {
+  course c(row, limits, start);
+  c.begin_attempt(reused, start);
+  return c;
+}
+
+TEST(Course, AnUnansweredRequestThatMayBeRepeatedMovesOn) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+}
+
+TEST(Course, AReportThatWasSentWholeIsNotSentAgain) {
+  auto c = begun(report);
+  c.sent_whole(start);
+  for (const auto how : {silence::closed, silence::late, silence::hung, silence::unreadable})
+    EXPECT_EQ(c.unanswered(how, {}, start, granted), move::give_up);
+}
+
+TEST(Course, AReportThatNoMasterHasWholeMovesOn) {
+  auto c = begun(report);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+}
+
+TEST(Course, AReportMovesOnWhenTheMastersTlsRefusedUs) {
+  auto c = begun(report);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::refused, {}, start, granted), move::next_master);
+}
+
+TEST(Course, AnIdleConnectionThatWasClosedMeansTheSameMasterOnANewOne) {
+  auto c = begun(file, true);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, denied), move::same_master);
+  EXPECT_EQ(c.repetitions(), 0U) << "nobody was loaded by it";
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+}
+
+TEST(Course, AReportIsNotSentAgainBecauseTheIdleConnectionWasClosed) {
+  auto c = begun(report, true);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::give_up);
+}
+
+TEST(Course, AConnectionThatBreaksAfterTheFirstBytesWasNotStale) {
+  auto c = begun(file, true);
+  c.sent_whole(start);
+  c.heard(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+}
+
+TEST(Course, ASigningRequestGoesToTheSameCaOnceMore) {
+  auto c = begun(request_of_certificate);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::same_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::give_up);
+}
+
+TEST(Course, ASigningRequestThatTheCaIsSlowWithIsNotRepeated) {
+  auto c = begun(request_of_certificate);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::late, {}, start, granted), move::give_up);
+}
+
+TEST(Course, TheFirstRepetitionNeedsNoGrantAndFurtherOnesDo) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, denied), move::next_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, denied), move::give_up);
+}
+
+TEST(Course, WithoutABudgetTheLastAnswerIsDelivered) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::server_error, {}, start, granted), move::next_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::server_error, {}, start, denied), move::deliver);
+}
+
+TEST(Course, WhatNeverReachedAMasterIsNotCharged) {
+  auto c = begun(file);
+  for (int i = 0; i < 5; ++i) {
+    c.begin_attempt(false, start);
+    EXPECT_EQ(c.unanswered(silence::refused, {}, start, denied), move::next_master) << i;
+  }
+}
+
+TEST(Course, AfterTheDeadlineNobodyElseIsAsked) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start + 600s, granted), move::give_up);
+  EXPECT_EQ(c.failed(mishap::saturated, {}, start + 600s, granted), move::deliver);
+}
+
+TEST(Course, WhoHasNoOtherMasterKeepsTheAnswerItHas) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::server_error, {.another = false}, start, granted), move::deliver);
+}
+
+TEST(Course, A404IsAskedOfTheCatalogsMasterEvenIfNoOtherIsLeft) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::not_found, {.another = false, .catalog_from_another = true}, start, granted),
+            move::ask_catalog_master);
+}
+
+TEST(Course, AnOverdueAnswerMeansAskingTheMasterHowItIs) {
+  auto c = begun(file);
+  c.sent_whole(start + 1s);
+  const auto wait = c.wait(200ms, {});
+  EXPECT_TRUE(wait.ask_status);
+  EXPECT_EQ(wait.until, start + 1s + 200ms);
+}
+
+TEST(Course, AMasterThatLivesIsWaitedForUntilItsTimeIsOver) {
+  auto c = begun(file, false, {.first_byte = 10s});
+  c.sent_whole(start);
+  c.lives();
+  EXPECT_EQ(c.asked(), 1U);
+  const auto wait = c.wait(30s, {});
+  EXPECT_FALSE(wait.ask_status);
+  EXPECT_EQ(wait.until, start + 10s);
+}
+
+TEST(Course, NobodyIsAskedHowItIsForARequestThatCannotGoElsewhere) {
+  auto c = begun(report);
+  c.sent_whole(start);
+  EXPECT_FALSE(c.wait(200ms, {}).ask_status);
+  auto alone = begun(file);
+  alone.sent_whole(start);
+  EXPECT_FALSE(alone.wait(200ms, {.another = false}).ask_status);
+  EXPECT_FALSE(alone.wait(200ms, {.replayable = false}).ask_status);
+}
+
+TEST(Course, AMasterThatTakesNoMoreOfTheRequestIsAskedToo) {
+  auto c = begun(report);
+  c.progressed(start + 5s);
+  const auto wait = c.wait(200ms, {});
+  EXPECT_TRUE(wait.ask_status) << "it is not whole, so nobody has processed it";
+  EXPECT_EQ(wait.until, start + 7s);
+}
+
+TEST(Course, TheWaitEndsWithTheExchangesDeadline) {
+  auto c = begun(report, false, {.first_byte = 60s, .deadline = 5s});
+  c.sent_whole(start + 2s);
+  EXPECT_EQ(c.wait(200ms, {}).until, start + 5s);
+}
+
+TEST(Course, AnAnswerThatBeganIsOnlyContinuedWhereItCanBeProven) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  c.heard(start);
+  EXPECT_EQ(c.failed(mishap::broken_answer, {.answer_begun = true}, start, granted), move::cut);
+  EXPECT_EQ(c.failed(mishap::broken_answer, {.answer_begun = true, .provable = true}, start, granted),
+            move::next_master);
+}
+
+TEST(Course, TheDeadlineIsForTheAnswersHeadOnly) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  c.heard(start + 590s);
+  const auto wait = c.wait(200ms, {.answer_begun = true});
+  EXPECT_EQ(wait.until, start + 590s + 30s);
+  EXPECT_EQ(c.failed(mishap::broken_answer, {.answer_begun = true, .provable = true}, start + 900s, granted),
+            move::next_master);
+}
+
+}  // namespace
