@@ -3,27 +3,16 @@
 #include "policy/random.hpp"
 
 #include <bunraku/master.hpp>
+#include <bunraku/pick_reason.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace bunraku::policy {
 
-/// Why a master stands where it stands in the order.
-enum class pick_reason : std::uint8_t {
-  pinned,     ///< the run is with it
-  healthy,    ///< nothing against it; within its priority by weight and preference
-  suspect,    ///< behind the healthy ones of its priority
-  spared,     ///< considered down, but so are too many of its priority: treated as suspect
-  trial,      ///< in probation, and this request may be its trial
-  saturated,  ///< behind all that can take work now; who is free first comes first
-  draining,   ///< only when nobody else is left
-  down,       ///< tried last: better than nobody
-};
-std::string_view text_of(pick_reason why) noexcept;  ///< one short sentence without a full stop
+using bunraku::pick_reason;
 
 /// One place in the order. `index` is the position in the masters that were given; `weight` is what it weighs in its
 /// tier: that of its records, times 1024, less while it starts slowly. `rank` and `score` are what the order is sorted
