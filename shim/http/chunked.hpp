@@ -9,6 +9,8 @@
 
 namespace shim::http {
 
+class chunked_joint;
+
 /// Finds data and end of a chunked body in bytes that arrive piece by piece, in place and without a copy. Stricter than
 /// RFC 9112, 7.1: lines end with CR LF, a size has 1 to 8 hexadecimal digits and is at most 2^31-1 (what every reader
 /// can hold), nothing stands before the ";" of an extension. Extensions and trailer fields are bounded, checked for
@@ -39,6 +41,8 @@ class chunked_decoder {
 
   bool done() const noexcept { return state_ == state::done; }
   std::uint64_t content_bytes() const noexcept { return content_bytes_; }  ///< so far
+  /// What a receiver of the bytes read so far is in the middle of.
+  void describe(chunked_joint& to) const noexcept;
   void reset() noexcept { *this = chunked_decoder(); }
 
  private:
