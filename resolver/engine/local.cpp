@@ -56,7 +56,8 @@ net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::mill
 
 }  // namespace
 
-void local_tls::start_accept(net::ip::tcp::socket socket, std::chrono::milliseconds timeout, accept_handler handler) {
+void local_tls::start_accept(net::ip::tcp::socket socket, std::string already_read, std::chrono::milliseconds timeout,
+                             accept_handler handler) {
   error_code ignored;
   const auto from = socket.remote_endpoint(ignored);
   const auto executor = socket.get_executor();
@@ -68,6 +69,7 @@ void local_tls::start_accept(net::ip::tcp::socket socket, std::chrono::milliseco
   auto a = std::make_shared<accepting>(accepting{
       std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), std::move(ssl), std::move(peer)),
       net::steady_timer(executor)});
+  a->stream->put_back(std::move(already_read));
   net::co_spawn(executor, shake_hands(std::move(a), timeout, std::move(handler)), net::detached);
 }
 

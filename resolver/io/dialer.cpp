@@ -79,7 +79,14 @@ net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::m
   }
 
   result.reached = stage::tls;
+  const bool plain = self->ssl_ == nullptr;
   self->stream_ = std::make_unique<stream>(std::move(self->socket_), std::move(self->ssl_), std::move(self->peer_));
+  if (plain) {
+    finish();
+    result.reached = stage::done;
+    result.value = std::move(self->stream_);
+    co_return result;
+  }
   self->limit(tls_timeout, self);
   auto shaken = co_await shake_hands(*self->stream_);
   error = shaken.error;

@@ -23,11 +23,13 @@ struct dial_result {
   std::string reason;
 };
 
-/// One TCP connection and TLS handshake with one address of one master. Kept by shared_ptr so that it can be cancelled
-/// from outside while it runs. No policy: whether to dial, and what a failure means, is decided elsewhere.
+/// One TCP connection with one address of one master, and the TLS handshake if there is to be one. Kept by shared_ptr
+/// so that it can be cancelled from outside while it runs. No policy: whether to dial, and what a failure means, is
+/// decided elsewhere.
 class dial {
  public:
-  /// `ssl` is fresh, prepared for this master's name (and perhaps with a session to resume).
+  /// `ssl` is fresh, prepared for this master's name (and perhaps with a session to resume). Null: no TLS, the dial is
+  /// over when TCP stands, and the stream is a plain one.
   dial(boost::asio::any_io_executor executor, boost::asio::ip::tcp::endpoint address, std::string peer, ssl_ptr ssl);
 
   /// Runs once; `self` keeps the object alive meanwhile. Errors: the system's, connect_timeout, tls_timeout, the

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 
 namespace bunraku::io {
@@ -31,6 +32,10 @@ struct socket_bio {
     auto& self = *static_cast<stream*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
     *got = 0;
+    if (!self.put_back_.empty()) {
+      *got = self.take_put_back(data, size);
+      return 1;
+    }
     if (self.drained_) {
       BIO_set_retry_read(bio);
       return 0;
@@ -106,6 +111,14 @@ stream::stream(socket_type socket, ssl_ptr ssl, std::string peer)
 }
 
 stream::~stream() = default;
+
+std::size_t stream::take_put_back(char* data, std::size_t size) noexcept {
+  const std::size_t n = std::min(size, put_back_.size() - put_back_used_);
+  std::memcpy(data, put_back_.data() + put_back_used_, n);
+  put_back_used_ += n;
+  if (put_back_used_ == put_back_.size()) put_back_ = {};
+  return n;
+}
 
 std::size_t stream::fail(int result, direction natural, direction& wants, error_code& error) noexcept {
   wants = natural;

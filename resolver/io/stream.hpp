@@ -32,6 +32,10 @@ class stream {
   bool handshake(error_code& error) noexcept;
   direction handshake_wants() const noexcept { return wants_; }
 
+  /// Bytes of the peer's that somebody else has read from the socket: with TLS, the next ones that are read. Before the
+  /// first operation only.
+  void put_back(std::string already_read) noexcept { put_back_ = std::move(already_read); }
+
   std::size_t read_some(void* data, std::size_t size, error_code& error) noexcept;
   std::size_t write_some(const void* data, std::size_t size, error_code& error) noexcept;
   bool idle_and_alive() noexcept;
@@ -61,6 +65,7 @@ class stream {
 
  private:
   friend struct socket_bio;
+  std::size_t take_put_back(char* data, std::size_t size) noexcept;
   std::size_t fail(int result, direction natural, direction& wants, error_code& error) noexcept;
 
   socket_type socket_;
@@ -69,7 +74,8 @@ class stream {
   bool drained_ = false;  // the last recv was short: another one would only say EAGAIN
   bool broken_ = false;   // after a fatal TLS error nothing may be sent any more, close_notify included
   direction wants_ = direction::read, read_wants_ = direction::read, write_wants_ = direction::write;
-  std::string peer_;
+  std::string peer_, put_back_;
+  std::size_t put_back_used_ = 0;
   ssl_ptr ssl_;  // last: goes first, while the socket is still there
 };
 

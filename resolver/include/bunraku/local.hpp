@@ -24,18 +24,26 @@ class local_tls {
 
   /// Handshake with a client that was just accepted. Signature: void(error_code, std::string reason, connection), where
   /// `reason` is one sentence for the log when there is an error. Errors: not_own_certificate, tls_timeout, tls_failed.
+  /// `already_read` are bytes of the client's that were taken from the socket before it was clear what they are.
+  template <class CompletionToken>
+  auto async_accept(boost::asio::ip::tcp::socket socket, std::string already_read, std::chrono::milliseconds timeout,
+                    CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::string, connection)>(
+        [](auto handler, local_tls self, boost::asio::ip::tcp::socket s, std::string read,
+           std::chrono::milliseconds limit) {
+          self.start_accept(std::move(s), std::move(read), limit, std::move(handler));
+        },
+        token, *this, std::move(socket), std::move(already_read), timeout);
+  }
   template <class CompletionToken>
   auto async_accept(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds timeout, CompletionToken&& token) {
-    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::string, connection)>(
-        [](auto handler, local_tls self, boost::asio::ip::tcp::socket s, std::chrono::milliseconds limit) {
-          self.start_accept(std::move(s), limit, std::move(handler));
-        },
-        token, *this, std::move(socket), timeout);
+    return async_accept(std::move(socket), std::string(), timeout, std::forward<CompletionToken>(token));
   }
 
  private:
   using accept_handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::string, connection)>;
-  void start_accept(boost::asio::ip::tcp::socket socket, std::chrono::milliseconds timeout, accept_handler handler);
+  void start_accept(boost::asio::ip::tcp::socket socket, std::string already_read, std::chrono::milliseconds timeout,
+                    accept_handler handler);
 
   struct context;
   std::shared_ptr<const context> context_;
