@@ -1,4 +1,6 @@
 #pragma once
+#include "policy/random.hpp"
+
 #include <chrono>
 #include <optional>
 
@@ -20,6 +22,12 @@ struct ttl_limits {
   std::chrono::seconds for_nothing(std::optional<std::chrono::seconds> granted) const noexcept;
   /// For no answer at all (silence, SERVFAIL, nonsense): until it is asked again.
   std::chrono::seconds for_failure() const noexcept;
+
+  /// One of the three above with a random part, so that hosts that asked together do not go on asking together: up to a
+  /// tenth less (a TTL is an upper bound), but at the floor up to half of it more (the floor is a lower one).
+  std::chrono::milliseconds spread(std::chrono::seconds ttl, random& chance) const noexcept;
+  /// for_failure() and up to a quarter more.
+  std::chrono::milliseconds next_try(random& chance) const noexcept;
 };
 
 }  // namespace bunraku::policy

@@ -58,9 +58,17 @@ struct dns_options {
   std::string hosts_file = "/etc/hosts";            ///< for the masters' addresses, before DNS; empty = not used
   std::chrono::milliseconds lookup_deadline{3000};  ///< for one name with all tries and servers; 100 ms to 60 s
   std::chrono::milliseconds try_timeout{1000};      ///< before the next server or try; 50 ms to `lookup_deadline`
-  std::chrono::seconds ttl_floor{5};                ///< shorter TTLs are kept this long
+  std::chrono::seconds ttl_floor{5};                ///< shorter TTLs are kept this long, and up to half as much more
   std::chrono::seconds ttl_ceiling{86400};          ///< longer ones are cut
   std::chrono::seconds negative_ttl{30};            ///< for "no such name" without an SOA, and after failures
+  /// When DNS fails or is silent, its last answer serves until it is this old; 0: it does not. Whoever needs it waits
+  /// for `try_timeout` at most, and not at all while DNS is known to be silent.
+  std::chrono::seconds stale_for{std::chrono::days(7)};
+  /// Records that were there and are gone still serve this long, unless none of their masters can be reached.
+  std::chrono::seconds vanished_for{3600};
+  /// Where the last good answers are kept for the next process; empty: nowhere. Its directory must exist.
+  std::string store_file;
+  bool store_is_read_only = false;  ///< what is there is used, and nothing is written
 };
 
 /// How masters are dialled.
@@ -69,6 +77,7 @@ struct connect_options {
   std::chrono::milliseconds tls_timeout{5000};      ///< handshake, after TCP
   std::chrono::milliseconds race_delay{250};        ///< the next address or master starts after this (RFC 8305, 5)
   std::size_t race_width = 3;                       ///< connections under way at once, 1 to 8
+  std::chrono::milliseconds status_limit{500};      ///< for the answer to "do you live?", connection included
 };
 
 /// Everything a resolver needs. A plain value; copied in.

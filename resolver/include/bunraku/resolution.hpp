@@ -12,7 +12,9 @@
 namespace bunraku {
 
 /// What one source said. Model: `masters` as the source listed them, unordered for SRV. `ttl_left` is what remains of
-/// the answer's life (0 for sources that have none). `error` is set when the source could not answer.
+/// the answer's life (0 for sources that have none). `error` is set when the source could not answer. `stale`: DNS
+/// does not answer now, or denies what it said before, so this is its last good answer, `age` old, until it is asked
+/// again after `ttl_left`.
 struct source_answer {
   enum class status : std::uint8_t {
     answered,  ///< masters is not empty
@@ -25,6 +27,9 @@ struct source_answer {
   std::string asked;  ///< the owner name that answered, or where the list was written
   std::vector<master> masters;
   std::chrono::seconds ttl_left{0};
+  std::chrono::seconds age{0};  ///< since DNS said so; 0 for sources that are not asked for over the net
+  bool stale = false;
+  bool from_disk = false;  ///< an earlier process learned it
   boost::system::error_code error;
   std::string note;  ///< one sentence for people: which names were asked, which name server, what was dropped and why
 };

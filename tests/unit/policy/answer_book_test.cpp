@@ -1,0 +1,413 @@
+#include "policy/answer_book.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bunraku::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using action = dns_decision::action;
+using status = dns_answer::status;
+using time_point = answer_book::time_point;
+
+const dns_question srv{"_x-puppet._tcp.example.com", dns_type::srv};
+const dns_question other{"puppet.example.com", dns_type::a};
+constexpr time_point start{100000s};
+constexpr auto silence = dns_outcome::failure::silence, refusal = dns_outcome::failure::refusal;
+
+dns_outcome_ptr records(std::string target, std::chrono::seconds ttl = 60s) {
+  dns_outcome outcome;
+  outcome.answer.state = status::found;
+  outcome.answer.srv.push_back({10, 50, 8140, std::move(target)});
+  outcome.answer.ttl = ttl;
+  return std::make_shared<dns_outcome>(std::move(outcome));
+}
+dns_outcome_ptr answer(status state, std::chrono::seconds ttl = 60s) {
+  dns_outcome outcome;
+  outcome.answer.state = state;
+  outcome.answer.ttl = ttl;
+  return std::make_shared<dns_outcome>(std::move(outcome));
+}
+dns_outcome_ptr failure(dns_outcome::failure why) {
+  return std::make_shared<dns_outcome>(dns_outcome{{}, why, "a story"});
+}
+
+class AnswerBook : public testing::Test {
+ protected:
+  dns_decision decide(const dns_question& question = srv) const { return book.decide(question, now); }
+  dns_decision learn(dns_outcome_ptr outcome, const dns_question& question = srv) {
+    return book.learn(question, std::move(outcome), now, chance);
+  }
+  void expect(action what, dns_standing standing, const dns_outcome_ptr& outcome) {
+    const auto decided = decide();
+    EXPECT_EQ(decided.what, what);
+    EXPECT_EQ(decided.standing, standing);
+    EXPECT_EQ(decided.outcome, outcome);
+  }
+
+  answer_rules rules{{5s, 86400s, 30s}, 7 * 24h, 1h, 10s};
+  answer_book book{rules, 8};
+  random chance{7};
+  time_point now = start;
+  const dns_outcome_ptr one = records("one.example.com"), two = records("two.example.com");
+};
+
+TEST_F(AnswerBook, WhatIsNotKnownIsAskedAndWaitedFor) { expect(action::ask, dns_standing::failed, nullptr); }
+
+TEST_F(AnswerBook, AnAnswerIsServedWithinItsTtlAndThenAskedFor) {
+  const auto said = learn(one);
+  EXPECT_EQ(said.outcome, one);
+  EXPECT_EQ(said.standing, dns_standing::fresh);
+  now = said.until - 1ms;
+  expect(action::serve, dns_standing::fresh, one);
+  now = said.until;
+  expect(action::ask, dns_standing::stale, one);
+  EXPECT_EQ(decide().learned, start);
+}
+
+TEST_F(AnswerBook, HostsThatAskTogetherDoNotGoOnAskingTogether) {
+  auto least = time_point::max(), most = time_point::min();
+  for (int i = 0; i < 200; ++i) {
+    const auto until = learn(one).until;
+    least = std::min(least, until);
+    most = std::max(most, until);
+  }
+  EXPECT_GE(least, start + 54s);
+  EXPECT_LE(most, start + 60s);
+  EXPECT_GT(most - least, 4s);
+}
+
+TEST_F(AnswerBook, ATtlOfZeroIsKeptForTheFloorAndABitMore) {
+  auto most = time_point::min();
+  for (int i = 0; i < 200; ++i) {
+    const auto until = learn(records("one.example.com", 0s)).until;
+    EXPECT_GE(until, start + 5s);
+    EXPECT_LE(until, start + 7500ms);
+    most = std::max(most, until);
+  }
+  EXPECT_GT(most, start + 6s);
+}
+
+TEST_F(AnswerBook, TheLongestTtlIsCutAndNothingOverflows) {
+  const auto until = learn(records("one.example.com", std::chrono::seconds(0x7fffffff))).until;
+  EXPECT_LE(until, start + 24h);
+  EXPECT_GE(until, start + 21h);
+}
+
+TEST_F(AnswerBook, AFailureWithNothingBetterIsServedAndThenAskedAgain) {
+  const auto failed = failure(refusal);
+  const auto said = learn(failed);
+  EXPECT_EQ(said.outcome, failed);
+  EXPECT_EQ(said.standing, dns_standing::failed);
+  EXPECT_GE(said.until, start + 30s);
+  EXPECT_LE(said.until, start + 37500ms);
+  expect(action::serve, dns_standing::failed, failed);
+  now = said.until;
+  expect(action::ask, dns_standing::failed, nullptr);
+}
+
+TEST_F(AnswerBook, ACancelledQuestionTeachesNothing) {
+  EXPECT_EQ(learn(failure(dns_outcome::failure::cancelled)).outcome->failed, dns_outcome::failure::cancelled);
+  EXPECT_EQ(book.size(), 0u);
+}
+
+TEST_F(AnswerBook, WhenDnsFailsTheLastAnswerServes) {
+  learn(one);
+  now += 10min;
+  expect(action::ask, dns_standing::stale, one);
+  const auto failed = failure(refusal);
+  const auto said = learn(failed);
+  EXPECT_EQ(said.outcome, one);
+  EXPECT_EQ(said.standing, dns_standing::stale);
+  EXPECT_EQ(said.trouble, failed);
+  EXPECT_EQ(said.learned, start);
+  expect(action::serve, dns_standing::stale, one);
+}
+
+TEST_F(AnswerBook, WhileDnsFailsItIsAskedOnceInAWhileAndNobodyWaits) {
+  learn(one);
+  now += 10min;
+  int asked = 0;
+  const auto begun = now;
+  learn(failure(silence));
+  for (; now < begun + 1h; now += 1s) {
+    const auto decided = decide();
+    ASSERT_EQ(decided.outcome, one);
+    ASSERT_NE(decided.what, action::ask);
+    if (decided.what != action::serve_and_ask) continue;
+    ++asked;
+    learn(failure(silence));
+  }
+  EXPECT_LE(asked, 120);
+  EXPECT_GE(asked, 90);
+}
+
+TEST_F(AnswerBook, AfterAPauseTheNextOneGivesDnsOneTryAgain) {
+  learn(one);
+  now += 10min;
+  learn(failure(silence));
+  now += 30min;
+  expect(action::ask, dns_standing::stale, one);
+}
+
+TEST_F(AnswerBook, WhatDnsSaysAgainIsFreshAtOnce) {
+  learn(one);
+  now += 10min;
+  learn(failure(silence));
+  now += 40s;
+  EXPECT_EQ(learn(two).outcome, two);
+  expect(action::serve, dns_standing::fresh, two);
+}
+
+TEST_F(AnswerBook, AStaleAnswerServesUntilItIsTooOld) {
+  learn(one);
+  now = start + 7 * 24h - 1s;
+  EXPECT_EQ(learn(failure(refusal)).until, start + 7 * 24h);
+  now = start + 7 * 24h;
+  EXPECT_EQ(decide().standing, dns_standing::failed);
+  now += 10min;
+  expect(action::ask, dns_standing::failed, nullptr);
+}
+
+TEST_F(AnswerBook, WithoutStaleAnswersAFailureIsWhatItIs) {
+  rules.stale_for = 0s;
+  book.replace(rules);
+  learn(one);
+  now += 61s;
+  expect(action::ask, dns_standing::failed, nullptr);
+  EXPECT_EQ(learn(failure(refusal)).standing, dns_standing::failed);
+}
+
+TEST_F(AnswerBook, SilenceAboutOneNameSparesTheOthersTheWait) {
+  learn(one);
+  learn(two, other);
+  now += 10min;
+  book.waited_in_vain(now);
+  EXPECT_EQ(decide(other).what, action::serve_and_ask);
+  EXPECT_EQ(decide(other).outcome, two);
+  learn(failure(refusal));  // somebody answered, if only SERVFAIL
+  EXPECT_EQ(decide(other).what, action::ask);
+}
+
+TEST_F(AnswerBook, WhatWasNeverAnsweredIsWaitedForEvenWhenDnsIsSilent) {
+  book.waited_in_vain(now);
+  expect(action::ask, dns_standing::failed, nullptr);
+}
+
+TEST_F(AnswerBook, NoSuchRecordServesStaleToo) {
+  const auto none = answer(status::no_such_name);
+  learn(none);
+  now += 10min;
+  EXPECT_EQ(learn(failure(silence)).outcome, none);
+}
+
+TEST_F(AnswerBook, AnAnswerWithoutAUsableRecordIsAFailure) {
+  learn(one);
+  now += 10min;
+  EXPECT_EQ(learn(answer(status::unusable)).outcome, one);
+}
+
+TEST_F(AnswerBook, RecordsThatAreGoneServeUntilThatWasSaidTwiceAnHourApart) {
+  learn(one);
+  const auto none = answer(status::no_such_name);
+  const auto began = now += 2min;
+  auto said = learn(none);
+  while (now < began + 1h) {
+    ASSERT_EQ(said.outcome, one);
+    ASSERT_EQ(said.standing, dns_standing::vanished);
+    ASSERT_EQ(said.trouble, none);
+    ASSERT_LE(said.until, now + 45s);
+    now = said.until;
+    ASSERT_EQ(decide().what, action::ask);
+    said = learn(none);
+  }
+  EXPECT_EQ(said.outcome, none);
+  EXPECT_EQ(said.standing, dns_standing::fresh);
+  EXPECT_LT(now, began + 1h + 45s);
+}
+
+TEST_F(AnswerBook, RecordsThatComeBackEndTheStory) {
+  learn(one);
+  now += 2min;
+  learn(answer(status::no_data));
+  now += 50min;
+  learn(one);
+  now += 20min;
+  EXPECT_EQ(learn(answer(status::no_data)).outcome, one) << "the hour begins anew";
+}
+
+TEST_F(AnswerBook, OneDenialLongAgoIsNotEnough) {
+  learn(one);
+  now += 2min;
+  learn(answer(status::no_data));
+  now += 3h;
+  EXPECT_EQ(decide().outcome, one);
+  EXPECT_EQ(decide().what, action::ask);
+  EXPECT_EQ(learn(failure(silence)).outcome, one);
+  now += 1min;
+  EXPECT_EQ(learn(answer(status::no_data)).outcome->answer.state, status::no_data);
+}
+
+TEST_F(AnswerBook, GoneRecordsWhoseMastersFailAreGone) {
+  learn(one);
+  now += 2min;
+  const auto none = answer(status::no_such_name);
+  learn(none);
+  book.believe_vanished(srv);
+  expect(action::serve, dns_standing::fresh, none);
+}
+
+TEST_F(AnswerBook, BelievingThatRecordsVanishedNeedsAWordOfDns) {
+  learn(one);
+  book.believe_vanished(srv);
+  expect(action::serve, dns_standing::fresh, one);
+  now += 2min;
+  learn(failure(silence));
+  book.believe_vanished(srv);
+  book.believe_vanished(other);
+  expect(action::serve, dns_standing::stale, one);
+}
+
+TEST_F(AnswerBook, ADotIsBelievedAtOnce) {
+  learn(one);
+  now += 2min;
+  const auto absent = answer(status::absent);
+  EXPECT_EQ(learn(absent).outcome, absent);
+  expect(action::serve, dns_standing::fresh, absent);
+}
+
+TEST_F(AnswerBook, ADoubtedAnswerIsAskedForAheadOfItsTime) {
+  learn(records("one.example.com", 24h));
+  now += 1min;
+  EXPECT_EQ(decide().what, action::serve);
+  book.doubt(srv);
+  EXPECT_EQ(decide().what, action::ask);
+  learn(two);
+  expect(action::serve, dns_standing::fresh, two);
+}
+
+TEST_F(AnswerBook, DoubtAsksOncePerInterval) {
+  learn(records("one.example.com", 24h));
+  int asked = 0;
+  for (const auto end = now + 10min; now < end; now += 100ms) {
+    book.doubt(srv);
+    if (decide().what == action::serve) continue;
+    ++asked;
+    learn(records("one.example.com", 24h));
+  }
+  EXPECT_EQ(asked, 59);
+}
+
+TEST_F(AnswerBook, ADoubtSoonAfterTheAnswerWaitsForItsTime) {
+  learn(records("one.example.com", 24h));
+  now += 1s;
+  book.doubt(srv);
+  EXPECT_EQ(decide().what, action::serve);
+  EXPECT_EQ(decide().until, start + 10s);
+  now = start + 10s;
+  EXPECT_EQ(decide().what, action::ask);
+}
+
+TEST_F(AnswerBook, ADoubtedAnswerStillServesWhenDnsFails) {
+  rules.stale_for = 0s;
+  book.replace(rules);
+  const auto day = records("one.example.com", 24h);
+  learn(day);
+  now += 1min;
+  book.doubt(srv);
+  EXPECT_EQ(learn(failure(silence)).outcome, day);
+  expect(action::serve, dns_standing::stale, day);
+}
+
+TEST_F(AnswerBook, DoubtOfWhatIsNotKnownIsNothing) {
+  book.doubt(srv);
+  EXPECT_EQ(book.size(), 0u);
+}
+
+TEST_F(AnswerBook, WhatComesFromDiskIsAskedForAndServesWhenDnsIsSilent) {
+  book.restore(srv, one, now - 3h, now);
+  expect(action::ask, dns_standing::stale, one);
+  EXPECT_TRUE(decide().from_disk);
+  const auto said = learn(failure(silence));
+  EXPECT_EQ(said.outcome, one);
+  EXPECT_TRUE(said.from_disk);
+  EXPECT_EQ(said.learned, start - 3h);
+  EXPECT_FALSE(learn(two).from_disk);
+}
+
+TEST_F(AnswerBook, DiskNeverOverrulesDnsNorComesFromTheFuture) {
+  learn(one);
+  book.restore(srv, two, now + 3h, now);
+  EXPECT_EQ(decide().outcome, one);
+  book.restore(other, two, now + 3h, now);
+  EXPECT_EQ(decide(other).learned, now);
+}
+
+TEST_F(AnswerBook, WhatIsTooOldOnDiskDoesNotServe) {
+  book.restore(srv, one, now - 8 * 24h, now);
+  expect(action::ask, dns_standing::failed, nullptr);
+  EXPECT_TRUE(book.worth_keeping(now).empty());
+}
+
+TEST_F(AnswerBook, AnswersAreWorthKeepingAndFailuresAreNot) {
+  learn(one);
+  learn(failure(silence), other);
+  const auto kept = book.worth_keeping(now);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept.front().question, srv);
+  EXPECT_EQ(kept.front().learned, now);
+}
+
+TEST_F(AnswerBook, OnlyOtherRecordsAreAChange) {
+  learn(one);
+  EXPECT_EQ(book.changes(), 1u);
+  now += 1min;
+  learn(records("one.example.com", 5s));
+  learn(failure(silence));
+  EXPECT_EQ(book.changes(), 1u);
+  learn(two);
+  EXPECT_EQ(book.changes(), 2u);
+}
+
+TEST_F(AnswerBook, TheOrderOfRecordsIsNoChange) {
+  dns_outcome there, back;
+  there.answer.state = back.answer.state = status::found;
+  there.answer.srv = {{1, 1, 1, "a"}, {2, 2, 2, "b"}};
+  back.answer.srv = {{2, 2, 2, "b"}, {1, 1, 1, "a"}};
+  EXPECT_TRUE(same_content(there, back));
+  back.answer.srv.front().weight = 3;
+  EXPECT_FALSE(same_content(there, back));
+}
+
+TEST_F(AnswerBook, OtherNameServersAreAskedAtOnce) {
+  learn(one);
+  learn(failure(silence), other);
+  now += 2min;
+  learn(failure(silence));
+  book.forget_failures();
+  expect(action::ask, dns_standing::stale, one);
+  EXPECT_EQ(decide(other).what, action::ask);
+}
+
+TEST_F(AnswerBook, WhenFullTheLongestUnaskedGoes) {
+  for (int i = 0; i < 9; ++i) {
+    learn(one, {"name" + std::to_string(i), dns_type::a});
+    now += 1s;
+  }
+  EXPECT_EQ(book.size(), 8u);
+  EXPECT_EQ(decide({"name0", dns_type::a}).outcome, nullptr);
+  EXPECT_EQ(decide({"name1", dns_type::a}).outcome, one);
+}
+
+TEST_F(AnswerBook, KeepOnlyDropsTheRest) {
+  learn(one);
+  learn(two, other);
+  book.keep_only([](const dns_question& question) { return question == other; });
+  EXPECT_EQ(decide().outcome, nullptr);
+  EXPECT_EQ(decide(other).outcome, two);
+}
+
+}  // namespace
+}  // namespace bunraku::policy
