@@ -202,6 +202,15 @@ boost::asio::awaitable<source_answer> discovery::async_source(service s, std::si
 
 const source_answer* discovery::cached_source(service s, std::size_t index) const { return state_->cached(s, index); }
 
+const source_answer* discovery::last_source(service s, std::size_t index) const {
+  if (const auto* fresh = cached_source(s, index)) return fresh;
+  if (!state_->config->has(s, index)) return nullptr;
+  auto& last = state_->config->slot_at(s, index);
+  if (last.expires == clock::time_point::min()) return nullptr;
+  last.answer.ttl_left = std::chrono::seconds(0);
+  return &last.answer;
+}
+
 boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host, source_kind from) {
   return find_addresses(state_->answers, state_->hosts, from == source_kind::srv ? nullptr : state_->resolv,
                         std::move(host));

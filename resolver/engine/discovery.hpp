@@ -40,6 +40,9 @@ class discovery {
   /// file; for the hot path.
   const source_answer* cached_source(service s, std::size_t index) const;
 
+  /// The last that was known, fresh or not, for onlookers; null if it was never asked. Valid as above.
+  const source_answer* last_source(service s, std::size_t index) const;
+
   /// `error` is set exactly when `addresses` is empty.
   struct address_answer {
     std::vector<boost::asio::ip::address> addresses;

@@ -14,9 +14,9 @@
 
 namespace bunraku {
 
-/// Everything a resolver knows at one moment, for status pages, `explain` and tests: what each source said, which master
-/// a request made now would try first and which after it, and why. A plain value; it changes nothing and sends nothing.
-/// Units: all times are of the steady clock; whoever shows them counts from `taken` to the clock on the wall.
+/// Everything a resolver knows at one moment, for status pages, `explain` and tests: what each source said, which
+/// master a request made now would try first and which after it, and why. A plain value; it changes nothing and sends
+/// nothing. Units: all times are of the steady clock; whoever shows them counts from `taken` to the clock on the wall.
 struct snapshot {
   using time_point = std::chrono::steady_clock::time_point;
 
@@ -29,9 +29,9 @@ struct snapshot {
   struct record {
     health state = health::up;
     time_point since;
-    std::optional<time_point> until;  ///< of down, saturated, draining; of probation: the trial under way
-    std::uint32_t failures = 0;       ///< in a row, since the last real answer
-    std::string reason;               ///< of the last failure, perhaps long ago; empty: none
+    std::optional<time_point> until;          ///< of down, saturated, draining; of probation: the trial under way
+    std::uint32_t failures = 0;               ///< in a row, since the last real answer
+    std::string reason;                       ///< of the last failure, perhaps long ago; empty: none
     std::chrono::microseconds first_byte{0};  ///< moving mean; 0: no answer yet
     double share = 1;                         ///< of its weight, less than 1 while it starts slowly after an outage
     counters counts;
@@ -50,11 +50,12 @@ struct snapshot {
     std::optional<record> own;    ///< for this service alone
   };
 
-  /// A source as it was asked last. An answer's time may be over: then the next request asks anew.
+  /// A source as it was asked last.
   struct source_view {
     source_kind kind = source_kind::srv;
     std::vector<std::string> names;  ///< the owner names it asks for, or where the list was written
-    bool known = false;              ///< false: never asked, or its time is over; `answer` says nothing then
+    bool known = false;              ///< false: nobody asked it yet, and `answer` says nothing
+    bool fresh = false;              ///< false: the next request asks it anew
     source_answer answer;
   };
 
@@ -64,8 +65,7 @@ struct snapshot {
     std::vector<source_view> sources;   ///< in the order they are asked
     std::vector<candidate> candidates;  ///< in the order the next request would try them
     std::optional<master> pinned;       ///< the run's, if it has one for this service
-    /// What the known sources leave open: there is a source that no request has asked yet, behind those that are known.
-    bool more_sources = false;
+    bool more_sources = false;          ///< one of them is not known yet and may add candidates
   };
 
   struct run_view {
@@ -93,7 +93,7 @@ struct snapshot {
   std::vector<master_view> masters;    ///< by name; each master as a whole before its services
   std::optional<run_view> run;         ///< the one that is on
   std::size_t open_exchanges = 0;
-  std::optional<std::uint32_t> retries_left;  ///< further attempts that the process may still load onto masters
+  std::uint32_t retries_left = 0;  ///< further attempts that the process may still load onto masters
 };
 
 }  // namespace bunraku
