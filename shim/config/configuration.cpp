@@ -107,6 +107,7 @@ limit_values read_limits(table_reader& in) {
   l.handshake_timeout = in.duration("handshake_timeout");
   l.header_timeout = in.duration("header_timeout");
   l.stall_timeout = in.duration("stall_timeout");
+  l.deadline = in.duration("deadline");
   l.drain_timeout = in.duration("drain_timeout");
   if (l.target_bytes > l.header_bytes) {
     if (in.given("target_bytes") != nullptr)
@@ -115,6 +116,13 @@ limit_values read_limits(table_reader& in) {
     l.target_bytes = l.header_bytes;
   }
   return l;
+}
+
+admin_values read_admin(table_reader& in) {
+  admin_values admin{in.text("socket"), in.where("socket")};
+  if (!admin.socket.empty() && admin.socket != "auto" && !admin.socket.starts_with('/'))
+    in.error("socket", "`socket` is not an absolute path.", "Begin it with /, or give \"auto\", or \"\" for none.");
+  return admin;
 }
 
 log_values read_log(table_reader& in) {
@@ -215,7 +223,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   refuse_unknown_tables(*root, file, found);
   const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
-       connect = table("connect"), limits = table("limits"), log = table("log");
+       connect = table("connect"), limits = table("limits"), admin = table("admin"), log = table("log");
   read_puppet(puppet, made);
   read_listens(*root, file, made, found);
   made.local = read_leg(local);
@@ -227,6 +235,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   read_services(*root, file, made, found);
   read_routes(*root, file, made, found);
   made.limits = read_limits(limits);
+  made.admin = read_admin(admin);
   made.log = read_log(log);
   found = in_order_of_file(std::move(found));
   if (!bunraku::has_error(found)) reading.value = made;

@@ -63,7 +63,13 @@ struct limit_values {
   std::size_t header_bytes = 0, header_count = 0, target_bytes = 0, replay_bytes = 0, connections = 0,
               idle_connections = 0;
   std::chrono::milliseconds idle{0}, upstream_idle{0}, handshake_timeout{0}, header_timeout{0}, stall_timeout{0},
-      drain_timeout{0};
+      deadline{0}, drain_timeout{0};
+};
+
+/// The control socket.
+struct admin_values {
+  std::string socket = "auto";  ///< absolute path; "auto"; empty: none
+  std::string where;            ///< file:line
 };
 
 enum class log_target : std::uint8_t { automatic, standard_error, journal };
@@ -87,6 +93,7 @@ struct configuration {
   std::vector<service_rule> services;  ///< index_of(service) is the position; Puppet's four are always there
   std::vector<route_rule> routes;      ///< first match wins
   limit_values limits;
+  admin_values admin;
   log_values log;
 };
 

@@ -113,8 +113,14 @@ constexpr std::array table{
             "a request's whole head, from its first byte"},
     key_row{"limits", "stall_timeout", shape::duration, "\"30s\"", second, hour, "",
             "without a byte of progress on either leg"},
+    key_row{"limits", "deadline", shape::duration, "\"10m\"", second, day, "",
+            "from a request's head to the begin of its answer, with all attempts; an agent waits http_read_timeout"},
     key_row{"limits", "drain_timeout", shape::duration, "\"30s\"", 0, hour, "",
             "at SIGTERM: for exchanges under way to end"},
+
+    key_row{"admin", "socket", shape::text, "\"auto\"", 0, 107, "",
+            "where `bunraku status` and its like reach the daemon, root and the daemon's own user alone; auto: "
+            "control.sock in $RUNTIME_DIRECTORY, else in /run/bunraku; \"\": none"},
 
     key_row{"log", "level", shape::choice, "\"info\"", 0, 0, "trace|debug|info|warning|error",
             "the least that is told"},
@@ -123,8 +129,8 @@ constexpr std::array table{
             "auto: the journal if stderr is connected to it"},
 };
 
-constexpr std::array<std::string_view, 10> tables{"puppet",  "listen",  "local", "upstream", "dns",
-                                                  "connect", "service", "route", "limits",   "log"};
+constexpr std::array<std::string_view, 11> tables{"puppet",  "listen", "local",  "upstream", "dns", "connect",
+                                                  "service", "route",  "limits", "admin",    "log"};
 
 // Levenshtein's, with a swap of neighbours counted as one edit.
 std::size_t distance(std::string_view a, std::string_view b) {

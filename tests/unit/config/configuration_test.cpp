@@ -248,3 +248,16 @@ TEST(Nearest, SaysNothingRatherThanSomethingFarOff) {
   EXPECT_EQ(nearest("completely_else", words), "");
   EXPECT_EQ(nearest(std::string(100000, 'x'), words), "");
 }
+
+TEST(AdminSection, SocketIsAutoUnlessAPathOrNoneIsGiven) {
+  EXPECT_EQ(good("").admin.socket, "auto");
+  EXPECT_EQ(good("[admin]\nsocket = \"\"\n").admin.socket, "");
+  const auto given = good("\n[admin]\nsocket = \"/run/x/c.sock\"\n").admin;
+  EXPECT_EQ(given.socket, "/run/x/c.sock");
+  EXPECT_EQ(given.where, "b.toml:3");
+}
+
+TEST(AdminSection, RelativeOrOverlongPathIsRefused) {
+  EXPECT_THAT(bad("[admin]\nsocket = \"run/c.sock\"\n"), HasSubstr("b.toml:2: error: `socket` is not an absolute"));
+  EXPECT_THAT(bad("[admin]\nsocket = \"/" + std::string(107, 'x') + "\"\n"), HasSubstr("b.toml:2: error:"));
+}
