@@ -1,0 +1,164 @@
+#include "forward/replay_store.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace shim::forward {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ReplayStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "replay-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  static std::string bytes(std::size_t count) {
+    std::string out(count, '\0');
+    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<char>(i * 13 + i / 255);
+    return out;
+  }
+  static void keep(replay_store& store, std::string_view all, std::size_t piece = 1000) {
+    for (; !all.empty(); all.remove_prefix(std::min(piece, all.size()))) store.keep(all.substr(0, piece));
+  }
+  static std::string read_back(replay_store& store) {
+    std::string out;
+    while (out.size() < store.size()) {
+      const auto piece = store.piece_at(out.size());
+      if (!piece) return "error: " + piece.error().message();
+      out += *piece;
+    }
+    return out;
+  }
+  replay_terms terms(std::size_t memory, std::size_t file) const { return {memory, file, directory_}; }
+
+  std::string directory_;
+};
+
+TEST_F(ReplayStore, GivesBackWhatFitsIntoMemoryWithoutAFile) {
+  replay_store store({.memory = 50'000, .file = 1 << 20, .directory = "/nonexistent"});
+  const auto all = bytes(50'000);
+  keep(store, all);
+  EXPECT_TRUE(store.whole());
+  EXPECT_EQ(read_back(store), all);
+  EXPECT_EQ(read_back(store), all);  // as often as asked
+}
+
+TEST_F(ReplayStore, GoesOnInAFileThatHasNoName) {
+  replay_store store(terms(10'000, 1 << 20));
+  const auto all = bytes(300'000);
+  keep(store, all, 16384);
+  EXPECT_TRUE(store.whole());
+  EXPECT_EQ(read_back(store), all);
+  EXPECT_TRUE(fs::is_empty(directory_));
+  store.keep("more");
+  EXPECT_EQ(read_back(store), all + "more");
+}
+
+TEST_F(ReplayStore, TheFileIsForItsOwnerAlone) {
+  const auto file = replay_file::create_in(directory_);
+  ASSERT_TRUE(file);
+  bool found = false;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    if (!fs::read_symlink(entry, ignored).string().starts_with(directory_)) continue;
+    struct stat about{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 0777U, 0600U);
+    EXPECT_EQ(about.st_nlink, 0U);
+    found = true;
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST_F(ReplayStore, BeyondBothLimitsIsGivenUpAndSaysSo) {
+  replay_store store(terms(1000, 5000));
+  keep(store, bytes(6001));
+  EXPECT_FALSE(store.whole());
+  EXPECT_FALSE(store.file_failed());
+  EXPECT_NE(store.why_not().find("replay_file_bytes"), std::string::npos) << store.why_not();
+  EXPECT_EQ(store.size(), 0U);  // nothing is held any more
+}
+
+TEST_F(ReplayStore, ExactlyAtTheLimitsIsKept) {
+  replay_store store(terms(1000, 5000));
+  const auto all = bytes(6000);
+  keep(store, all);
+  EXPECT_TRUE(store.whole());
+  EXPECT_EQ(read_back(store), all);
+}
+
+TEST_F(ReplayStore, NoFileWhenItIsSwitchedOff) {
+  replay_store store(terms(1000, 0));
+  keep(store, bytes(1001));
+  EXPECT_FALSE(store.whole());
+  EXPECT_FALSE(store.file_failed());
+}
+
+TEST_F(ReplayStore, ADirectoryThatIsNotThereIsNoErrorOfTheBody) {
+  const auto missing = directory_ + "/missing";
+  replay_store store({.memory = 1000, .file = 100'000, .directory = missing});
+  keep(store, bytes(2000));
+  EXPECT_FALSE(store.whole());
+  EXPECT_TRUE(store.file_failed());
+  EXPECT_NE(store.why_not().find(missing), std::string::npos) << store.why_not();
+  EXPECT_NE(store.why_not().find("No such file"), std::string::npos) << store.why_not();
+}
+
+TEST_F(ReplayStore, AFileThatMayNotGrowIsGivenUp) {
+  ASSERT_NE(std::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit little{.rlim_cur = 20'000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  replay_store store(terms(1000, 100'000));
+  keep(store, bytes(50'000));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(store.whole());
+  EXPECT_TRUE(store.file_failed());
+  EXPECT_NE(store.why_not().find("File too large"), std::string::npos) << store.why_not();
+}
+
+TEST_F(ReplayStore, ForgetsOnRequestAndKeepsNothingMore) {
+  replay_store store(terms(1000, 100'000));
+  keep(store, bytes(5000));
+  store.forget();
+  keep(store, bytes(5000));
+  EXPECT_FALSE(store.whole());
+  EXPECT_EQ(store.size(), 0U);
+  EXPECT_EQ(store.why_not(), "");
+}
+
+TEST(ReplayDirectory, IsTheServicesStateDirectoryElseTmpdirElseVarTmp) {
+  const auto restore = [](const char* name, const char* value) {
+    if (value != nullptr) ::setenv(name, value, 1);
+    else ::unsetenv(name);
+  };
+  const char* tmpdir = std::getenv("TMPDIR");
+  const std::string before = tmpdir == nullptr ? "" : tmpdir;
+  ::unsetenv("STATE_DIRECTORY");
+  ::unsetenv("TMPDIR");
+  EXPECT_EQ(replay_directory(), "/var/tmp");
+  ::setenv("TMPDIR", "/else/where", 1);
+  EXPECT_EQ(replay_directory(), "/else/where");
+  ::setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
+  EXPECT_EQ(replay_directory(), "/var/lib/one");
+  ::setenv("STATE_DIRECTORY", "not/absolute", 1);
+  EXPECT_EQ(replay_directory(), "/else/where");
+  ::unsetenv("STATE_DIRECTORY");
+  restore("TMPDIR", tmpdir == nullptr ? nullptr : before.c_str());
+}
+
+}  // namespace
+}  // namespace shim::forward
