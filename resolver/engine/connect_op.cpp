@@ -1,5 +1,7 @@
 #include "engine/connect_op.hpp"
 
+#include "engine/connect_fault.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -10,7 +12,7 @@ namespace net = boost::asio;
 
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-                       std::shared_ptr<log_sink> log, knowledge& learned)
+                       std::shared_ptr<log_sink> log, policy::knowledge& learned)
     : executor_(std::move(executor)),
       names_(std::move(names)),
       tls_(std::move(tls)),
@@ -40,6 +42,7 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
     }
     if (may_start && *may_start <= clock::now() && from.front() != nullptr) {
       entrants_.push_back({from.take_front(), clock::now(), 1, stage::resolve, {}, {}});
+      learned_.trying(entrants_.back().who, service_, clock::now());
       start({entrants_.size() - 1, std::nullopt});
       continue;
     }
@@ -59,8 +62,22 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
   settle(from);
   if (cancelled_) out.error = errc::cancelled;
   else if (!winner_) out.error = errc::all_tried;
-  else out.value = connected(connection(std::move(winner_)), entrants_[winning_entrant_].who);
+  else take_winner(out);
   co_return out;
+}
+
+void connect_op::take_winner(result& into) {
+  const master& who = entrants_[winning_entrant_].who;
+  if (tls_) {
+    into.value = connected(connection(std::move(winner_)), who);
+    return;
+  }
+  const auto protocol = address_of_winner_.is_v6() ? net::ip::tcp::v6() : net::ip::tcp::v4();
+  net::ip::tcp::socket socket(executor_);
+  // Released from one socket object into another of the right type: the descriptor stays.
+  socket.assign(protocol, winner_->socket().release(), into.error);
+  if (!into.error) socket.non_blocking(true, into.error);
+  if (!into.error) into.plain.emplace(std::move(socket), who);
 }
 
 void connect_op::start(contestant who) {
@@ -74,8 +91,9 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
     if (!found || self->is_over()) co_return;
   }
   const master& to = self->entrants_[who.entrant].who;
-  auto ssl = self->tls_->prepare(to);
-  if (!ssl) {
+  io::ssl_ptr ssl;
+  if (self->tls_) ssl = self->tls_->prepare(to);
+  if (self->tls_ && !ssl) {
     self->fail(who.entrant, stage::tls, errc::tls_failed, "\"" + to.host() + "\" cannot be a certificate's name");
     co_return;
   }
@@ -89,6 +107,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
   if (ended.value) {
     self->winner_ = std::move(ended.value);
     self->winning_entrant_ = who.entrant;
+    self->address_of_winner_ = *who.address;
     self->wake_.cancel();
     co_return;
   }
@@ -134,7 +153,7 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
-  learned_.connect_failed(e.who, service_, e.error, e.reason);
+  learned_.connect_failed(e.who, service_, fault_of(e.error), e.reason, clock::now());
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
   if (log_ && log_->level() <= log_level::info)
@@ -149,7 +168,8 @@ void connect_op::settle(plan& from) {
   for (std::size_t i = 0; i != entrants_.size(); ++i) {
     auto& e = entrants_[i];
     if (i == winning_entrant_ || e.open == 0) continue;
-    if (i < winning_entrant_) learned_.lost_race(e.who, service_);
+    if (i < winning_entrant_) learned_.lost_race(e.who, service_, clock::now());
+    else learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
     from.give_back(e.who);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
     from.add(attempt(e.who, stage::connect, errc::connect_timeout, "not ready yet when another master was", took));

@@ -1,9 +1,9 @@
 #pragma once
 #include "engine/discovery.hpp"
-#include "engine/knowledge.hpp"
 #include "engine/upstream.hpp"
 #include "io/dialer.hpp"
 #include "policy/connect_race.hpp"
+#include "policy/knowledge.hpp"
 
 #include <bunraku/log.hpp>
 #include <bunraku/options.hpp>
@@ -29,17 +29,20 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   /// Adds the next source's masters to the plan; false when there is none left.
   using extend_plan = std::function<boost::asio::awaitable<bool>(plan&)>;
 
+  /// `tls` may be null: then the race is for TCP alone, and its winner is `result::plain`.
   connect_op(boost::asio::any_io_executor executor, std::shared_ptr<discovery> names,
              std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-             std::shared_ptr<log_sink> log, knowledge& learned);
+             std::shared_ptr<log_sink> log, policy::knowledge& learned);
 
   struct result {
     boost::system::error_code error;
     connected value;
+    std::optional<dialled> plain{};
   };
   boost::asio::awaitable<result> run(plan& from, extend_plan extend);
   /// Ends run() with `cancelled`.
   void cancel() noexcept;
+  const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -63,6 +66,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   bool is_own_listener(const boost::asio::ip::address& address, std::uint16_t port) const;
   void fail(std::size_t entrant, stage reached, boost::system::error_code error, std::string reason);
   void settle(plan& from);
+  void take_winner(result& into);
   /// Whatever a contestant still brings is of no use, and who waits for run() may be gone.
   bool is_over() const noexcept { return over_ || cancelled_ || winner_ != nullptr; }
 
@@ -72,7 +76,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   connect_options options_;
   std::vector<master> never_dial_;
   std::shared_ptr<log_sink> log_;
-  knowledge&
+  policy::knowledge&
       learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
   service service_ = service::catalog;
 
@@ -84,6 +88,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::vector<attempt> failed_;
   std::unique_ptr<io::stream> winner_;
   std::size_t winning_entrant_ = 0;
+  boost::asio::ip::address address_of_winner_;
   bool cancelled_ = false, over_ = false;
 };
 

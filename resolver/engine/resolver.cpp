@@ -1,7 +1,10 @@
+#include "engine/connect_fault.hpp"
 #include "engine/connect_op.hpp"
 #include "engine/discovery.hpp"
-#include "engine/knowledge.hpp"
+#include "engine/snapshot.hpp"
+#include "engine/status_op.hpp"
 #include "engine/upstream.hpp"
+#include "policy/knowledge.hpp"
 
 #include <bunraku/resolver.hpp>
 
@@ -11,8 +14,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <list>
 #include <random>
+#include <vector>
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -20,13 +26,9 @@ using error_code = boost::system::error_code;
 
 namespace {
 
-/// Which order chance gives is fixed by the node's name: the same node prefers the same master of a tier run after run
-/// (warm caches there), while the weights hold over all nodes. FNV-1a, 64 bits.
-std::uint64_t seed_of(const std::string& affinity) {
-  if (affinity.empty()) return (static_cast<std::uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : affinity) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
+policy::random chance_of_this_process() {
+  std::random_device device;
+  return policy::random(static_cast<std::uint64_t>(device()) << 32 | device());
 }
 
 }  // namespace
@@ -36,23 +38,28 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   impl(executor_type executor, resolver_options options, std::shared_ptr<const identity> own)
       : executor_(std::move(executor)),
         options_(std::move(options)),
-        learned_(seed_of(options_.affinity)),
+        learned_(options_.affinity, chance_of_this_process()),
         names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)) {
     if (own) tls_ = std::make_shared<engine::upstream>(*own);
   }
 
   const executor_type& executor() const noexcept { return executor_; }
   const resolver_options& options() const noexcept { return options_; }
-  engine::knowledge& learned() noexcept { return learned_; }
+  policy::knowledge& learned() noexcept { return learned_; }
+
+  bunraku::snapshot look() const {
+    return engine::take_snapshot(options_.services, *names_, learned_, std::chrono::steady_clock::now());
+  }
 
   void stop() noexcept {
     stopped_ = true;
     for (auto& racing : racing_) racing->cancel();
+    for (auto& asking : asking_) asking->cancel();
   }
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     options_ = std::move(options);
-    learned_.reloaded(seed_of(options_.affinity));
+    learned_.reloaded(options_.affinity);
     names_->replace(options_.services, options_.dns);
     tls_ = own ? std::make_shared<engine::upstream>(*own) : nullptr;
   }
@@ -72,7 +79,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       p.count_source();
       if (known->state == source_answer::status::absent) co_return errc::service_absent;
       if (known->state == source_answer::status::failed && known->error) last = known->error;
-      learned_.add_in_order(p, *known);
+      learned_.add_in_order(p, *known, clock::now());
       if (p.front() != nullptr) co_return error_code{};
     }
     co_return last;
@@ -84,7 +91,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       fresh.count_source();
-      learned_.add_in_order(fresh, *known);
+      learned_.add_in_order(fresh, *known, clock::now());
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);
@@ -120,16 +127,95 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       finish(std::move(handler), make_error_code(errc::credentials_invalid), connected{});
       co_return;
     }
-    const auto race = std::make_shared<engine::connect_op>(executor_, names_, tls_, options_.connect,
-                                                           options_.never_dial, options_.log, learned_);
-    const auto place = racing_.insert(racing_.end(), race);
-    auto ended = co_await race->run(p, [self](plan& more) { return self->extend_further(more); });
-    racing_.erase(place);
-    if (stopped_) ended = {errc::cancelled, {}};
+    auto ended = co_await run_race(new_race(tls_, options_.connect), p);
     finish(std::move(handler), ended.error, std::move(ended.value));
   }
 
+  net::awaitable<void> dial(plan& p, net::any_completion_handler<void(error_code, std::optional<dialled>)> handler) {
+    const auto self = shared_from_this();
+    auto ended = co_await run_race(new_race(nullptr, options_.connect), p);
+    finish(std::move(handler), ended.error, std::move(ended.plain));
+  }
+
+  run_ticket begin_exchange(const endpoint& row, std::string_view target) {
+    return learned_.begin_exchange(row, target, clock::now());
+  }
+  void end_exchange(const run_ticket& ticket, const exchange_end& how) {
+    const auto now = clock::now();
+    learned_.end_exchange(ticket, how, now);
+    while (learned_.take_finished(now)) {
+    }
+  }
+
+  using status_handler = net::any_completion_handler<void(error_code)>;
+  void ask_status(master who, service of, status_handler handler) {
+    const auto found = std::ranges::find(questions_, who, &question::who);
+    if (found != questions_.end()) {
+      found->waiting.push_back(std::move(handler));
+      return;
+    }
+    questions_.push_back({who, {}});
+    questions_.back().waiting.push_back(std::move(handler));
+    net::co_spawn(executor_, put_question(shared_from_this(), std::move(who), of), net::detached);
+  }
+
  private:
+  using clock = std::chrono::steady_clock;
+  /// A status question under way and who waits for its answer.
+  struct question {
+    master who;
+    std::vector<status_handler> waiting;
+  };
+
+  /// `tls` may be null: TCP alone.
+  std::shared_ptr<engine::connect_op> new_race(std::shared_ptr<const engine::upstream> tls,
+                                               const connect_options& how) {
+    return std::make_shared<engine::connect_op>(executor_, names_, std::move(tls), how, options_.never_dial,
+                                                options_.log, learned_);
+  }
+
+  /// One status question, within `limit`. Failures to connect are reported by the race.
+  net::awaitable<engine::status_op::result> status_of(master who, service of, io::status_wanted wanted,
+                                                      std::chrono::milliseconds limit) {
+    auto how = options_.connect;
+    how.race_delay = std::min(how.race_delay, limit / 4);
+    const auto op = std::make_shared<engine::status_op>(new_race(tls_, how), std::move(who), of, wanted);
+    const auto place = asking_.insert(asking_.end(), op);
+    auto said = co_await op->run(limit);
+    asking_.erase(place);
+    co_return said;
+  }
+
+  static net::awaitable<void> put_question(std::shared_ptr<impl> self, master who, service of) {
+    using kind = policy::health_event::kind;
+    engine::status_op::result said;
+    if (self->tls_ && !self->stopped_)
+      said = co_await self->status_of(who, of, io::status_wanted::sign_of_life, self->options_.connect.status_limit);
+    error_code error = said.late ? make_error_code(errc::connect_timeout) : said.error;
+    if (self->stopped_) {
+      error = errc::cancelled;
+    } else if (error) {
+      const auto why = engine::fault_of(error);
+      if (why == kind::own_fault) error = {};
+      // A hung master's kernel still takes connections, and what it does with them is nothing.
+      else if (said.late) self->learned_.status_told(who, of, kind::hangs, said.reason, clock::now());
+      else if (said.connected) self->learned_.status_told(who, of, why, said.reason, clock::now());
+    }
+    const auto place = std::ranges::find(self->questions_, who, &question::who);
+    auto waiting = std::move(place->waiting);
+    self->questions_.erase(place);
+    for (auto& handler : waiting) self->finish(std::move(handler), error);
+  }
+
+  /// The caller holds a share of this object.
+  net::awaitable<engine::connect_op::result> run_race(std::shared_ptr<engine::connect_op> race, plan& p) {
+    const auto place = racing_.insert(racing_.end(), race);
+    auto ended = co_await race->run(p, [this](plan& more) { return extend_further(more); });
+    racing_.erase(place);
+    if (stopped_) co_return engine::connect_op::result{errc::cancelled, {}};
+    co_return ended;
+  }
+
   net::awaitable<bool> extend_further(plan& p) {
     const error_code error = co_await extend(p);
     co_return !error;
@@ -143,12 +229,20 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
               }));
   }
 
+  void finish(status_handler handler, error_code error) {
+    auto target = net::get_associated_executor(handler, executor_);
+    net::post(executor_,
+              net::bind_executor(target, [h = std::move(handler), error]() mutable { std::move(h)(error); }));
+  }
+
   executor_type executor_;
   resolver_options options_;
-  engine::knowledge learned_;
+  policy::knowledge learned_;
   std::shared_ptr<engine::discovery> names_;
   std::shared_ptr<const engine::upstream> tls_;
   std::list<std::shared_ptr<engine::connect_op>> racing_;
+  std::list<std::shared_ptr<engine::status_op>> asking_;
+  std::list<question> questions_;
   bool stopped_ = false;
 };
 
@@ -173,13 +267,27 @@ void resolver::replace(resolver_options options, std::shared_ptr<const identity>
   impl_->replace(std::move(options), std::move(own));
 }
 
-void resolver::report(const master& who, service of, const outcome& what) { impl_->learned().report(who, of, what); }
+void resolver::report(const master& who, service of, const outcome& what) {
+  impl_->learned().report(who, of, what, std::chrono::steady_clock::now());
+}
+std::chrono::microseconds resolver::overdue_after(const endpoint& row, std::uint32_t asked) const {
+  return impl_->learned().overdue_after(row, asked);
+}
+bool resolver::spend_retry() { return impl_->learned().spend_retry(std::chrono::steady_clock::now()); }
+std::uint32_t resolver::retries_left() const { return impl_->learned().retries_left(std::chrono::steady_clock::now()); }
 run_ticket resolver::begin_exchange(const endpoint& row, std::string_view target) {
-  return impl_->learned().begin_exchange(row, target);
+  return impl_->begin_exchange(row, target);
 }
-void resolver::end_exchange(const run_ticket& ticket, const exchange_end& how) {
-  impl_->learned().end_exchange(ticket, how);
+void resolver::end_exchange(const run_ticket& ticket, const exchange_end& how) { impl_->end_exchange(ticket, how); }
+const master* resolver::catalog_master(const run_ticket& ticket) const {
+  return impl_->learned().catalog_master(ticket);
 }
+
+void resolver::drain(const master& who, std::chrono::seconds lasts) {
+  impl_->learned().drain(who, lasts, std::chrono::steady_clock::now());
+}
+bool resolver::undrain(const master& who) { return impl_->learned().undrain(who, std::chrono::steady_clock::now()); }
+bunraku::snapshot resolver::snapshot() const { return impl_->look(); }
 
 void resolver::start_resolve(service s, net::any_completion_handler<void(error_code, resolution)> h) {
   net::co_spawn(impl_->executor(), impl_->resolve(s, std::move(h)), net::detached);
@@ -187,8 +295,14 @@ void resolver::start_resolve(service s, net::any_completion_handler<void(error_c
 void resolver::start_plan(service s, net::any_completion_handler<void(error_code, plan)> h) {
   net::co_spawn(impl_->executor(), impl_->plan_for(s, std::move(h)), net::detached);
 }
+void resolver::start_ask_status(master who, service s, net::any_completion_handler<void(error_code)> h) {
+  impl_->ask_status(std::move(who), s, std::move(h));
+}
 void resolver::start_connect(plan& p, net::any_completion_handler<void(error_code, connected)> h) {
   net::co_spawn(impl_->executor(), impl_->connect(p, std::move(h)), net::detached);
+}
+void resolver::start_dial(plan& p, net::any_completion_handler<void(error_code, std::optional<dialled>)> h) {
+  net::co_spawn(impl_->executor(), impl_->dial(p, std::move(h)), net::detached);
 }
 
 }  // namespace bunraku

@@ -9,6 +9,7 @@ std::string_view name_of(health_event::kind k) noexcept {
   switch (k) {
     case connect_failed: return "connect_failed";
     case bad_certificate: return "bad_certificate";
+    case hangs: return "hangs";
     case unanswered: return "unanswered";
     case broken_answer: return "broken_answer";
     case server_error: return "server_error";
@@ -40,6 +41,8 @@ void health_state::let_time_pass(time_point now) noexcept {
     trial_until_ = until_;
   } else if (state_ == health::saturated) {
     enter(health::up, until_);
+  } else if (state_ == health::draining) {
+    become_up(until_);
   }
 }
 
@@ -68,7 +71,8 @@ void health_state::fail(const health_event& e, time_point now, random& chance, c
   if (state_ == health::down) return;
   failures_ = std::min(failures_ + 1, 1'000'000u);
   const bool enough = failures_ >= limits.failures_until_down;
-  if (enough || state_ == health::probation || e.what == kind::bad_certificate) become_down(now, chance, limits);
+  const bool certain = e.what == kind::bad_certificate || e.what == kind::hangs;
+  if (enough || certain || state_ == health::probation) become_down(now, chance, limits);
   else become_suspect(now, chance, limits);
 }
 
@@ -100,6 +104,7 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
   switch (e.what) {
     case kind::connect_failed:
     case kind::bad_certificate:
+    case kind::hangs:
     case kind::unanswered:
     case kind::broken_answer:
     case kind::server_error:
@@ -141,7 +146,7 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
       if (heeds && state_ != health::saturated) become_up(now);
       break;
     case kind::drain:
-      remember(e.reason);
+      until_ = e.drain_for.count() > 0 ? now + e.drain_for : time_point::max();
       enter(health::draining, now);
       break;
     case kind::undrain:
@@ -153,7 +158,7 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
 health health_state::at(time_point now) const noexcept {
   if (now < until_) return state_;
   if (state_ == health::down) return health::probation;
-  if (state_ == health::saturated) return health::up;
+  if (state_ == health::saturated || state_ == health::draining) return health::up;
   return state_;
 }
 
@@ -168,9 +173,11 @@ std::optional<health_state::time_point> health_state::until(time_point now) cons
     case health::probation:
       if (!trial_is_free(now)) return trial_until_;
       break;
+    case health::draining:
+      if (until_ != time_point::max()) return until_;
+      break;
     case health::up:
-    case health::suspect:
-    case health::draining: break;
+    case health::suspect: break;
   }
   return std::nullopt;
 }
@@ -181,9 +188,10 @@ bool health_state::trial_is_free(time_point now) const noexcept {
 }
 
 std::uint32_t health_state::share(time_point now, const health_limits& limits) const noexcept {
-  if (!recovered_ || at(now) != health::up) return full_share;
+  const auto recovered = state_ == health::draining ? until_ : recovered_;
+  if (!recovered || at(now) != health::up) return full_share;
   const auto whole = std::chrono::milliseconds(limits.slow_start).count();
-  const auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(now - *recovered_).count();
+  const auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(now - *recovered).count();
   if (grown >= whole) return full_share;
   constexpr std::int64_t least = full_share / 10;
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(full_share * grown / whole, least, full_share));

@@ -18,6 +18,7 @@ struct health_event {
     // The master's fault.
     connect_failed,   ///< no TCP connection or no TLS within the limits, or its address cannot be found
     bad_certificate,  ///< it showed a certificate that must not be accepted; no further try makes that better
+    hangs,            ///< an answer is overdue, and a fresh connection brought no answer to a status question either
     unanswered,       ///< a request was sent and got no answer
     broken_answer,    ///< an answer began and broke off, or broke the rules
     server_error,     ///< 502, 503 without Retry-After, 504
@@ -42,6 +43,7 @@ struct health_event {
   std::string_view reason{};  // NOLINT(readability-redundant-member-init)
   std::chrono::seconds retry_after{0};
   std::chrono::microseconds first_byte{0};  ///< 0: not measured
+  std::chrono::seconds drain_for{0};        ///< 0: until undrain
 };
 std::string_view name_of(health_event::kind k) noexcept;
 
@@ -61,12 +63,13 @@ struct health_limits {
 /// Model:
 ///   up --failure--> suspect --failures_until_down in a row--> down --its time is over--> probation (one trial)
 ///   probation: a good trial leads to up, a bad one to down for a longer time (backoff). Good news lead to up from
-///   these three; a bad certificate leads to down at once. Failures while down change nothing: when all masters are
-///   down all are tried, and that must not send them away for ever longer. A probe's good answer leads to up too, but
-///   only a real answer clears the count of failures and the backoff: a master whose status is fine and whose work is
-///   not comes back ever more seldom. saturated ends by time or by a failure: an answer to a request that was sent
-///   before proves nothing. draining takes notice of nothing until undrain. Time passes by itself: down becomes
-///   probation, and saturated becomes up, when looked at later.
+///   these three; a bad certificate, or being found to hang, leads to down at once. Failures while down change nothing:
+///   when all masters are down all are tried, and that must not send them away for ever longer. A probe's good answer
+///   leads to up too, but only a real answer clears the count of failures and the backoff: a master whose status is
+///   fine and whose work is not comes back ever more seldom. saturated ends by time or by a failure: an answer to a
+///   request that was sent before proves nothing. draining takes notice of nothing until undrain, or until its time is
+///   over. Time passes by itself: down becomes probation, saturated and a drain with an end become up, when looked at
+///   later.
 /// Only the master's own faults hurt; our own, and the caller's cancellation, are counted apart.
 /// Source: circuit breaker with a probation of one trial (linkerd), passive ejection (Envoy).
 /// Threads: none of its own. No clock: `now` never goes back (steady).
@@ -87,7 +90,7 @@ class health_state {
 
   health at(time_point now) const noexcept;
   time_point since(time_point now) const noexcept;  ///< when at(now) began
-  /// The end of down or saturated, or of the trial under way; nothing for the other states.
+  /// The end of down, saturated or a drain that has one, or of the trial under way; nothing for the other states.
   std::optional<time_point> until(time_point now) const noexcept;
   /// Probation, and nobody is trying: a request or a probe may.
   bool trial_is_free(time_point now) const noexcept;
@@ -115,7 +118,7 @@ class health_state {
 
   health state_ = health::up;
   time_point since_;
-  time_point until_;        ///< of down and saturated
+  time_point until_;        ///< of down, saturated and draining
   time_point trial_until_;  ///< of probation: the trial under way, or in the past
   time_point next_probe_;   ///< of suspect
   std::optional<time_point> recovered_;

@@ -19,6 +19,7 @@ layers layers_of(kind k) noexcept {
   switch (k) {
     case kind::connect_failed:
     case kind::bad_certificate:
+    case kind::hangs:
     case kind::lost_race:
     case kind::drain:
     case kind::undrain: return {true, false};
@@ -112,6 +113,11 @@ health_view health_table::consult(const master& who, service of, time_point now)
 health_view health_table::look(const master& who, service of, time_point now) const noexcept {
   const auto found = entries_.find(who);
   return found == entries_.end() ? health_view{} : view(found->second, of, now);
+}
+
+bool health_table::is_drained(const master& who, time_point now) const noexcept {
+  const auto found = entries_.find(who);
+  return found != entries_.end() && found->second.whole.at(now) == health::draining;
 }
 
 /// A master that cannot be reached is asked only when its own time has come, whatever its services are due for.

@@ -22,7 +22,7 @@ struct health_view {
   health state = health::up;
   bool trial_is_free = false;                      ///< in probation only
   std::uint32_t share = health_state::full_share;  ///< slow start, 1 to full_share
-  std::optional<health_state::time_point> until;   ///< of down and saturated
+  std::optional<health_state::time_point> until;   ///< of down, saturated, draining
 };
 
 /// One line of `status` and `explain`.
@@ -67,6 +67,9 @@ class health_table {
   health_view consult(const master& who, service of, time_point now) noexcept;
   /// The same for onlookers.
   health_view look(const master& who, service of, time_point now) const noexcept;
+
+  /// The operator wants no new runs on it, whatever else is the matter with it.
+  bool is_drained(const master& who, time_point now) const noexcept;
 
   /// Status questions that are due, at most `most`; each counts as begun. Its result is reported as probe_answered,
   /// probe_failed or connect_failed. Only masters that were consulted during the last 15 minutes are asked.

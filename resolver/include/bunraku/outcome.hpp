@@ -1,4 +1,5 @@
 #pragma once
+#include <bunraku/endpoint.hpp>
 #include <bunraku/master.hpp>
 
 #include <boost/system/error_code.hpp>
@@ -78,15 +79,23 @@ class outcome {
     server_error,   ///< 502, 504, or 503 without Retry-After
     saturated,      ///< 503 or 429 with Retry-After
     cancelled,      ///< the caller went away: says nothing about the master
+    spoke_tls,      ///< dialled (async_dial), and its side of TLS began
+    no_tls,         ///< dialled, and no byte of TLS came within the limit, or something else did
   };
   explicit outcome(kind what, std::string reason = {}) : what_(what), reason_(std::move(reason)) {}
 
   kind what() const noexcept { return what_; }
   const std::string& reason() const noexcept { return reason_; }
   std::chrono::microseconds first_byte() const noexcept { return first_byte_; }
+  const endpoint* row() const noexcept { return row_; }  ///< null: not told
   std::chrono::seconds retry_after() const noexcept { return retry_after_; }
+  /// From the request's last byte to the answer's first. With the request's row it teaches overdue_after.
   outcome& set_first_byte(std::chrono::microseconds time) noexcept {
     first_byte_ = time;
+    return *this;
+  }
+  outcome& set_endpoint(const endpoint& row) noexcept {
+    row_ = &row;
     return *this;
   }
   outcome& set_retry_after(std::chrono::seconds time) noexcept {
@@ -97,6 +106,7 @@ class outcome {
  private:
   kind what_;
   std::string reason_;  ///< one sentence for people
+  const endpoint* row_ = nullptr;
   std::chrono::microseconds first_byte_{0};
   std::chrono::seconds retry_after_{0};
 };

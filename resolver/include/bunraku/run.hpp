@@ -20,6 +20,7 @@ struct exchange_end {
   service of;                   ///< where it was routed
   const master* answered_by;    ///< null: nobody
   bool needed_another = false;  ///< it was not the first master that was tried
+  bool lag_checked = false;     ///< it was only asked whether a 404 is to be believed: the run does not move to it
   int status = 0;
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
 };

@@ -1,0 +1,127 @@
+#include "engine/snapshot.hpp"
+
+#include <algorithm>
+
+namespace bunraku::engine {
+namespace {
+
+using lines = std::vector<policy::health_line>;
+
+double share_of(std::uint32_t share) noexcept {
+  return static_cast<double>(share) / static_cast<double>(policy::health_state::full_share);
+}
+
+snapshot::record record_of(const policy::health_line& line) {
+  const auto& c = line.counts;
+  return {.state = line.state,
+          .since = line.since,
+          .until = line.until,
+          .failures = line.failures,
+          .reason = line.reason,
+          .first_byte = line.first_byte,
+          .share = share_of(line.share),
+          .counts = {c.answered, c.failed, c.saturated, c.lost_races, c.own_faults, c.cancelled}};
+}
+
+std::optional<snapshot::record> find(const lines& all, const master& who, std::optional<service> of) {
+  const auto at = std::ranges::find_if(all, [&](const auto& line) { return line.who == who && line.of == of; });
+  return at == all.end() ? std::nullopt : std::optional(record_of(*at));
+}
+
+snapshot::candidate candidate_of(const master& who, std::size_t source, pick_reason why, const lines& all,
+                                 const policy::health_view& view, service of) {
+  return {.who = who,
+          .source = source,
+          .why = why,
+          .state = view.state,
+          .until = view.until,
+          .trial_is_free = view.trial_is_free,
+          .share = share_of(view.share),
+          .whole = find(all, who, std::nullopt),
+          .own = find(all, who, of)};
+}
+
+snapshot::source_view source_of(const source& asked, const source_answer* known, bool fresh) {
+  snapshot::source_view view;
+  view.kind = asked.kind();
+  if (asked.kind() == source_kind::srv) view.names = asked.owner_names();
+  else view.names = {asked.origin()};
+  view.known = known != nullptr;
+  view.fresh = fresh;
+  if (known != nullptr) view.answer = *known;
+  return view;
+}
+
+/// As policy::knowledge orders them for a plan, but without taking a trial or noting interest.
+std::vector<policy::pick> order(const policy::knowledge& learned, service of, const std::vector<master>& masters,
+                                snapshot::time_point now) {
+  std::vector<policy::health_view> views;
+  for (const auto& m : masters) views.push_back(learned.health().look(m, of, now));
+  const policy::selection choose{
+      .masters = masters, .health = views, .key = learned.key(), .pinned = learned.runs().pinned(of)};
+  std::vector<policy::pick> picks;
+  policy::random chance(0);  // counts only for a node without a name, whose order is drawn anew for each request
+  choose.order(chance, picks);
+  return picks;
+}
+
+snapshot::service_view service_of(service s, const service_options& options, const discovery& names,
+                                  const policy::knowledge& learned, const lines& all, snapshot::time_point now) {
+  snapshot::service_view view;
+  view.service = s;
+  view.name = options.name;
+  if (const auto* pinned = learned.runs().pinned(s)) view.pinned = *pinned;
+  bool ended = false;  // DNS says that the service is not offered: later sources are not asked
+  for (std::size_t i = 0; i != options.sources.size(); ++i) {
+    const auto* known = names.cached_source(s, i);
+    const bool fresh = known != nullptr;
+    if (!fresh) known = names.last_source(s, i);
+    view.sources.push_back(source_of(options.sources[i], known, fresh));
+    if (ended) continue;
+    if (known == nullptr) {
+      view.more_sources = true;
+      continue;
+    }
+    ended = known->state == source_answer::status::absent;
+    for (const auto& each : order(learned, s, known->masters, now)) {
+      const auto& who = known->masters[each.index];
+      if (std::ranges::find(view.candidates, who, &snapshot::candidate::who) != view.candidates.end()) continue;
+      view.candidates.push_back(candidate_of(who, i, each.why, all, learned.health().look(who, s, now), s));
+    }
+  }
+  return view;
+}
+
+snapshot::run_view run_of(const policy::run_summary& from) {
+  snapshot::run_view run;
+  run.id = from.id;
+  run.began = from.began;
+  run.last = from.last;
+  run.transaction_uuid = from.transaction_uuid;
+  run.requests = from.requests;
+  run.unserved = from.unserved;
+  run.failovers = from.failovers;
+  run.moves = from.moves;
+  run.bytes_up = from.bytes_up;
+  run.bytes_down = from.bytes_down;
+  for (const auto& use : from.used) run.used.push_back({use.of, use.who, use.answers});
+  return run;
+}
+
+}  // namespace
+
+snapshot take_snapshot(const std::vector<service_options>& services, const discovery& names,
+                       const policy::knowledge& learned, snapshot::time_point now) {
+  const auto all = learned.health().snapshot(now);
+  snapshot taken;
+  taken.taken = now;
+  for (std::size_t i = 0; i != services.size(); ++i)
+    taken.services.push_back(service_of(static_cast<service>(i), services[i], names, learned, all, now));
+  for (const auto& line : all) taken.masters.push_back({line.who, line.of, record_of(line)});
+  if (const auto* run = learned.runs().current(); run != nullptr && learned.runs().is_on(now)) taken.run = run_of(*run);
+  taken.open_exchanges = learned.open_exchanges();
+  taken.retries_left = learned.retries_left(now);
+  return taken;
+}
+
+}  // namespace bunraku::engine

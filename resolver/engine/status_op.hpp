@@ -1,0 +1,50 @@
+#pragma once
+#include "engine/connect_op.hpp"
+#include "io/status_question.hpp"
+
+#include <bunraku/master.hpp>
+#include <bunraku/service.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace bunraku::engine {
+
+/// One status question to one master on a connection of its own, made the way traffic makes its connections, all within
+/// one limit. Kept by shared_ptr so that it can be cancelled from outside while it runs.
+class status_op : public std::enable_shared_from_this<status_op> {
+ public:
+  struct result {
+    bool connected = false;  ///< else `race` has reported why, unless the limit or a cancellation ended it
+    bool late = false;       ///< the limit ended it
+    boost::system::error_code error;
+    std::string reason;  ///< one sentence for people; empty when all is well
+    int status = 0;
+    bool running = false;
+  };
+
+  /// `race` is fresh.
+  status_op(std::shared_ptr<connect_op> race, master who, service of, io::status_wanted wanted);
+
+  boost::asio::awaitable<result> run(std::chrono::milliseconds limit);
+  /// Ends run() with `cancelled`.
+  void cancel() noexcept;
+  const master& who() const noexcept { return who_; }
+
+ private:
+  void stop() noexcept;
+
+  std::shared_ptr<connect_op> race_;
+  master who_;
+  service of_;
+  io::status_wanted wanted_;
+  connected made_;
+  boost::asio::steady_timer timer_;
+  bool late_ = false, cancelled_ = false, over_ = false;
+};
+
+}  // namespace bunraku::engine
