@@ -1,0 +1,131 @@
+"""Processes under test: where they run, what the kernel says they cost, and their end."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+
+
+def which(name):
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def placed(place):
+    """A preexec_fn for subprocess: "load" is the first core, "proxy" the last. One core: nothing to place."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return None
+    chosen = {cores[0] if place == "load" else cores[-1]}
+    return lambda: os.sched_setaffinity(0, chosen)
+
+
+def text_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _fields(pid):
+    """/proc/PID/stat behind the name, which may have anything in it."""
+    stat = text_of(f"/proc/{pid}/stat")
+    return stat[stat.rindex(")") + 2:].split() if stat else []
+
+
+def family(pid):
+    """The process and its descendants."""
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        fields = _fields(entry)
+        if fields:
+            parents[int(entry)] = int(fields[1])
+    found = [pid]
+    for one in found:
+        found.extend(child for child, parent in parents.items() if parent == one)
+    return found
+
+
+class Usage:
+    """CPU time and context switches of a family at one moment."""
+
+    def __init__(self, pid):
+        self.threads = {}
+        self.ticks = 0.0
+        self.switches = self.wakeups = 0
+        hertz = os.sysconf("SC_CLK_TCK")
+        for one in family(pid):
+            fields = _fields(one)
+            if not fields:
+                continue
+            self.ticks += (int(fields[11]) + int(fields[12])) / hertz
+            with contextlib.suppress(OSError):
+                for thread in os.listdir(f"/proc/{one}/task"):
+                    self._add_thread(one, thread)
+
+    def _add_thread(self, pid, thread):
+        schedule = text_of(f"/proc/{pid}/task/{thread}/schedstat").split()
+        if schedule:
+            self.threads[pid, thread] = int(schedule[0]) / 1e9
+        for line in text_of(f"/proc/{pid}/task/{thread}/status").splitlines():
+            name, _, value = line.partition(":")
+            if name in ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"):
+                self.switches += int(value)
+            if name == "voluntary_ctxt_switches":
+                self.wakeups += int(value)
+
+    def cpu_since(self, before):
+        """Seconds; to the nanosecond where no thread came or went, else in clock ticks, in which alone those count that
+        ended in between."""
+        ticks = self.ticks - before.ticks
+        if self.threads and self.threads.keys() == before.threads.keys():
+            exact = sum(self.threads.values()) - sum(before.threads.values())
+            if ticks - exact < 0.03 + 0.05 * exact:
+                return exact
+        return ticks
+
+
+def _sum_of(pid, file, field):
+    total = 0
+    for one in family(pid):
+        for line in text_of(f"/proc/{one}/{file}").splitlines():
+            if line.startswith(field + ":"):
+                total += int(line.split()[1])
+    return total
+
+
+def rss_kib(pid):
+    return _sum_of(pid, "smaps_rollup", "Rss")
+
+
+def pss_kib(pid):
+    return _sum_of(pid, "smaps_rollup", "Pss")
+
+
+def peak_rss_kib(pid):
+    return _sum_of(pid, "status", "VmHWM")
+
+
+def forget_peak(pid):
+    for one in family(pid):
+        with open(f"/proc/{one}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+
+
+def stop(process):
+    """Ends it and what it started; politely first, so that it can tidy up."""
+    if process is None:
+        return
+    pids = family(process.pid)
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+    for child in pids[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
