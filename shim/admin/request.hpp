@@ -1,0 +1,45 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shim::admin {
+
+/// The version of the protocol: the number in the paths, and `version` in every answer. Fields may be added under the
+/// same number; one that goes, or changes its meaning, makes a new one.
+inline constexpr int protocol_version = 1;
+
+/// What somebody wants of the daemon.
+struct request {
+  enum class kind : std::uint8_t {
+    status,   ///< GET /v1/status
+    explain,  ///< GET /v1/explain/SERVICE
+    reload,   ///< POST /v1/reload
+    drain,    ///< POST /v1/drain    {"master": "HOST[:PORT]", "for": "1h"}
+    undrain,  ///< POST /v1/undrain  {"master": "HOST[:PORT]"}
+  };
+  kind what = kind::status;
+  std::string service;            ///< explain
+  std::string master;             ///< drain, undrain; as it was written
+  std::chrono::seconds lasts{0};  ///< drain; 0: until undrain
+};
+
+/// Why a request cannot be done. `code` is for programs, one word; `message` for people, with what to do.
+struct refusal {
+  int status = 400;
+  std::string code, message;
+  std::vector<std::string> known;  ///< what could have been meant, if that can be listed
+};
+
+/// Bodies are small: more than this is refused before it is read.
+inline constexpr std::size_t largest_body = 4096;
+/// The longest drain; whoever needs more leaves the end out.
+inline constexpr std::chrono::hours longest_drain{24 * 30};
+
+/// Pure. `target` is the request target without its query.
+std::expected<request, refusal> parse(std::string_view method, std::string_view target, std::string_view body);
+
+}  // namespace shim::admin

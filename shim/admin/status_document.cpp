@@ -1,0 +1,186 @@
+#include "admin/status_document.hpp"
+
+#include "admin/request.hpp"
+
+#include <boost/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <ctime>
+
+namespace shim::admin {
+namespace {
+
+namespace json = boost::json;
+using bunraku::snapshot;
+using bunraku::source_answer;
+using steady = snapshot::time_point;
+
+/// From the steady clock to the clock on the wall.
+class wall_times {
+ public:
+  wall_times(steady taken, std::chrono::system_clock::time_point wall) : taken_(taken), wall_(wall) {}
+
+  /// Adds `name` as UTC and `name`_seconds, both counted so that they are positive for what is meant.
+  void past(json::object& into, std::string_view name, steady when) const { add(into, name, when, taken_ - when); }
+  void future(json::object& into, std::string_view name, steady when) const { add(into, name, when, when - taken_); }
+
+  static std::string utc(std::chrono::system_clock::time_point when) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
+    std::tm parts{};
+    std::array<char, 32> out{};
+    if (::gmtime_r(&seconds, &parts) == nullptr) return {};
+    return {out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+  }
+
+ private:
+  void add(json::object& into, std::string_view name, steady when, steady::duration apart) const {
+    into[name] = utc(wall_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(when - taken_));
+    into[std::string(name) + "_seconds"] = std::round(std::chrono::duration<double>(apart).count() * 1000) / 1000;
+  }
+  steady taken_;
+  std::chrono::system_clock::time_point wall_;
+};
+
+std::string_view word_for(source_answer::status s) {
+  switch (s) {
+    case source_answer::status::answered: return "answered";
+    case source_answer::status::empty: return "empty";
+    case source_answer::status::absent: return "absent";
+    case source_answer::status::failed: return "failed";
+  }
+  return {};
+}
+
+json::object json_of(const snapshot::record& r, const wall_times& at) {
+  json::object o{{"state", bunraku::name_of(r.state)}};
+  at.past(o, "since", r.since);
+  if (r.until) at.future(o, "until", *r.until);
+  o["failures_in_a_row"] = r.failures;
+  if (!r.reason.empty()) o["last_failure"] = r.reason;
+  if (r.first_byte.count() != 0) o["first_byte_ms"] = static_cast<double>(r.first_byte.count()) / 1000;
+  o["share"] = r.share;
+  o["answered"] = r.counts.answered;
+  o["failed"] = r.counts.failed;
+  o["saturated"] = r.counts.saturated;
+  o["lost_races"] = r.counts.lost_races;
+  o["own_faults"] = r.counts.own_faults;
+  o["cancelled"] = r.counts.cancelled;
+  return o;
+}
+
+json::object json_of(const snapshot::source_view& s) {
+  json::object o{{"source", bunraku::name_of(s.kind)}, {"names", json::value_from(s.names)}, {"known", s.known}};
+  if (!s.known) return o;
+  const auto& a = s.answer;
+  o["state"] = word_for(a.state);
+  o["asked"] = a.asked;
+  o["masters"] = a.masters.size();
+  if (s.kind == bunraku::source_kind::srv) {
+    o["fresh"] = s.fresh;
+    o["ttl_left"] = a.ttl_left.count();
+    o["age"] = a.age.count();
+    o["stale"] = a.stale;
+    o["from_disk"] = a.from_disk;
+  }
+  if (a.error) o["error"] = a.error.message();
+  if (!a.note.empty()) o["note"] = a.note;
+  return o;
+}
+
+json::object json_of(const snapshot::candidate& c, std::size_t place, const snapshot::service_view& of,
+                     const wall_times& at) {
+  json::object o{{"place", place}, {"master", c.who.to_string()}, {"source", bunraku::name_of(c.who.source())}};
+  o["record"] = of.sources[c.source].answer.asked;
+  if (c.who.source() == bunraku::source_kind::srv) {
+    o["priority"] = c.who.priority();
+    o["weight"] = c.who.weight();
+  }
+  o["state"] = bunraku::name_of(c.state);
+  if (c.until) at.future(o, "until", *c.until);
+  if (c.state == bunraku::health::probation) o["trial_is_free"] = c.trial_is_free;
+  o["share"] = c.share;
+  o["why"] = bunraku::name_of(c.why);
+  o["why_text"] = bunraku::text_of(c.why);
+  o["pinned"] = of.pinned && *of.pinned == c.who;
+  if (c.whole) o["whole"] = json_of(*c.whole, at);
+  if (c.own) o["own"] = json_of(*c.own, at);
+  return o;
+}
+
+json::object json_of(const snapshot::service_view& s, const wall_times& at) {
+  json::array sources, candidates;
+  for (const auto& one : s.sources) sources.push_back(json_of(one));
+  for (const auto& one : s.candidates) candidates.push_back(json_of(one, candidates.size() + 1, s, at));
+  json::object o{{"service", s.name}};
+  o["pinned"] = s.pinned ? json::value(s.pinned->to_string()) : json::value(nullptr);
+  o["more_sources"] = s.more_sources;
+  o["sources"] = std::move(sources);
+  o["candidates"] = std::move(candidates);
+  return o;
+}
+
+std::string service_name(const snapshot& from, bunraku::service s) {
+  for (const auto& each : from.services)
+    if (each.service == s) return each.name;
+  return std::string(bunraku::builtin_name(s));
+}
+
+json::object json_of(const snapshot::run_view& run, const snapshot& from, const wall_times& at) {
+  json::object o{{"id", run.id}};
+  at.past(o, "began", run.began);
+  at.past(o, "last_request", run.last);
+  if (!run.transaction_uuid.empty()) o["transaction_uuid"] = run.transaction_uuid;
+  o["requests"] = run.requests;
+  o["unserved"] = run.unserved;
+  o["failovers"] = run.failovers;
+  o["moves"] = run.moves;
+  o["bytes_up"] = run.bytes_up;
+  o["bytes_down"] = run.bytes_down;
+  json::array used;
+  for (const auto& u : run.used)
+    used.push_back(json::object{
+        {"service", service_name(from, u.service)}, {"master", u.who.to_string()}, {"answers", u.answers}});
+  o["used"] = std::move(used);
+  return o;
+}
+
+}  // namespace
+
+json::object to_json(const snapshot& from, const daemon_facts& facts, std::chrono::system_clock::time_point wall) {
+  const wall_times at(from.taken, wall);
+  json::object o{{"version", protocol_version}, {"bunraku", facts.version}, {"pid", facts.pid}};
+  o["certname"] = facts.certname;
+  o["time"] = wall_times::utc(wall);
+  at.past(o, "started", facts.started);
+  o["config"] = facts.config_file;
+  o["listen"] = facts.listen;
+  o["connections"] = facts.connections;
+  o["stopping"] = facts.stopping;
+  o["open_exchanges"] = from.open_exchanges;
+  o["retries_left"] = from.retries_left;
+  o["run"] = from.run ? json::value(json_of(*from.run, from, at)) : json::value(nullptr);
+  json::array services, masters;
+  for (const auto& s : from.services) services.push_back(json_of(s, at));
+  for (const auto& m : from.masters) {
+    json::object one{{"master", m.who.to_string()}};
+    one["service"] = m.service ? json::value(service_name(from, *m.service)) : json::value(nullptr);
+    for (auto& field : json_of(m.what, at)) one[field.key()] = std::move(field.value());
+    masters.push_back(std::move(one));
+  }
+  o["services"] = std::move(services);
+  o["masters"] = std::move(masters);
+  return o;
+}
+
+json::array to_json(const bunraku::problems& found) {
+  json::array out;
+  for (const auto& p : found)
+    out.push_back(json::object{{"severity", p.level() == bunraku::severity::error ? "error" : "warning"},
+                               {"where", p.where()},
+                               {"what", p.what()},
+                               {"fix", p.fix()}});
+  return out;
+}
+
+}  // namespace shim::admin

@@ -1,0 +1,34 @@
+#pragma once
+#include <bunraku/problem.hpp>
+#include <bunraku/snapshot.hpp>
+
+#include <boost/json/object.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace shim::admin {
+
+/// What the daemon says of itself.
+struct daemon_facts {
+  std::string version;
+  std::int64_t pid = 0;
+  std::string config_file;  ///< empty: nothing but defaults
+  std::string listen;       ///< "terminate 127.0.0.1:8140, ..."
+  std::string certname;
+  std::chrono::steady_clock::time_point started;
+  std::size_t connections = 0;  ///< of local clients
+  bool stopping = false;
+};
+
+/// The answer to `status`, and to `explain` with the one service in it. Nothing secret: names, times, counts and the
+/// reasons of failures. Each time stands in it twice: as UTC, by `wall` (the wall's clock at `from.taken`), and in
+/// seconds from then ("since_seconds" ago, "until_seconds" ahead).
+boost::json::object to_json(const bunraku::snapshot& from, const daemon_facts& facts,
+                            std::chrono::system_clock::time_point wall);
+
+boost::json::array to_json(const bunraku::problems& found);
+
+}  // namespace shim::admin
