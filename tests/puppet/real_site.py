@@ -139,7 +139,8 @@ class Shim:
             probe.bind(self.address)  # somebody else's listener there would be tested in the shim's place
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "run", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [self.program, "run", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "RUNTIME_DIRECTORY": self.directory.name})
         until = time.monotonic() + 60
         while True:
             if self.process.poll() is not None:

@@ -176,6 +176,12 @@ class Master:
         return borrowed
 
 
+def with_runtime_directory(site, name, env=None):
+    """What is not said otherwise is made in the site's own directory, not in /run."""
+    directory = os.path.join(site.directory, f"{name}-run")
+    return {**os.environ, "RUNTIME_DIRECTORY": directory} if env is None else {"RUNTIME_DIRECTORY": directory, **env}
+
+
 class Bunraku(Process):
     """`bunraku run` on a configuration."""
 
@@ -183,6 +189,8 @@ class Bunraku(Process):
         self.config_path = os.path.join(site.directory, f"{name}.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(config_text)
+        env = with_runtime_directory(site, name, env)
+        self.control_path = os.path.join(env["RUNTIME_DIRECTORY"], "control.sock")
         super().__init__(name, [site.bunraku, "run", "--config", self.config_path, *arguments], site.directory,
                          env=env)
 
@@ -302,7 +310,7 @@ class Site:
 
     def start_process(self, name, command, env=None):
         """Any other process that must end with the site."""
-        process = Process(name, command, self.directory, env=env)
+        process = Process(name, command, self.directory, env=with_runtime_directory(self, name, env))
         self._others.append(process)
         return process
 
