@@ -38,30 +38,33 @@ std::vector<address> alternate(const std::vector<address>& from) {
   return result;
 }
 
-bool has_addresses(const dns_answers::flight& asked) {
-  return asked.outcome && (!asked.outcome->answer.a.empty() || !asked.outcome->answer.aaaa.empty());
+bool has_addresses(const dns_answers::decision* said) {
+  return said != nullptr && (!said->outcome->answer.a.empty() || !said->outcome->answer.aaaa.empty());
 }
 
 /// Only for A: some name servers wrongly say so for AAAA (RFC 4074, 4.2).
-bool does_not_exist(const dns_answers::outcome_ptr& four) {
-  return four && !four->error && four->answer.state == policy::dns_answer::status::no_such_name;
+bool does_not_exist(const dns_answers::decision* four) {
+  return four != nullptr && four->outcome->failed == policy::dns_outcome::failure::none &&
+         four->outcome->answer.state == policy::dns_answer::status::no_such_name;
 }
 
 void add_note(std::string& to, const std::string& note) {
   if (!note.empty()) to += (to.empty() ? "" : "; ") + note;
 }
 
-/// A family without an outcome was not waited for.
-address_answer answer_from(const std::string& host, const dns_answers::outcome_ptr& four,
-                           const dns_answers::outcome_ptr& six) {
+/// A family that is null was not waited for.
+address_answer answer_from(const std::string& host, const dns_answers::decision* four,
+                           const dns_answers::decision* six) {
   address_answer result;
   std::vector<address> all;
-  for (const auto& each : {six, four}) {
-    if (!each) continue;
-    for (const auto& octets : each->answer.aaaa) all.emplace_back(boost::asio::ip::address_v6(octets));
-    for (const auto& octets : each->answer.a) all.emplace_back(boost::asio::ip::address_v4(octets));
-    add_note(result.note, each->note);
-    if (each->error) result.error = each->error;
+  for (const auto* each : {six, four}) {
+    if (each == nullptr) continue;
+    const auto& outcome = *each->outcome;
+    for (const auto& octets : outcome.answer.aaaa) all.emplace_back(boost::asio::ip::address_v6(octets));
+    for (const auto& octets : outcome.answer.a) all.emplace_back(boost::asio::ip::address_v4(octets));
+    add_note(result.note, outcome.note);
+    add_note(result.note, note_about(*each));
+    if (const auto error = error_of(outcome.failed)) result.error = error;
   }
   result.addresses = alternate(all);
   if (!all.empty()) {
@@ -80,21 +83,26 @@ address_answer answer_from(const std::string& host, const dns_answers::outcome_p
 
 address_answer cancelled() { return {{}, errc::cancelled, "cancelled while asking DNS"}; }
 
-/// Waits until both are over, or one made the other needless and that had its moment, or `until`. False if cancelled.
-boost::asio::awaitable<bool> wait_for_both(boost::asio::any_io_executor executor,
-                                           std::shared_ptr<dns_answers::flight> four,
-                                           std::shared_ptr<dns_answers::flight> six, clock::time_point until) {
-  const auto timer = std::make_shared<boost::asio::steady_timer>(executor, until);
-  four->waiting.push_back(timer);
-  six->waiting.push_back(timer);
+/// Waits until both say something, or one made the other needless and that had its moment, or `until`. False if
+/// cancelled.
+boost::asio::awaitable<bool> wait_for_both(boost::asio::any_io_executor executor, dns_answers::inquiry four,
+                                           dns_answers::inquiry six, clock::time_point until) {
+  const auto timer = std::make_shared<boost::asio::steady_timer>(executor);
+  four.wake(timer);
+  six.wake(timer);
   bool last_moment = false;
-  while (!four->outcome || !six->outcome) {
-    if (!last_moment && (has_addresses(*four) || has_addresses(*six) || does_not_exist(four->outcome))) {
+  for (auto now = clock::now(); now < until; now = clock::now()) {
+    const auto *a = four.said(now), *aaaa = six.said(now);
+    if (a && aaaa) break;
+    if (!last_moment && (has_addresses(a) || has_addresses(aaaa) || does_not_exist(a))) {
       last_moment = true;
-      timer->expires_at(std::min(until, clock::now() + resolution_delay));
+      until = std::min(until, now + resolution_delay);
     }
+    const auto a_comes = a ? clock::time_point::max() : four.patience_ends();
+    const auto aaaa_comes = aaaa ? clock::time_point::max() : six.patience_ends();
+    timer->expires_at(std::min({until, a_comes, aaaa_comes}));
     const auto [interrupted] = co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    if (!interrupted) break;
+    if (!interrupted) continue;
     const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return false;
   }
@@ -107,7 +115,10 @@ boost::asio::awaitable<address_answer> ask_for(std::shared_ptr<dns_answers> dns,
   const auto four = dns->ask({name, dns_type::a});
   const bool waited = co_await wait_for_both(dns->executor(), four, six, until);
   if (!waited) co_return cancelled();
-  co_return answer_from(name, four->outcome, six->outcome);
+  const auto now = clock::now();
+  const auto *a = four.said(now), *aaaa = six.said(now);
+  if ((a && !four.is_over()) || (aaaa && !six.is_over())) dns->waited_in_vain();
+  co_return answer_from(name, a, aaaa);
 }
 
 /// What DNS may be asked for to find `host`, in order; the last is `host` itself.

@@ -18,11 +18,17 @@ namespace {
 
 using clock = dns_answers::clock;
 using status = source_answer::status;
+using policy::dns_outcome;
 using policy::dns_type;
 
-policy::srv_name_answer name_answer(const std::string& name, const dns_outcome& outcome) {
-  policy::srv_name_answer said{name, status::failed, {}, outcome.error, outcome.note};
-  if (outcome.error) return said;
+policy::srv_name_answer name_answer(const std::string& name, const dns_answers::decision& served) {
+  const auto& outcome = *served.outcome;
+  policy::srv_name_answer said;
+  said.name = name;
+  said.state = status::failed;
+  said.error = error_of(outcome.failed);
+  said.note = outcome.note;
+  if (said.error) return said;
   using enum policy::dns_answer::status;
   switch (outcome.answer.state) {
     case found:
@@ -45,6 +51,10 @@ policy::srv_name_answer name_answer(const std::string& name, const dns_outcome& 
       said.note = name + " has SRV records, but none can be used: " + said.note;
       break;
   }
+  said.age = std::max(std::chrono::seconds(0), std::chrono::floor<std::chrono::seconds>(clock::now() - served.learned));
+  said.stale = served.standing == policy::dns_standing::stale || served.standing == policy::dns_standing::vanished;
+  said.from_disk = served.from_disk;
+  if (said.stale) said.note += (said.note.empty() ? "" : "; ") + note_about(served);
   return said;
 }
 
@@ -65,6 +75,8 @@ source_answer cancelled_answer() {
   return answer;
 }
 
+constexpr std::chrono::seconds look_again{1};
+
 /// A source's answer puts together what its names said, and lives as long as the first of them to expire.
 class srv_collection {
  public:
@@ -74,20 +86,26 @@ class srv_collection {
     return policy::srv_source_answer(from_.owner_names(), learned_, failure_is_final_);
   }
   dns_answers::key next() const { return {from_.owner_names()[learned_.size()], dns_type::srv}; }
-  void learn(const dns_outcome& outcome) {
-    learned_.push_back(name_answer(from_.owner_names()[learned_.size()], outcome));
-    expires_ = std::min(expires_, outcome.expires);
+  void learn(const dns_answers::decision& served) {
+    learned_.push_back(name_answer(from_.owner_names()[learned_.size()], served));
+    // While DNS is in trouble, somebody looks every now and then whether resolv.conf names other servers.
+    const bool trouble = served.standing != policy::dns_standing::fresh;
+    expires_ = std::min(expires_, trouble ? std::min(served.until, clock::now() + look_again) : served.until);
+    asked_again_ = std::min(asked_again_, served.until);
   }
   clock::time_point expires() const noexcept { return expires_; }
+  clock::time_point asked_again() const noexcept { return asked_again_; }
 
  private:
   const source& from_;
   bool failure_is_final_;
   std::vector<policy::srv_name_answer> learned_;
-  clock::time_point expires_ = clock::time_point::max();
+  clock::time_point expires_ = clock::time_point::max(), asked_again_ = clock::time_point::max();
 };
 
+/// A source without names is never asked.
 std::chrono::seconds left_until(clock::time_point expires, clock::time_point now) {
+  if (expires == clock::time_point::max()) return std::chrono::seconds(0);
   return std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(expires - now));
 }
 
@@ -98,6 +116,9 @@ struct discovery::state {
   struct slot {
     source_answer answer;
     clock::time_point expires = clock::time_point::min();
+    clock::time_point asked_again = clock::time_point::max();
+    std::uint64_t revision = 0;  ///< of the answers it was put together from
+    source_answer shown{};       ///< to onlookers
   };
   /// Services as configured, and beside each source its slot. Replaced as a whole, so that a coroutine which began
   /// under an older one can still read it.
@@ -106,7 +127,7 @@ struct discovery::state {
       for (std::size_t i = 0; i < services.size(); ++i) {
         for (const auto& each : services[i].sources) {
           if (each.kind() == source_kind::srv) slots[i].emplace_back();
-          else slots[i].emplace_back(list_answer(each), clock::time_point::max());
+          else slots[i].push_back({.answer = list_answer(each)});
         }
       }
     }
@@ -143,20 +164,21 @@ const source_answer* discovery::state::cached(service s, std::size_t index) {
   if (from.kind() != source_kind::srv) return &known.answer;
 
   const auto now = clock::now();
-  if (now >= known.expires) {
+  if (now >= known.expires || known.revision != answers->revision()) {
     srv_collection names(from, s == service::ca);
     auto verdict = names.verdict();
     while (!verdict) {
-      const auto said = answers->fresh(names.next(), now);
+      const auto said = answers->at_once(names.next());
       if (!said) return nullptr;
       names.learn(*said);
       verdict = names.verdict();
     }
     known.answer = std::move(*verdict);
     known.expires = names.expires();
+    known.asked_again = names.asked_again();
+    known.revision = answers->revision();
   }
-  known.answer.ttl_left =
-      known.expires == clock::time_point::max() ? std::chrono::seconds(0) : left_until(known.expires, now);
+  known.answer.ttl_left = left_until(known.asked_again, now);
   return &known.answer;
 }
 
@@ -173,16 +195,11 @@ boost::asio::awaitable<source_answer> discovery::state::ask(std::shared_ptr<stat
     auto verdict = names.verdict();
     while (!verdict) {
       const auto said = co_await dns_answers::wait(self->answers, names.next());
-      if (said->error == errc::cancelled) co_return cancelled_answer();
-      names.learn(*said);
+      if (said.outcome->failed == dns_outcome::failure::cancelled) co_return cancelled_answer();
+      names.learn(said);
       verdict = names.verdict();
     }
-    verdict->ttl_left = left_until(names.expires(), clock::now());
-    if (self->config == began_with) {
-      auto& known = began_with->slot_at(s, index);
-      known.answer = *verdict;
-      known.expires = names.expires();
-    }
+    verdict->ttl_left = left_until(names.asked_again(), clock::now());
     co_return std::move(*verdict);
   } catch (const std::exception&) {
     // A coroutine that was cancelled throws at its next wait.
@@ -203,12 +220,36 @@ boost::asio::awaitable<source_answer> discovery::async_source(service s, std::si
 const source_answer* discovery::cached_source(service s, std::size_t index) const { return state_->cached(s, index); }
 
 const source_answer* discovery::last_source(service s, std::size_t index) const {
-  if (const auto* fresh = cached_source(s, index)) return fresh;
-  if (!state_->config->has(s, index)) return nullptr;
-  auto& last = state_->config->slot_at(s, index);
-  if (last.expires == clock::time_point::min()) return nullptr;
-  last.answer.ttl_left = std::chrono::seconds(0);
-  return &last.answer;
+  auto& config = *state_->config;
+  if (!config.has(s, index)) return nullptr;
+  const auto& from = config.at(s, index);
+  auto& seen = config.slot_at(s, index);
+  if (from.kind() != source_kind::srv) return &seen.answer;
+  srv_collection names(from, s == service::ca);
+  auto verdict = names.verdict();
+  while (!verdict) {
+    const auto said = state_->answers->look(names.next());
+    if (!said) return nullptr;
+    names.learn(*said);
+    verdict = names.verdict();
+  }
+  seen.shown = std::move(*verdict);
+  seen.shown.ttl_left = left_until(names.asked_again(), clock::now());
+  return &seen.shown;
+}
+
+void discovery::connect_failed(service s, const master& who) {
+  const auto& config = *state_->config;
+  for (std::size_t i = 0; i < source_count(s); ++i)
+    for (const auto& name : config.at(s, i).owner_names()) state_->answers->doubt({name, dns_type::srv});
+  state_->answers->doubt({who.host(), dns_type::a});
+  state_->answers->doubt({who.host(), dns_type::aaaa});
+}
+
+void discovery::all_failed(service s) {
+  const auto& config = *state_->config;
+  for (std::size_t i = 0; i < source_count(s); ++i)
+    for (const auto& name : config.at(s, i).owner_names()) state_->answers->believe_vanished({name, dns_type::srv});
 }
 
 boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host, source_kind from) {

@@ -17,12 +17,13 @@
 namespace bunraku::engine {
 
 /// Who the masters of a service are, and at which addresses.
-/// Model:   a service's sources are numbered as in service_options. SRV answers are kept for their TTL (dns_options has
-///          floor and ceiling), "no such record" for its SOA's, failures for negative_ttl; lists are always known. A
+/// Model:   a service's sources are numbered as in service_options. Lists are always known. What DNS says is kept, and
+///          asked for again, as policy::answer_book decides; it serves on while DNS is silent, also from disk. A
 ///          name is asked for once at a time, however many wait for it. Which of several owner names decides: see
 ///          policy::srv_source_answer; for `ca` a failure is final.
 /// Threads: the executor's one thread only. Idle, it holds no timer and no descriptor.
-/// Owns:    coroutines under way may outlive it; they end soon, with errc::cancelled.
+/// Owns:    coroutines under way may outlive it; they end soon, with errc::cancelled. Its end writes dns_options::
+///          store_file if there is news for it.
 class discovery {
  public:
   discovery(boost::asio::any_io_executor executor, std::vector<service_options> services, dns_options dns,
@@ -36,11 +37,20 @@ class discovery {
   /// Cancels: terminal; what others wait for goes on.
   boost::asio::awaitable<source_answer> async_source(service s, std::size_t index);
 
-  /// The same if it is known and fresh, else null. Valid until the next call or suspension. No waiting; a stat of no
-  /// file; for the hot path.
+  /// The same if nothing has to be waited for, else null. Valid until the next call or suspension. For the hot path: a
+  /// stat of no file as long as DNS works.
   const source_answer* cached_source(service s, std::size_t index) const;
 
-  /// The last that was known, fresh or not, for onlookers; null if it was never asked. Valid as above.
+  /// A master of `s` could not be reached. What led there, its SRV record and addresses, is asked for anew before its
+  /// TTL is over: the next time it is needed, but not more often than policy::answer_rules::doubt_interval allows.
+  void connect_failed(service s, const master& who);
+
+  /// No master of `s` could be reached. Records that DNS called gone, and that were served a while longer, are gone.
+  /// Its sources may know other masters now.
+  void all_failed(service s);
+
+  /// The last that was known, for onlookers: with a ttl_left of 0 when the next request would ask anew; null if it was
+  /// never asked. Valid as above. Nothing is asked for.
   const source_answer* last_source(service s, std::size_t index) const;
 
   /// `error` is set exactly when `addresses` is empty.

@@ -60,6 +60,7 @@ struct ares_channel::state {
   /// Whom to ask now, the one that answered last in front.
   std::vector<name_server> servers() {
     auto list = from_file ? file.name_servers() : listed;
+    last_asked = list;
     const auto best = std::ranges::find(list, last_good, &name_server::to_string);
     if (best != list.end()) std::rotate(list.begin(), best, best + 1);
     return list;
@@ -81,7 +82,7 @@ struct ares_channel::state {
   resolv_conf file;
   bool from_file = true;
   bool closed = false;
-  std::vector<name_server> listed;
+  std::vector<name_server> listed, last_asked;
   std::string invalid;
   std::string last_good;
   std::vector<std::weak_ptr<ares_lookup>> under_way;
@@ -93,6 +94,13 @@ ares_channel::ares_channel(boost::asio::any_io_executor executor, const dns_opti
 ares_channel::~ares_channel() { close(); }
 
 std::chrono::milliseconds ares_channel::deadline() const noexcept { return state_->deadline; }
+
+std::chrono::milliseconds ares_channel::try_timeout() const noexcept { return state_->try_timeout; }
+
+bool ares_channel::has_other_servers() {
+  auto& own = *state_;
+  return own.from_file && !own.last_asked.empty() && own.file.name_servers() != own.last_asked;
+}
 
 void ares_channel::close() {
   state_->closed = true;

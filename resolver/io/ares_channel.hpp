@@ -41,8 +41,12 @@ class ares_channel {
   ares_channel(const ares_channel&) = delete;
   ares_channel& operator=(const ares_channel&) = delete;
 
-  /// dns_options::lookup_deadline within its bounds.
+  /// dns_options::lookup_deadline and try_timeout within their bounds.
   std::chrono::milliseconds deadline() const noexcept;
+  std::chrono::milliseconds try_timeout() const noexcept;
+
+  /// Whether resolv.conf names other servers by now than those that the last query went to. Costs a stat.
+  bool has_other_servers();
 
   /// Ends every query under way, and every later one, with errc::cancelled.
   void close();

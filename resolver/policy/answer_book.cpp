@@ -67,6 +67,24 @@ dns_decision answer_book::decide(const dns_question& question, time_point now) c
   return answer_of(e, failed_lately || silent ? action::serve_and_ask : action::ask, now);
 }
 
+std::optional<dns_decision> answer_book::look(const dns_question& question, time_point now) const {
+  const auto found = entries_.find(question);
+  if (found == entries_.end()) return std::nullopt;
+  const entry& e = found->second;
+  auto decided = decide(question, now);
+  if (!decided.outcome) {
+    const bool unanswered = e.trouble != nullptr;
+    decided.outcome = unanswered ? e.trouble : e.said;
+    decided.learned = unanswered ? e.asked : e.learned;
+    decided.until = unanswered ? e.ask_again : e.fresh_until;
+    decided.from_disk = !unanswered && e.from_disk;
+    decided.standing = unanswered ? dns_standing::failed : dns_standing::fresh;
+  } else if (decided.what == action::ask && !e.trouble) {
+    decided.standing = dns_standing::fresh;
+  }
+  return decided;
+}
+
 answer_book::entry& answer_book::entry_for(const dns_question& question) {
   if (entries_.size() >= capacity_ && !entries_.contains(question)) {
     const auto oldest = std::ranges::min_element(entries_, {}, [](const auto& each) { return each.second.asked; });

@@ -95,6 +95,10 @@ class answer_book {
 
   dns_decision decide(const dns_question& question, time_point now) const;
 
+  /// For onlookers: what was served last, or would be if DNS kept silent now; `until` may be over. An answer whose time
+  /// is over, while nobody has asked again, is no worse for that: its standing is fresh. Nothing if never asked.
+  std::optional<dns_decision> look(const dns_question& question, time_point now) const;
+
   /// A question ended; whoever waited uses what is returned (its action is always `serve`). `chance` spreads the next
   /// questions of a fleet. A cancelled question teaches nothing; its outcome is returned as failed.
   dns_decision learn(const dns_question& question, dns_outcome_ptr outcome, time_point now, random& chance);

@@ -22,7 +22,8 @@ TEST_F(Discovery, AnAnswerIsKeptForItsTtlAndKnownWithoutWaiting) {
   EXPECT_EQ(said.state, status::answered);
   EXPECT_EQ(said.kind, source_kind::srv);
   EXPECT_EQ(said.asked, generic);
-  EXPECT_EQ(said.ttl_left, 120s);
+  EXPECT_LE(said.ttl_left, 120s);
+  EXPECT_GE(said.ttl_left, 108s) << "at most a tenth less";
   ASSERT_EQ(said.masters.size(), 2u);
   EXPECT_EQ(said.masters[1].to_string(), "m2.example.com:8141");
   EXPECT_EQ(said.masters[1].priority(), 20);
@@ -42,7 +43,9 @@ TEST_F(Discovery, TtlZeroIsAskedAgainWithoutAFloorAndKeptWithOne) {
   dns.ttl_floor = 5s;
   make();
   ask(service::catalog);
-  EXPECT_EQ(ask(service::catalog).ttl_left, 5s);
+  const auto left = ask(service::catalog).ttl_left;
+  EXPECT_GE(left, 5s);
+  EXPECT_LE(left, 8s);
   EXPECT_EQ(server.asked().size(), 3u);
 }
 
@@ -55,7 +58,7 @@ TEST_F(Discovery, AMissingSpecificRecordGivesTheGenericOneAndIsItselfRemembered)
   const auto said = ask(service::files);
   EXPECT_EQ(said.state, status::answered);
   EXPECT_EQ(said.asked, generic);
-  EXPECT_EQ(said.ttl_left, 60s) << "the negative answer expires first";
+  EXPECT_LE(said.ttl_left, 60s) << "the negative answer expires first";
   EXPECT_NE(said.note.find(specific), std::string::npos);
   ask(service::files);
   ask(service::catalog);
@@ -79,7 +82,7 @@ TEST_F(Discovery, ServfailOfTheSpecificNameFallsToTheGenericOneWithANoteButNotFo
   const auto files = ask(service::files);
   EXPECT_EQ(files.state, status::answered);
   EXPECT_NE(files.note.find("SERVFAIL"), std::string::npos) << files.note;
-  EXPECT_LE(files.ttl_left, 30s) << "the specific name is asked again soon";
+  EXPECT_LE(files.ttl_left, 38s) << "the specific name is asked again soon";
   const auto ca = ask(service::ca);
   EXPECT_EQ(ca.state, status::failed);
   EXPECT_EQ(ca.error, errc::dns_failed);

@@ -1,17 +1,11 @@
 #include "policy/ttl_policy.hpp"
 
-#include "policy/ttl_cache.hpp"
-
 #include <gtest/gtest.h>
-
-#include <string>
 
 namespace bunraku::policy {
 namespace {
 
 using namespace std::chrono_literals;
-using cache = ttl_cache<std::string, int>;
-constexpr cache::time_point start{1000s};
 
 TEST(TtlPolicy, TtlIsHonouredBetweenFloorAndCeiling) {
   const ttl_limits limits{5s, 600s, 30s};
@@ -31,40 +25,27 @@ TEST(TtlPolicy, NegativeAnswersTakeTheSoaOrTheDefaultAndNeverMoreThanAnHour) {
   EXPECT_EQ((ttl_limits{5s, 10s, 30s}.for_nothing(60s)), 10s);
 }
 
-TEST(TtlCache, AnEntryIsFreshUntilItsExpiryAndThenStillThere) {
-  cache answers(4);
-  answers.put("a", 1, start, 10s);
-  ASSERT_TRUE(answers.fresh("a", start + 10s - 1ns));
-  EXPECT_EQ(answers.fresh("a", start)->value, 1);
-  EXPECT_FALSE(answers.fresh("a", start + 10s));
-  EXPECT_TRUE(answers.any("a"));
-  EXPECT_FALSE(answers.any("b"));
+TEST(TtlPolicy, ASpreadTtlIsNeverLongerThanWhatDnsGrantedNorShorterThanTheFloor) {
+  const ttl_limits limits{5s, 600s, 30s};
+  random chance(1);
+  for (int i = 0; i < 1000; ++i) {
+    const auto spread = limits.spread(100s, chance);
+    EXPECT_GE(spread, 90s);
+    EXPECT_LE(spread, 100s);
+    EXPECT_GE(limits.spread(6s, chance), 5400ms);
+    const auto least = limits.spread(5s, chance);
+    EXPECT_GE(least, 5s);
+    EXPECT_LE(least, 7500ms);
+    const auto again = limits.next_try(chance);
+    EXPECT_GE(again, 30s);
+    EXPECT_LE(again, 37500ms);
+  }
 }
 
-TEST(TtlCache, ANewAnswerReplacesTheOldOne) {
-  cache answers(1);
-  answers.put("a", 1, start, 10s);
-  answers.put("a", 2, start + 5s, 10s);
-  EXPECT_EQ(answers.fresh("a", start + 14s)->value, 2);
-}
-
-TEST(TtlCache, WhenFullTheFirstToExpireGoes) {
-  cache answers(2);
-  answers.put("late", 1, start, 100s);
-  answers.put("early", 2, start, 10s);
-  answers.put("new", 3, start, 50s);
-  EXPECT_EQ(answers.size(), 2u);
-  EXPECT_FALSE(answers.any("early"));
-  EXPECT_TRUE(answers.any("late"));
-}
-
-TEST(TtlCache, KeepOnlyDropsTheRest) {
-  cache answers(4);
-  answers.put("a", 1, start, 10s);
-  answers.put("b", 2, start, 10s);
-  answers.keep_only([](const std::string& key, int) { return key == "b"; });
-  EXPECT_FALSE(answers.any("a"));
-  EXPECT_TRUE(answers.any("b"));
+TEST(TtlPolicy, TheSameSeedSpreadsTheSame) {
+  const ttl_limits limits;
+  random one(9), other(9);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(limits.spread(300s, one), limits.spread(300s, other));
 }
 
 }  // namespace
