@@ -3,11 +3,13 @@
 #include "cli/text_table.hpp"
 #include "config/assemble.hpp"
 #include "config/values.hpp"
+#include "tunnel/name_table.hpp"
 
 #include <bunraku/endpoint.hpp>
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <ostream>
@@ -29,13 +31,12 @@ std::string day_of(std::chrono::sys_seconds t) {
 
 std::string who_may(const listen_at& l) {
   if (l.way == listen_at::way_in::terminate) return "clients with this node's own key";
+  if (l.way != listen_at::way_in::socket) return "every local user; it gives nobody an identity";
   bunraku::problems unknown;  // told already when the configuration was read
   std::string out = "uid";
   for (const auto uid : daemon::allowed_uids(l, unknown)) out += ' ' + std::to_string(uid);
   return out;
 }
-
-std::string_view name_of(listen_at::way_in way) { return way == listen_at::way_in::terminate ? "terminate" : "socket"; }
 
 std::string what_of(const bunraku::source& s) {
   std::string out;
@@ -139,6 +140,45 @@ boost::json::array json_of_routes(const config::configuration& c) {
   return out;
 }
 
+// What puppet.conf has to say so that an agent comes in this way.
+std::string agent_sets(const listen_at& l, const bunraku::site& site) {
+  const auto at = l.inherit.empty() ? l.address : std::string("its address");
+  const auto port = l.inherit.empty() ? std::to_string(l.port) : std::string("its port");
+  switch (l.way) {
+    case listen_at::way_in::terminate: return "server = " + site.certname + ", serverport = " + port;
+    case listen_at::way_in::connect: return "http_proxy_host = " + at + ", http_proxy_port = " + port;
+    case listen_at::way_in::passthrough: return "serverport = " + port + ", and the names below in /etc/hosts: " + at;
+    case listen_at::way_in::socket: break;
+  }
+  return "-";
+}
+
+bool has_tunnels(const config::configuration& c) {
+  return std::ranges::any_of(c.listen, [](const listen_at& l) {
+    return l.way == listen_at::way_in::connect || l.way == listen_at::way_in::passthrough;
+  });
+}
+
+void print_names(std::ostream& to, const tunnel::name_table& names) {
+  to << "\nNames for connect and passthrough\n";
+  text_table table({"name", "leads to", "from"});
+  for (const auto& e : names.entries())
+    table.add({bunraku::master(e.host, e.port, bunraku::source_kind::list).to_string(), names.service_name(e.service),
+               std::string(e.origin)});
+  for (const auto port : names.own_ports())
+    table.add(
+        {bunraku::master(names.certname(), port, bunraku::source_kind::list).to_string(), "terminate", "certname"});
+  table.print(to);
+}
+
+boost::json::array json_of_names(const tunnel::name_table& names) {
+  boost::json::array out;
+  for (const auto& e : names.entries())
+    out.push_back(boost::json::object{
+        {"host", e.host}, {"port", e.port}, {"service", names.service_name(e.service)}, {"origin", e.origin}});
+  return out;
+}
+
 void print_services(std::ostream& to, const daemon::setup& made) {
   to << "\nServices\n";
   text_table services({"service", "first byte", "source", "masters"});
@@ -161,10 +201,12 @@ void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identi
   const auto& c = *made.configuration;
   print_identity(to, made, legs);
   to << "\nWays in\n";
-  text_table ways({"way", "where", "for"});
+  text_table ways({"way", "where", "for", "the agent sets"});
   for (const auto& l : c.listen)
-    ways.add({std::string(name_of(l.way)), to_string(l) + (l.implied ? " (default)" : ""), who_may(l)});
+    ways.add({std::string(name_of(l.way)), to_string(l) + (l.implied ? " (default)" : ""), who_may(l),
+              made.site ? agent_sets(l, *made.site) : ""});
   ways.print(to);
+  if (made.site && has_tunnels(c)) print_names(to, tunnel::name_table(c, *made.site));
   if (made.options) print_services(to, made);
 
   to << "\nRoutes, the first that fits\n";
@@ -197,6 +239,7 @@ boost::json::object to_json(const daemon::setup& made, const daemon::leg_identit
     out["layout"] = made.site->layout;
     out["ssldir"] = made.site->ssldir;
     out["certname"] = made.site->certname;
+    if (has_tunnels(c)) out["names"] = json_of_names(tunnel::name_table(c, *made.site));
   }
   if (legs.upstream) out["upstream"] = json_of(*legs.upstream);
   if (legs.local) out["local"] = json_of(*legs.local);

@@ -8,9 +8,11 @@
 namespace shim::config {
 namespace {
 
-bool listens_on(const configuration& from, std::uint16_t port) noexcept {
+bool is_ours(const configuration& from, std::uint16_t port) noexcept {
   return std::ranges::any_of(from.listen, [port](const listen_at& l) {
-    return l.way == listen_at::way_in::terminate && l.inherit.empty() && l.port == port;
+    // CONNECT to this node's own name is for us whatever its port.
+    if (l.way == listen_at::way_in::connect) return true;
+    return l.way != listen_at::way_in::socket && l.inherit.empty() && l.port == port;
   });
 }
 
@@ -25,7 +27,7 @@ std::vector<bunraku::source> without_us(const std::vector<bunraku::source>& sour
     }
     std::vector<bunraku::master> others;
     for (const auto& m : one.masters())
-      if (m.host() != site.certname || !listens_on(from, m.port())) others.push_back(m);
+      if (m.host() != site.certname || !is_ours(from, m.port())) others.push_back(m);
     if (others.empty()) continue;
     out.push_back(one.kind() == bunraku::source_kind::list
                       ? bunraku::source::list(std::move(others), one.origin())
@@ -48,7 +50,7 @@ std::vector<bunraku::master> own_listeners(const configuration& from) {
     out.emplace_back(address, port, bunraku::source_kind::list);
   };
   for (const auto& l : from.listen) {
-    if (l.way != listen_at::way_in::terminate || l.address.empty()) continue;
+    if (l.way == listen_at::way_in::socket || l.address.empty()) continue;
     if (l.address == "0.0.0.0")
       for (const char* a : {"127.0.0.1", "127.0.1.1"}) add(a, l.port);
     else if (l.address == "::")

@@ -100,6 +100,7 @@ limit_values read_limits(table_reader& in) {
   l.header_count = in.size("header_count");
   l.target_bytes = in.size("target_bytes");
   l.replay_bytes = in.size("replay_bytes");
+  l.replay_file_bytes = in.size("replay_file_bytes");
   l.connections = in.size("connections");
   l.idle_connections = in.size("idle_connections");
   l.idle = in.duration("idle");
@@ -108,6 +109,7 @@ limit_values read_limits(table_reader& in) {
   l.header_timeout = in.duration("header_timeout");
   l.stall_timeout = in.duration("stall_timeout");
   l.deadline = in.duration("deadline");
+  l.tunnel_idle = in.duration("tunnel_idle");
   l.drain_timeout = in.duration("drain_timeout");
   if (l.target_bytes > l.header_bytes) {
     if (in.given("target_bytes") != nullptr)
@@ -192,6 +194,16 @@ std::string to_string(const listen_at& one) {
   return bunraku::master(one.address, one.port, bunraku::source_kind::list).to_string();
 }
 
+std::string_view name_of(listen_at::way_in way) noexcept {
+  switch (way) {
+    case listen_at::way_in::terminate: return "terminate";
+    case listen_at::way_in::connect: return "connect";
+    case listen_at::way_in::passthrough: return "passthrough";
+    case listen_at::way_in::socket: return "socket";
+  }
+  return {};
+}
+
 std::vector<const node*> entries_of(const node& root, std::string_view name, const std::string& file,
                                     bunraku::problems& found) {
   std::vector<const node*> out;
@@ -225,7 +237,6 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
        connect = table("connect"), limits = table("limits"), admin = table("admin"), log = table("log");
   read_puppet(puppet, made);
-  read_listens(*root, file, made, found);
   made.local = read_leg(local);
   read_upstream(upstream, made);
   read_dns(dns, made);
@@ -233,6 +244,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   made.connect.tls_timeout = connect.duration("tls_timeout");
   made.connect.race_delay = connect.duration("race_delay");
   read_services(*root, file, made, found);
+  read_listens(*root, file, made, found);
   read_routes(*root, file, made, found);
   made.limits = read_limits(limits);
   made.admin = read_admin(admin);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,12 +19,13 @@ inline constexpr const char* default_file = "/etc/bunraku/bunraku.toml";
 
 /// One place where clients come in. Exactly one of address, path and inherit is not empty.
 struct listen_at {
-  enum class way_in : std::uint8_t { terminate, socket };
+  enum class way_in : std::uint8_t { terminate, connect, passthrough, socket };
   way_in way = way_in::terminate;
-  std::string address;     ///< terminate: an IP literal without brackets, in its shortest form
-  std::uint16_t port = 0;  ///< terminate: 0 lets the kernel choose
-  bool beyond_loopback = false;
-  std::string path;                                             ///< socket
+  std::string address;                      ///< not socket: an IP literal without brackets, in its shortest form
+  std::uint16_t port = 0;                   ///< not socket: 0 lets the kernel choose
+  bool beyond_loopback = false;             ///< terminate alone
+  std::optional<bunraku::service> service;  ///< passthrough: of clients that name no server
+  std::string path;                         ///< socket
   std::vector<std::variant<std::uint32_t, std::string>> users;  ///< socket: besides root and our own
   unsigned mode = 0600;
   std::string inherit;  ///< FileDescriptorName, or number from 0
@@ -33,6 +35,7 @@ struct listen_at {
   std::string where;  ///< file:line, for problems found later
 };
 std::string to_string(const listen_at& one);
+std::string_view name_of(listen_at::way_in way) noexcept;
 
 /// What one leg uses instead of the site's own files; unset members are the site's.
 struct leg_files {
@@ -47,6 +50,8 @@ struct service_rule {
   std::string name;
   std::vector<bunraku::master> masters;
   std::vector<std::string> srv_names;  ///< absolute, lower case, no trailing dot
+  /// By which clients of connect and passthrough ask for it; ports 1 to 65535.
+  std::vector<bunraku::site::host_port> names;
   std::chrono::milliseconds first_byte_timeout{0};
   std::string where;  ///< file:line; empty if the file does not speak of it
 };
@@ -60,10 +65,10 @@ struct route_rule {
 
 /// Field limits in bytes or numbers; see keys.cpp for meaning, range and default of everything here.
 struct limit_values {
-  std::size_t header_bytes = 0, header_count = 0, target_bytes = 0, replay_bytes = 0, connections = 0,
-              idle_connections = 0;
+  std::size_t header_bytes = 0, header_count = 0, target_bytes = 0, replay_bytes = 0, replay_file_bytes = 0,
+              connections = 0, idle_connections = 0;
   std::chrono::milliseconds idle{0}, upstream_idle{0}, handshake_timeout{0}, header_timeout{0}, stall_timeout{0},
-      deadline{0}, drain_timeout{0};
+      deadline{0}, tunnel_idle{0}, drain_timeout{0};
 };
 
 /// The control socket.

@@ -19,10 +19,14 @@ constexpr std::array table{
     key_row{"puppet", "root", shape::path, "", 1, path_length, "",
             "look for puppet.conf and ssldir below this directory instead of /"},
 
-    key_row{"listen", "way", shape::choice, "\"terminate\"", 0, 0, "terminate|socket",
-            "terminate: TLS with the agent's own certificate on both sides; socket: plain HTTP/1.1 on a Unix socket"},
+    key_row{"listen", "way", shape::choice, "\"terminate\"", 0, 0, "terminate|connect|passthrough|socket",
+            "terminate: TLS with the agent's own certificate on both sides; connect: a proxy for http_proxy_host; "
+            "passthrough: TLS goes through to a master chosen by its server name; socket: plain HTTP/1.1 on a Unix "
+            "socket"},
     key_row{"listen", "address", shape::text, "", 1, 64, "",
-            "terminate: IP address and port, \"127.0.0.1:8140\" or \"[::1]:8140\""},
+            "all but socket: IP address and port, \"127.0.0.1:8140\" or \"[::1]:8140\""},
+    key_row{"listen", "service", shape::text, "", 1, 32, "",
+            "passthrough: where clients go whose TLS names no server; unset: they are refused"},
     key_row{"listen", "beyond_loopback", shape::boolean, "false", 0, 0, "",
             "terminate: let `address` be one that other hosts can reach (they still need this node's own key)"},
     key_row{"listen", "path", shape::path, "", 1, 107, "", "socket: the file, made at start and removed at the end"},
@@ -80,6 +84,9 @@ constexpr std::array table{
             "\"host:port\", in the order to try them; asked after srv_name if that is given too"},
     key_row{"service", "srv_name", shape::texts, "[]", 0, 8, "",
             "SRV record, whole name (\"_x-puppet-canary._tcp.example.com\"); of several the first that exists answers"},
+    key_row{"service", "names", shape::texts, "[]", 0, 64, "",
+            "\"name:port\" by which clients of connect and passthrough ask for it, port 8140 if left out; besides "
+            "puppet.conf's server, ca_server and report_server"},
     key_row{"service.ca", "first_byte_timeout", shape::duration, "\"60s\"", 100, day, "",
             "from the request's end to the answer's first byte"},
     key_row{"service.catalog", "first_byte_timeout", shape::duration, "\"10m\"", 100, day, "",
@@ -102,6 +109,8 @@ constexpr std::array table{
             "of a request target; within header_bytes"},
     key_row{"limits", "replay_bytes", shape::integer, "1048576", 0, 1073741824, "",
             "of a request body kept in memory so that it can be sent to another master"},
+    key_row{"limits", "replay_file_bytes", shape::integer, "67108864", 0, 17179869184, "",
+            "of what is beyond replay_bytes, kept in a temporary file; 0: no file"},
     key_row{"limits", "connections", shape::integer, "512", 4, 65536, "", "of clients at once"},
     key_row{"limits", "idle_connections", shape::integer, "32", 0, 1024, "", "to masters, kept for the next request"},
     key_row{"limits", "idle", shape::duration, "\"60s\"", 5 * second, day, "",
@@ -115,6 +124,8 @@ constexpr std::array table{
             "without a byte of progress on either leg"},
     key_row{"limits", "deadline", shape::duration, "\"10m\"", second, day, "",
             "from a request's head to the begin of its answer, with all attempts; an agent waits http_read_timeout"},
+    key_row{"limits", "tunnel_idle", shape::duration, "\"1h\"", second, 7 * day, "",
+            "connect and passthrough: without a byte in either direction"},
     key_row{"limits", "drain_timeout", shape::duration, "\"30s\"", 0, hour, "",
             "at SIGTERM: for exchanges under way to end"},
 

@@ -6,7 +6,7 @@ namespace shim::config {
 
 /// The parts of parse_configuration that need a file of their own. `root` is the whole document.
 
-/// [[listen]], or the defaults.
+/// [[listen]], or the defaults; after the services.
 void read_listens(const node& root, const std::string& file, configuration& into, bunraku::problems& found);
 /// [service.*]
 void read_services(const node& root, const std::string& file, configuration& into, bunraku::problems& found);

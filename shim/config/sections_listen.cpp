@@ -22,16 +22,19 @@ void add_defaults(configuration& into) {
   }
 }
 
-void refuse_keys_of_other_way(table_reader& in, const listen_at& one) {
-  const bool terminate = one.way == listen_at::way_in::terminate;
-  const auto refuse = [&](const char* key, const char* way) {
-    if (in.given(key) != nullptr)
-      in.error(key, std::string("`") + key + "` is for way = \"" + way + "\" only.", "Remove it, or change `way`.");
+using way_in = listen_at::way_in;
+
+void refuse_keys_of_other_ways(table_reader& in, const listen_at& one) {
+  const auto refuse = [&](const char* key, const char* why) {
+    if (in.given(key) != nullptr) in.error(key, std::string("`") + key + "` is " + why, "Remove it, or change `way`.");
   };
-  if (terminate)
-    for (const char* key : {"path", "users", "mode"}) refuse(key, "socket");
+  if (one.way == way_in::socket) refuse("address", "not for way = \"socket\", which has a `path`.");
   else
-    for (const char* key : {"address", "beyond_loopback"}) refuse(key, "terminate");
+    for (const char* key : {"path", "users", "mode"}) refuse(key, "for way = \"socket\" only.");
+  if (one.way == way_in::connect || one.way == way_in::passthrough)
+    refuse("beyond_loopback", "for way = \"terminate\" only: nobody here would ask a client who it is.");
+  else if (one.way == way_in::socket) refuse("beyond_loopback", "for way = \"terminate\" only.");
+  if (one.way != way_in::passthrough) refuse("service", "for way = \"passthrough\" only.");
 }
 
 void read_address(table_reader& in, listen_at& one) {
@@ -51,7 +54,11 @@ void read_address(table_reader& in, listen_at& one) {
   }
   one.address = parsed->host;
   one.port = *parsed->port;
-  if (!is_loopback(one.address) && !one.beyond_loopback)
+  if (is_loopback(one.address)) return;
+  if (one.way != way_in::terminate)
+    in.error("address", one.address + " can be reached by other hosts, and nobody here would ask them who they are.",
+             "Use 127.0.0.1, 127.0.1.1 or [::1].");
+  else if (!one.beyond_loopback)
     in.error("address", one.address + " can be reached by other hosts.",
              "Use 127.0.0.1, 127.0.1.1 or [::1], or say `beyond_loopback = true` if it must be so.");
 }
@@ -66,24 +73,41 @@ unsigned read_mode(table_reader& in, const listen_at& one) {
   return 0600;
 }
 
-listen_at read_one(table_reader& in) {
+void read_default_service(table_reader& in, const configuration& known, listen_at& one) {
+  const auto name = in.text("service");
+  if (name.empty() || one.way != way_in::passthrough) return;
+  std::vector<std::string_view> names;
+  for (const auto& s : known.services) names.push_back(s.name);
+  if (const auto at = std::ranges::find(names, name); at != names.end()) {
+    one.service = static_cast<bunraku::service>(at - names.begin());
+    return;
+  }
+  const auto meant = nearest(name, names);
+  in.error("service", "There is no service `" + name + "`.",
+           meant.empty() ? "Add [service." + name + "] with its masters."
+                         : "Did you mean `" + std::string(meant) + "`? Else add [service." + name + "].");
+}
+
+listen_at read_one(table_reader& in, const configuration& known) {
   listen_at one;
   one.where = in.where();
   const auto way = in.text("way");
-  if (way == "socket") one.way = listen_at::way_in::socket;
+  for (const auto each : {way_in::connect, way_in::passthrough, way_in::socket})
+    if (way == name_of(each)) one.way = each;
   // A way that there is not was told; what its other keys should be cannot be.
   if (const auto* given = in.given("way"); given != nullptr && given->text != way) return one;
-  refuse_keys_of_other_way(in, one);
+  refuse_keys_of_other_ways(in, one);
   one.inherit = in.text("inherit");
   one.beyond_loopback = in.boolean("beyond_loopback");
-  const bool terminate = one.way == listen_at::way_in::terminate;
-  const char* place = terminate ? "address" : "path";
+  const bool tcp = one.way != way_in::socket;
+  const char* place = tcp ? "address" : "path";
   if (in.given("inherit") != nullptr && in.given(place) != nullptr)
     in.error("inherit", std::string("An inherited socket has its ") + place + " already.", "Remove one of the two.");
   else if (in.given("inherit") == nullptr && in.given(place) == nullptr)
     in.error("way", std::string("This [[listen]] says not where: it has neither `") + place + "` nor `inherit`.",
-             terminate ? "Add address = \"127.0.0.1:8140\"." : "Add path = \"/run/bunraku/agent.sock\".");
-  if (terminate) {
+             tcp ? "Add address = \"127.0.0.1:8140\"." : "Add path = \"/run/bunraku/agent.sock\".");
+  read_default_service(in, known, one);
+  if (tcp) {
     read_address(in, one);
   } else {
     one.path = in.text("path");
@@ -98,8 +122,8 @@ bool is_wildcard(const listen_at& l) { return l.address == "0.0.0.0" || l.addres
 // Would the second bind fail, or take the first one's clients?
 bool clash(const listen_at& a, const listen_at& b) {
   if (!a.inherit.empty() || !b.inherit.empty()) return a.inherit == b.inherit;
-  if (a.way != b.way) return false;
-  if (a.way == listen_at::way_in::socket) return !a.path.empty() && a.path == b.path;
+  if ((a.way == way_in::socket) != (b.way == way_in::socket)) return false;
+  if (a.way == way_in::socket) return !a.path.empty() && a.path == b.path;
   if (a.address.empty() || b.address.empty() || a.port == 0 || a.port != b.port) return false;
   const bool same_family = (a.address.find(':') == std::string::npos) == (b.address.find(':') == std::string::npos);
   return a.address == b.address || (same_family && (is_wildcard(a) || is_wildcard(b)));
@@ -112,7 +136,7 @@ void read_listens(const node& root, const std::string& file, configuration& into
   for (const auto* entry : entries_of(root, "listen", file, found)) {
     table_reader in(entry, "listen", file, found);
     if (entry->type != node::kind::table) continue;
-    auto one = read_one(in);
+    auto one = read_one(in, into);
     for (const auto& before : into.listen)
       if (clash(before, one)) {
         in.error({}, "This [[listen]] takes the same place as the one at " + before.where + ".", "Remove one of them.");

@@ -50,6 +50,26 @@ void read_srv_names(table_reader& in, service_rule& into) {
   }
 }
 
+void read_names(table_reader& in, const configuration& before, service_rule& into) {
+  const auto same = [](const bunraku::site::host_port& a, const bunraku::site::host_port& b) {
+    return a.host == b.host && a.port == b.port;
+  };
+  for (const auto& text : in.texts("names")) {
+    const auto parsed = parse_host_and_port(text);
+    if (!parsed || parsed->port == std::uint16_t{0}) {
+      in.error("names", "\"" + text.substr(0, 256) + "\" is no name that an agent could ask for.",
+               "Give \"puppet.example.com\", with a port if it is not 8140.");
+      continue;
+    }
+    const bunraku::site::host_port one{parsed->host, parsed->port.value_or(puppet_port)};
+    for (const auto& s : before.services)
+      if (s.name != into.name && std::ranges::any_of(s.names, [&](const auto& n) { return same(n, one); }))
+        in.error("names", "\"" + text + "\" is a name of service `" + s.name + "` already (" + s.where + ").",
+                 "Leave it with one of them.");
+    into.names.push_back(one);
+  }
+}
+
 void read_service(const std::string& name, const node& from, const std::string& file, configuration& into,
                   bunraku::problems& found) {
   const auto at = file + ":" + std::to_string(from.line);
@@ -75,6 +95,7 @@ void read_service(const std::string& name, const node& from, const std::string& 
   rule.where = at;
   read_masters(in, rule);
   read_srv_names(in, rule);
+  read_names(in, into, rule);
   rule.first_byte_timeout = in.duration("first_byte_timeout");
   if (builtin) {
     for (auto& known : into.services)
@@ -169,10 +190,10 @@ void read_routes(const node& root, const std::string& file, configuration& into,
     const bool builtin = std::ranges::find(builtins, s.name) != builtins.end();
     const bool used = std::ranges::any_of(
         into.routes, [&](const route_rule& r) { return into.services[bunraku::index_of(r.service)].name == s.name; });
-    if (!builtin && !used)
+    if (!builtin && !used && s.names.empty())
       found.emplace_back(bunraku::severity::warning, s.where,
                          "No [[route]] sends anything to service `" + s.name + "`.",
-                         "Add a [[route]] with service = \"" + s.name + "\".");
+                         "Add a [[route]] with service = \"" + s.name + "\", or `names`.");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <csignal>
+#include <unistd.h>
 
 namespace shim::daemon {
 namespace net = boost::asio;
@@ -15,6 +16,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       signals_(loop_),
       drain_timer_(loop_),
       configuration_(*setup.configuration),
+      site_(*setup.site),
       resolver_(loop_.get_executor(), *setup.options, who.upstream),
       limits_(loop_.get_executor()),
       pool_(loop_.get_executor(), setup.configuration->limits.upstream_idle,
@@ -22,8 +24,14 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       forwarding_{.resolver = resolver_, .pool = pool_, .limits = limits_},
       sessions_{.forwarding = forwarding_},
       shared_{.sessions = sessions_},
-      listeners_(loop_, shared_, local::take_inherited_sockets()) {
+      listeners_(loop_, shared_, local::take_inherited_sockets()),
+      control_(loop_.get_executor(), {.resolver = resolver_,
+                                      .limits = limits_,
+                                      .facts = [this] { return facts(); },
+                                      .reload = [this] { return reload(); },
+                                      .say = [this](log_level level, std::string_view line) { say(level, line); }}) {
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
+  shared_.look_for_identity = [this] { look_for_identity(); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
     say(log_level::warning,
@@ -48,6 +56,8 @@ void daemon::tell(const bunraku::problems& found) const {
 /// Puts a checked configuration into effect; exchanges under way go on with the connection they have.
 void daemon::take(const setup& setup, const leg_identities& who) {
   configuration_ = *setup.configuration;
+  site_ = *setup.site;
+  certname_ = setup.site->certname;
   log_->set_level(configuration_.log.level);
   const auto& limits = configuration_.limits;
   auto options = *setup.options;
@@ -61,13 +71,15 @@ void daemon::take(const setup& setup, const leg_identities& who) {
     else
       for (const char* host : {"::1", "127.0.0.1", "127.0.1.1"}) add(host);
   }
-  resolver_.replace(std::move(options), who.upstream);
+  options_ = std::move(options);
   pool_.clear();
   pool_.set_limits(limits.upstream_idle, limits.idle_connections);
 
   forwarding_.heads = {limits.header_bytes, limits.header_count, limits.target_bytes};
   forwarding_.replay_bytes = limits.replay_bytes;
+  forwarding_.replay_file_bytes = limits.replay_file_bytes;
   forwarding_.stall = limits.stall_timeout;
+  forwarding_.deadline = limits.deadline;
   forwarding_.strip_headers = configuration_.strip_headers;
 
   sessions_.idle_limit = limits.idle;
@@ -78,14 +90,62 @@ void daemon::take(const setup& setup, const leg_identities& who) {
     const auto to = table->decide(request.method, request.target, request.fields);
     return forward::destination{to.service, to.service_name, to.endpoint, to.first_byte, table};
   };
-  shared_.tls = std::make_shared<const bunraku::local_tls>(who.local);
   shared_.handshake_limit = limits.handshake_timeout;
+  shared_.tunnels = std::make_shared<const local::tunnel_rules>(
+      local::tunnel_rules{.resolver = resolver_,
+                          .names = tunnel::name_table(configuration_, site_),
+                          .heads = forwarding_.heads,
+                          .head_limit = limits.header_timeout,
+                          .hello_limit = limits.handshake_timeout,
+                          .tls_limit = configuration_.connect.tls_timeout,
+                          .idle_limit = limits.tunnel_idle,
+                          .log_each = configuration_.log.access});
+  take(who);
+}
+
+void daemon::take(const leg_identities& who) {
+  looked_at_ = stamp_of_identities(configuration_, site_);
+  resolver_.replace(options_, who.upstream);
+  shared_.tls = who.local ? std::make_shared<const bunraku::local_tls>(who.local) : nullptr;
+}
+
+/// The certificate of a new node comes into being in the middle of its agent's first run, which goes on with it at
+/// once: so whoever needs it and has none looks whether it is there now.
+void daemon::look_for_identity() {
+  if (stamp_of_identities(configuration_, site_) == looked_at_) return;
+  const auto who = load_identities(configuration_, site_);
+  if (who.local && who.upstream) {
+    take(who);
+    say(log_level::info, "enrolled certname=" + who.upstream->certname());
+    return;
+  }
+  looked_at_ = stamp_of_identities(configuration_, site_);
+  tell(who.found);
 }
 
 bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
   auto found = listeners_.open(setup.configuration->listen);
-  if (!has_error(found)) take(setup, who);
+  if (has_error(found)) return found;
+  take(setup, who);
+  const auto control = open_control();
+  found.insert(found.end(), control.begin(), control.end());
   return found;
+}
+
+bunraku::problems daemon::open_control() {
+  const auto& where = configuration_.admin;
+  return control_.open(admin::socket_path(where.socket), where.where.empty() ? "[admin] socket" : where.where);
+}
+
+admin::daemon_facts daemon::facts() const {
+  return {.version = BUNRAKU_VERSION,
+          .pid = ::getpid(),
+          .config_file = configuration_.file,
+          .listen = listeners_.description(),
+          .certname = certname_,
+          .started = started_,
+          .connections = sessions_.count,
+          .stopping = sessions_.draining};
 }
 
 int daemon::run() {
@@ -114,10 +174,10 @@ void daemon::await_signal() {
   });
 }
 
-void daemon::reload() {
+admin::reload_result daemon::reload() {
   if (sessions_.draining) {
     say(log_level::warning, "reload refused: stopping already");
-    return;
+    return {false, {{bunraku::severity::error, "daemon", "It is stopping already.", "Start it again."}}};
   }
   sd_notify(0, "RELOADING=1");
   auto setup = load_setup(places_);
@@ -126,25 +186,36 @@ void daemon::reload() {
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
+    if (shared_.tls && !who.local)
+      found.emplace_back(bunraku::severity::error, site_.credentials.certificate,
+                         "The certificate that is in use is not there any more.",
+                         "Put it back, or restart bunraku to do without one.");
   }
   if (!has_error(found)) {
     const auto opened = listeners_.open(setup.configuration->listen);
     found.insert(found.end(), opened.begin(), opened.end());
   }
+  const bool good = !has_error(found);
+  if (good) {
+    take(setup, who);
+    const auto control = open_control();
+    found.insert(found.end(), control.begin(), control.end());
+  }
   tell(found);
-  if (has_error(found)) {
+  if (!good) {
     say(log_level::error, "reload refused: going on as before");
   } else {
-    take(setup, who);
     say(log_level::info, "reloaded listen=\"" + listeners_.description() + '"');
   }
   sd_notify(0, "READY=1");
+  return {good, std::move(found)};
 }
 
 void daemon::drain() {
   say(log_level::info, "draining connections=" + std::to_string(sessions_.count));
   sd_notify(0, "STOPPING=1");
   listeners_.close();
+  control_.close();
   sessions_.drain();
   drain_until_ = std::chrono::steady_clock::now() + configuration_.limits.drain_timeout;
   end_when_drained();

@@ -1,4 +1,5 @@
 #pragma once
+#include "admin/control.hpp"
 #include "config/routes.hpp"
 #include "daemon/listeners.hpp"
 #include "daemon/setup.hpp"
@@ -35,8 +36,12 @@ class daemon {
   void say(bunraku::log_level level, std::string_view line) const;
   void tell(const bunraku::problems& found) const;
   void take(const setup& setup, const leg_identities& who);
+  void take(const leg_identities& who);
+  void look_for_identity();
   void await_signal();
-  void reload();
+  admin::reload_result reload();
+  bunraku::problems open_control();
+  admin::daemon_facts facts() const;
   void drain();
   void end_when_drained();
 
@@ -46,6 +51,9 @@ class daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
   config::configuration configuration_;
+  bunraku::site site_;
+  bunraku::resolver_options options_;
+  std::string looked_at_;  // how the credential files were when they were loaded last
   bunraku::resolver resolver_;
   forward::deadlines limits_;
   forward::upstream_pool pool_;
@@ -53,6 +61,9 @@ class daemon {
   local::session_shared sessions_;
   local::listener_shared shared_;
   listeners listeners_;
+  admin::control control_;
+  std::string certname_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drain_until_;
 };
 

@@ -20,8 +20,10 @@ namespace {
 
 constexpr int backlog = 128;
 
+/// TCP listeners may change their way and keep their socket.
 bool same_place(const listen_at& a, const listen_at& b) {
-  return a.way == b.way && a.address == b.address && a.port == b.port && a.path == b.path && a.inherit == b.inherit;
+  const bool same_kind = (a.way == listen_at::way_in::socket) == (b.way == listen_at::way_in::socket);
+  return same_kind && a.address == b.address && a.port == b.port && a.path == b.path && a.inherit == b.inherit;
 }
 
 void refuse(const listen_at& what, const std::string& why, std::string fix, bunraku::problems& found) {
@@ -65,14 +67,14 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
   }
   std::erase_if(open_, [&](one& o) {
     if (std::ranges::any_of(wanted, [&](const listen_at& w) { return same_place(o.what, w); })) return false;
-    if (o.tls) o.tls->stop();
+    if (o.tcp) o.tcp->stop();
     if (o.unix_socket) o.unix_socket->stop();
     return true;
   });
   for (auto& o : open_)
     adopt(o, *std::ranges::find_if(wanted, [&](const listen_at& w) { return same_place(o.what, w); }));
   for (auto& o : opened) {
-    if (o.tls) o.tls->start();
+    if (o.tcp) o.tcp->start();
     if (o.unix_socket) o.unix_socket->start();
     open_.push_back(std::move(o));
   }
@@ -81,7 +83,7 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
 
 void listeners::close() {
   for (auto& o : open_) {
-    if (o.tls) o.tls->stop();
+    if (o.tcp) o.tcp->stop();
     if (o.unix_socket) o.unix_socket->stop();
   }
   open_.clear();
@@ -93,6 +95,7 @@ void listeners::close() {
 /// The same place with other rules: its clients and its file stay.
 void listeners::adopt(one& open, const listen_at& wanted) {
   open.what = wanted;
+  if (open.tcp) open.tcp->adopt(wanted);
   if (!open.unix_socket) return;
   bunraku::problems told_when_the_configuration_was_read;
   open.unix_socket->allow(allowed_uids(wanted, told_when_the_configuration_was_read));
@@ -102,7 +105,7 @@ void listeners::adopt(one& open, const listen_at& wanted) {
 std::vector<tcp::endpoint> listeners::addresses() const {
   std::vector<tcp::endpoint> found;
   for (const auto& o : open_)
-    if (o.tls) found.push_back(o.tls->address());
+    if (o.tcp) found.push_back(o.tcp->address());
   return found;
 }
 
@@ -110,8 +113,8 @@ std::string listeners::description() const {
   std::string out;
   for (const auto& o : open_) {
     auto shown = o.what;
-    if (o.tls) {
-      const auto at = o.tls->address();
+    if (o.tcp) {
+      const auto at = o.tcp->address();
       shown.inherit.clear();
       shown.address = at.address().to_string();
       shown.port = at.port();
@@ -128,8 +131,8 @@ bool listeners::add(const listen_at& what, std::vector<one>& into, bunraku::prob
     descriptor = inherited_descriptor(what, found);
     if (descriptor < 0) return false;
   }
-  return what.way == listen_at::way_in::terminate ? add_tls(what, descriptor, into, found)
-                                                  : add_unix(what, descriptor, into, found);
+  return what.way == listen_at::way_in::socket ? add_unix(what, descriptor, into, found)
+                                               : add_tcp(what, descriptor, into, found);
 }
 
 /// A duplicate: the original stays ours, so that a reload can take the same socket again.
@@ -152,7 +155,7 @@ int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& fo
   return -1;
 }
 
-bool listeners::add_tls(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
+bool listeners::add_tcp(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
   error_code error;
   tcp::acceptor acceptor(loop_);
   if (descriptor >= 0) {
@@ -175,7 +178,12 @@ bool listeners::add_tls(const listen_at& what, int descriptor, std::vector<one>&
            found);
     return false;
   }
-  into.push_back({what, std::make_shared<local::tls_listener>(std::move(acceptor), shared_), nullptr});
+  if (what.way != listen_at::way_in::terminate && !acceptor.local_endpoint(error).address().is_loopback()) {
+    refuse(what, "it can be reached by other hosts, and nobody here would ask them who they are",
+           "Let the socket unit listen on 127.0.0.1 or [::1].", found);
+    return false;
+  }
+  into.push_back({what, std::make_shared<local::tcp_listener>(std::move(acceptor), what, shared_), nullptr});
   return true;
 }
 

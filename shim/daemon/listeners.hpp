@@ -27,18 +27,18 @@ class listeners {
   void close();
   /// For the ready line: "terminate 127.0.0.1:8140, socket /run/bunraku/agent.sock".
   std::string description() const;
-  /// Where TLS clients come in now; ports that the kernel chose are known here.
+  /// Where clients come in over TCP now; ports that the kernel chose are known here.
   std::vector<boost::asio::ip::tcp::endpoint> addresses() const;
 
  private:
   struct one {
     config::listen_at what;
-    std::shared_ptr<local::tls_listener> tls;
+    std::shared_ptr<local::tcp_listener> tcp;
     std::shared_ptr<local::unix_listener> unix_socket;
   };
   static void adopt(one& open, const config::listen_at& wanted);
   bool add(const config::listen_at& what, std::vector<one>& into, bunraku::problems& found);
-  bool add_tls(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
+  bool add_tcp(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   int inherited_descriptor(const config::listen_at& what, bunraku::problems& found);
 

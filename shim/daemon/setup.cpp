@@ -62,17 +62,6 @@ std::optional<std::string> read_config(const std::string& file, bunraku::problem
   }
 }
 
-config::configuration_reading read_configuration(const places& with) {
-  const bool there = ::access(with.config_file.c_str(), F_OK) == 0 || errno != ENOENT;
-  if (!with.config_given && !there) return config::parse_configuration({}, {});
-  config::configuration_reading reading;
-  bunraku::problems found;
-  if (const auto text = read_config(with.config_file, found))
-    reading = config::parse_configuration(*text, with.config_file);
-  reading.found.insert(reading.found.begin(), found.begin(), found.end());
-  return reading;
-}
-
 void append(bunraku::problems& to, const bunraku::problems& more) { to.insert(to.end(), more.begin(), more.end()); }
 
 void tell_missing_masters(setup& made) {
@@ -99,6 +88,14 @@ bool same(const bunraku::credential_files& a, const bunraku::credential_files& b
          a.ca == b.ca && a.crl == b.crl && a.check == b.check;
 }
 
+bool is_missing(const std::string& file) { return ::access(file.c_str(), F_OK) != 0 && errno == ENOENT; }
+
+bool works_without_identity(const config::configuration& from) {
+  using way_in = config::listen_at::way_in;
+  return std::ranges::any_of(
+      from.listen, [](const config::listen_at& l) { return l.way == way_in::connect || l.way == way_in::passthrough; });
+}
+
 std::optional<std::uint32_t> uid_of(const std::string& name, bool& database_failed) {
   std::vector<char> room(16384);
   passwd entry{};
@@ -108,6 +105,17 @@ std::optional<std::uint32_t> uid_of(const std::string& name, bool& database_fail
 }
 
 }  // namespace
+
+config::configuration_reading read_configuration(const places& with) {
+  const bool there = ::access(with.config_file.c_str(), F_OK) == 0 || errno != ENOENT;
+  if (!with.config_given && !there) return config::parse_configuration({}, {});
+  config::configuration_reading reading;
+  bunraku::problems found;
+  if (const auto text = read_config(with.config_file, found))
+    reading = config::parse_configuration(*text, with.config_file);
+  reading.found.insert(reading.found.begin(), found.begin(), found.end());
+  return reading;
+}
 
 setup load_setup(const places& with) {
   setup made;
@@ -137,6 +145,15 @@ setup load_setup(const places& with) {
 
 leg_identities load_identities(const config::configuration& from, const bunraku::site& site) {
   const auto upstream = config::files_of(from.upstream, site), local = config::files_of(from.local, site);
+  if (works_without_identity(from) && (is_missing(upstream.certificate) || is_missing(local.certificate))) {
+    const auto& file = is_missing(upstream.certificate) ? upstream.certificate : local.certificate;
+    leg_identities none;
+    none.found.emplace_back(severity::warning, file,
+                            "This node has no certificate yet: connect and passthrough work, terminate and socket wait "
+                            "for it.",
+                            "Run `puppet agent --test` through one of them.");
+    return none;
+  }
   auto first = bunraku::identity::load(upstream);
   leg_identities made{first.value, first.value, first.found};
   if (same(upstream, local)) return made;
@@ -144,6 +161,19 @@ leg_identities load_identities(const config::configuration& from, const bunraku:
   made.local = second.value;
   append(made.found, second.found);
   return made;
+}
+
+std::string stamp_of_identities(const config::configuration& from, const bunraku::site& site) {
+  std::string stamp;
+  for (const auto& leg : {config::files_of(from.upstream, site), config::files_of(from.local, site)})
+    for (const auto* file : {&leg.certificate, &leg.private_key, &leg.passphrase_file, &leg.ca, &leg.crl}) {
+      struct stat about{};
+      if (file->empty() || ::stat(file->c_str(), &about) != 0) about = {};
+      for (const long part : {static_cast<long>(about.st_ino), static_cast<long>(about.st_size),
+                              static_cast<long>(about.st_mtim.tv_sec), static_cast<long>(about.st_mtim.tv_nsec)})
+        stamp += std::to_string(part) + ' ';
+    }
+  return stamp;
 }
 
 std::vector<std::uint32_t> allowed_uids(const config::listen_at& socket, bunraku::problems& found) {

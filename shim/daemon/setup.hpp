@@ -33,12 +33,19 @@ struct setup {
 /// Blocking file reads. Every problem of both files in one go.
 setup load_setup(const places& with);
 
-/// The two legs' credentials; the same object twice if their files are the same.
+/// bunraku.toml alone; all defaults if it need not exist and does not.
+config::configuration_reading read_configuration(const places& with);
+
+/// The two legs' credentials; the same object twice if their files are the same. Both null without an error in `found`:
+/// the node has no certificate yet, and there is a way in that works without one.
 struct leg_identities {
   std::shared_ptr<const bunraku::identity> local, upstream;
   bunraku::problems found;
 };
 leg_identities load_identities(const config::configuration& from, const bunraku::site& site);
+
+/// Changes whenever one of the files that load_identities reads does. Costs a few system calls.
+std::string stamp_of_identities(const config::configuration& from, const bunraku::site& site);
 
 /// Who may use a socket: root, our own user, and the `users` given. Asks the user database, which may block.
 /// An unknown name is a problem and is left out.

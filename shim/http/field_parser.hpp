@@ -1,7 +1,7 @@
 #pragma once
 #include "http/head.hpp"
 
-/// What requests and responses have in common after their first line. Private to shim/http.
+/// What heads have in common after their first line. For the parsers alone: shim/http's, and shim/tunnel's of CONNECT.
 namespace shim::http::detail {
 
 inline constexpr std::size_t max_connection_options = 16;

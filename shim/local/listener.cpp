@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <unistd.h>
 
 namespace shim::local {
@@ -49,48 +50,58 @@ void close_quietly(Listener& acceptor, net::steady_timer& pause) noexcept {
 
 }  // namespace
 
-tls_listener::tls_listener(net::ip::tcp::acceptor acceptor, listener_shared& shared)
-    : acceptor_(std::move(acceptor)), pause_(acceptor_.get_executor()), shared_(shared) {}
+net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket client, std::string already_read) {
+  std::optional<counted_session> one(shared.sessions.count);
+  error_code error;
+  const auto from = client.remote_endpoint(error);
+  const auto refused = [&](const std::string& reason) {
+    shared.warn("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) + " reason=\"" +
+                reason + "\"");
+  };
+  if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
+  if (!shared.tls) {
+    refused("this node has no certificate yet");
+    co_return;
+  }
+  bunraku::local_tls current = *shared.tls;
+  auto [failed, reason, tls] = co_await current.async_accept(std::move(client), std::move(already_read),
+                                                             shared.handshake_limit, net::as_tuple(net::use_awaitable));
+  if (failed) {
+    refused(reason);
+    co_return;
+  }
+  one.reset();  // the session counts itself
+  co_await serve(shared.sessions, std::move(tls));
+}
 
-void tls_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
-void tls_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
-net::ip::tcp::endpoint tls_listener::address() const {
+tcp_listener::tcp_listener(net::ip::tcp::acceptor acceptor, config::listen_at what, listener_shared& shared)
+    : acceptor_(std::move(acceptor)), what_(std::move(what)), pause_(acceptor_.get_executor()), shared_(shared) {}
+
+void tcp_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
+void tcp_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
+net::ip::tcp::endpoint tcp_listener::address() const {
   error_code ignored;
   return acceptor_.local_endpoint(ignored);
 }
 
-net::awaitable<void> tls_listener::run(std::shared_ptr<tls_listener> self) {
+net::awaitable<void> tcp_listener::run(std::shared_ptr<tcp_listener> self) {
   const auto greet = [&self](net::ip::tcp::socket socket) {
     if (self->shared_.sessions.count >= self->shared_.sessions.most) {
       self->shared_.warn("refused a connection: limits.connections are in use");
       return;
     }
-    net::co_spawn(self->acceptor_.get_executor(), welcome(self, std::move(socket)), net::detached);
+    net::co_spawn(self->acceptor_.get_executor(), self->welcome(std::move(socket)), net::detached);
   };
   co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
 }
 
-net::awaitable<void> tls_listener::welcome(std::shared_ptr<tls_listener> self, net::ip::tcp::socket socket) {
-  // Counted from here on: half a handshake holds a descriptor, too.
-  struct counted {
-    std::size_t& count;
-    explicit counted(std::size_t& c) : count(c) { ++count; }
-    ~counted() { --count; }
-  };
-  auto one = std::make_unique<counted>(self->shared_.sessions.count);
-  error_code error;
-  const auto from = socket.remote_endpoint(error);
-  const auto tls = self->shared_.tls;
-  bunraku::local_tls current = *tls;
-  auto [failed, reason, client] = co_await current.async_accept(std::move(socket), self->shared_.handshake_limit,
-                                                                net::as_tuple(net::use_awaitable));
-  if (failed) {
-    self->shared_.warn("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) +
-                       " reason=\"" + reason + "\"");
-    co_return;
+/// What is awaited later must not need this listener: a reload may have taken it away by then.
+net::awaitable<void> tcp_listener::welcome(net::ip::tcp::socket client) const {
+  switch (what_.way) {
+    case config::listen_at::way_in::connect: return serve_connect(shared_, std::move(client));
+    case config::listen_at::way_in::passthrough: return serve_passthrough(shared_, what_, std::move(client));
+    default: return terminate(shared_, std::move(client), {});
   }
-  one.reset();  // the session counts itself
-  co_await serve(self->shared_.sessions, std::move(client));
 }
 
 unix_listener::unix_listener(net::local::stream_protocol::acceptor acceptor, std::vector<std::uint32_t> allowed_uids,
@@ -119,6 +130,7 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
                   " (see users of this [[listen]] in bunraku.toml)\"");
       return;
     }
+    if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
     if (shared.sessions.count >= shared.sessions.most) {
       shared.warn("refused a connection: limits.connections are in use");
       return;

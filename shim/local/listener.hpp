@@ -1,5 +1,6 @@
 #pragma once
 #include "local/session.hpp"
+#include "local/tunnel_session.hpp"
 
 #include <bunraku/local.hpp>
 
@@ -20,24 +21,52 @@ namespace shim::local {
 /// What every listener needs to know of the daemon; it outlives them.
 struct listener_shared {
   session_shared& sessions;
-  std::shared_ptr<const bunraku::local_tls> tls{};  ///< replaced when the certificates are
+  /// Replaced when the certificates are; null while the node has none.
+  std::shared_ptr<const bunraku::local_tls> tls{};
+  std::function<void()> look_for_identity{};  ///< for when there is none: sets `tls` if it has come meanwhile
+  std::shared_ptr<const tunnel_rules> tunnels{};
+  std::vector<char> scratch = std::vector<char>(65536);  ///< for all splices
   std::chrono::milliseconds handshake_limit{10000};
   std::function<void(std::string_view line)> info{}, warn{};
 };
 
-/// The way in `terminate`: TLS with the agent's own certificate on both sides.
-/// accept() errors (no descriptors left) are waited out, longer each time, and said once.
-class tls_listener : public std::enable_shared_from_this<tls_listener> {
+/// Counts one connection among the sessions: half a handshake holds a descriptor, too.
+class counted_session {
  public:
-  tls_listener(boost::asio::ip::tcp::acceptor acceptor, listener_shared& shared);
+  explicit counted_session(std::size_t& count) : count_(&count) { ++*count_; }
+  ~counted_session() { release(); }
+  counted_session(const counted_session&) = delete;
+  counted_session& operator=(const counted_session&) = delete;
+  void release() noexcept {
+    if (count_ != nullptr) --*count_;
+    count_ = nullptr;
+  }
+
+ private:
+  std::size_t* count_;
+};
+
+/// TLS with the agent's own certificate on both sides, and then its requests, until the connection ends.
+/// `already_read` are the client's first bytes, if somebody else had to look at them.
+boost::asio::awaitable<void> terminate(listener_shared& shared, boost::asio::ip::tcp::socket client,
+                                       std::string already_read);
+
+/// The ways in over TCP: `terminate`, `connect` and `passthrough`.
+/// accept() errors (no descriptors left) are waited out, longer each time, and said once.
+class tcp_listener : public std::enable_shared_from_this<tcp_listener> {
+ public:
+  tcp_listener(boost::asio::ip::tcp::acceptor acceptor, config::listen_at what, listener_shared& shared);
   void start();
   void stop() noexcept;
   boost::asio::ip::tcp::endpoint address() const;
+  /// The same place with other rules.
+  void adopt(config::listen_at what) { what_ = std::move(what); }
 
  private:
-  static boost::asio::awaitable<void> run(std::shared_ptr<tls_listener> self);
-  static boost::asio::awaitable<void> welcome(std::shared_ptr<tls_listener> self, boost::asio::ip::tcp::socket socket);
+  static boost::asio::awaitable<void> run(std::shared_ptr<tcp_listener> self);
+  boost::asio::awaitable<void> welcome(boost::asio::ip::tcp::socket client) const;
   boost::asio::ip::tcp::acceptor acceptor_;
+  config::listen_at what_;
   boost::asio::steady_timer pause_;
   listener_shared& shared_;
 };

@@ -53,7 +53,7 @@ def shebang(path):
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RESOLVER_ROOMS = ("puppet", "policy", "io", "engine", "capi", "plugin_host")
-SHIM_ROOMS = ("cli", "config", "http", "local", "forward", "daemon", "admin")
+SHIM_ROOMS = ("cli", "config", "http", "tunnel", "local", "forward", "daemon", "admin")
 # folder -> rooms whose headers it may include by "room/name.hpp"
 MAY_INCLUDE = {
     "resolver/include/bunraku": (),
@@ -65,10 +65,11 @@ MAY_INCLUDE = {
     "resolver/plugin_host": ("puppet", "policy", "io", "engine", "plugin_host"),
     "shim/http": ("http", "config"),
     "shim/config": ("http", "config"),
+    "shim/tunnel": ("http", "config", "tunnel"),
     "shim": SHIM_ROOMS,
     "plugins": (),
 }
-PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config")
+PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel")
 # The pure rooms of the shim may use these parsers (inet_pton is one); the library's use std alone.
 PARSERS = {"shim/http": ("boost/beast/", "boost/json", "boost/url", "boost/system/"),
            "shim/config": ("toml++/", "arpa/inet.h")}

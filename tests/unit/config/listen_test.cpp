@@ -78,12 +78,35 @@ TEST(Listen, KeysOfTheOtherWayAreRefused) {
               HasSubstr("for way = \"terminate\" only"));
 }
 
-TEST(Listen, UnknownWaysNameThoseThereAre) {
-  for (const char* name : {"connect", "passthrough", "plain"}) {
-    const auto told = bad("[[listen]]\nway = \"" + std::string(name) + "\"\n");
-    EXPECT_THAT(told, HasSubstr("There are terminate, socket."));
-    EXPECT_THAT(told, Not(HasSubstr("not where")));
+TEST(Listen, TunnelsHaveAnAddressAndNeverBeyondLoopback) {
+  const auto c = good(
+      "[[listen]]\nway = \"connect\"\naddress = \"127.0.0.1:3128\"\n"
+      "[[listen]]\nway = \"passthrough\"\naddress = \"[::1]:8140\"\n");
+  EXPECT_EQ(c.listen.at(0).way, way::connect);
+  EXPECT_EQ(c.listen.at(0).port, 3128);
+  EXPECT_EQ(c.listen.at(1).way, way::passthrough);
+  EXPECT_FALSE(c.listen.at(1).service);
+  for (const char* name : {"connect", "passthrough"}) {
+    const auto open = "[[listen]]\nway = \"" + std::string(name) + "\"\naddress = \"0.0.0.0:8140\"\n";
+    EXPECT_THAT(bad(open), HasSubstr("nobody here would ask them who they are"));
+    EXPECT_THAT(bad(open + "beyond_loopback = true\n"), HasSubstr("for way = \"terminate\" only"));
   }
+}
+
+TEST(Listen, PassthroughMayHaveAServiceForClientsThatNameNoServer) {
+  const std::string listen = "[[listen]]\nway = \"passthrough\"\naddress = \"127.0.0.1:1\"\n";
+  EXPECT_EQ(good(listen + "service = \"ca\"\n").listen.at(0).service, bunraku::service::ca);
+  const auto further = good(listen + "service = \"x\"\n[service.x]\nmasters = [\"m\"]\nnames = [\"n\"]\n");
+  EXPECT_EQ(further.listen.at(0).service, static_cast<bunraku::service>(4));
+  EXPECT_THAT(bad(listen + "service = \"catalogue\"\n"), HasSubstr("Did you mean `catalog`?"));
+  EXPECT_THAT(bad("[[listen]]\naddress = \"127.0.0.1:1\"\nservice = \"ca\"\n"),
+              HasSubstr("for way = \"passthrough\" only"));
+}
+
+TEST(Listen, UnknownWaysNameThoseThereAre) {
+  const auto told = bad("[[listen]]\nway = \"plain\"\n");
+  EXPECT_THAT(told, HasSubstr("There are terminate, connect, passthrough, socket."));
+  EXPECT_THAT(told, Not(HasSubstr("not where")));
 }
 
 TEST(Listen, IsInheritedOrOpenedNotBoth) {
@@ -103,6 +126,8 @@ TEST(Listen, NoPlaceIsTakenTwice) {
               HasSubstr("same place as the one at b.toml:1"));
   EXPECT_THAT(bad(two("address = \"[::1]:1\"", "address = \"[0::1]:1\"")), HasSubstr("same place"));
   EXPECT_THAT(bad(two("address = \"0.0.0.0:1\"\nbeyond_loopback = true", "address = \"127.0.0.1:1\"")),
+              HasSubstr("same place"));
+  EXPECT_THAT(bad(two("way = \"connect\"\naddress = \"127.0.0.1:1\"", "address = \"127.0.0.1:1\"")),
               HasSubstr("same place"));
   EXPECT_THAT(bad(two("inherit = \"a\"", "way = \"socket\"\ninherit = \"a\"")), HasSubstr("same place"));
   EXPECT_THAT(bad(two("way = \"socket\"\npath = \"/a\"", "way = \"socket\"\npath = \"/a\"")), HasSubstr("same place"));

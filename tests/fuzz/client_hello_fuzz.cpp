@@ -1,0 +1,15 @@
+#include "fuzz/tunnel_properties.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string why =
+      tunnel_properties::check_client_hello(std::string_view(reinterpret_cast<const char*>(data), size));
+  if (!why.empty()) {
+    std::fprintf(stderr, "%s\n", why.c_str());
+    std::abort();
+  }
+  return 0;
+}
