@@ -28,7 +28,43 @@ void add_common(CLI::App& to, shim::cli::invocation& into) {
 int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("run")) return shim::cli::run(with);
   if (app.got_subcommand("check")) return shim::cli::check(with);
+  if (app.got_subcommand("status")) return shim::cli::status(with);
+  if (app.got_subcommand("explain")) return shim::cli::explain(with);
+  if (app.got_subcommand("drain")) return shim::cli::drain(with);
+  if (app.got_subcommand("undrain")) return shim::cli::undrain(with);
+  if (app.got_subcommand("reload")) return shim::cli::reload(with);
   return shim::cli::resolve(with);
+}
+
+void add_socket(CLI::App& to, shim::cli::invocation& into) {
+  to.add_option("--socket", into.socket, "the daemon's control socket, instead of the one bunraku.toml names")
+      ->type_name("PATH");
+}
+
+/// The verbs that speak with the running daemon.
+void add_control(CLI::App& app, shim::cli::invocation& with) {
+  auto* status = app.add_subcommand("status", "show each service's masters and how they are, from the running daemon");
+  status->add_flag("--json", with.json, "print one JSON object");
+  status->add_flag("--watch", with.watch, "show it again every two seconds, until interrupted");
+  status->footer(
+      "Sends nothing to anybody but the daemon. Exit status 0: each service has a master that is not down, as far as "
+      "is known; 1: one has none; 2: there is no daemon.");
+  auto* explain = app.add_subcommand(
+      "explain", "show which masters a request for a service would be sent to, in which order, and why");
+  explain->add_option("service", with.service, "ca, catalog, files, report or a configured one")->required();
+  explain->add_flag("--json", with.json, "print one JSON object");
+  explain->footer("The daemon asks DNS if what it knows is too old. Exit status as for status.");
+  auto* drain = app.add_subcommand("drain", "have no new runs go to a master, until undrain");
+  drain->add_option("master", with.master, "HOST or HOST:PORT")->required();
+  drain->add_option("--for", with.lasts, "only for so long: \"90s\", \"30m\", \"1h\"; at most 30d")->type_name("TIME");
+  drain->footer(
+      "The run that is with it stays, and where nobody else is left it is used all the same. The daemon forgets it "
+      "when it ends.");
+  auto* undrain = app.add_subcommand("undrain", "end a drain now");
+  undrain->add_option("master", with.master, "HOST or HOST:PORT")->required();
+  auto* reload = app.add_subcommand("reload", "have the daemon read everything anew, and tell what came of it");
+  reload->footer("As SIGHUP. Exit status 0: done; 2: it was wrong, and the daemon goes on as before.");
+  for (auto* verb : {status, explain, drain, undrain, reload}) add_socket(*verb, with);
 }
 
 }  // namespace
@@ -69,6 +105,8 @@ int main(int argc, char** argv) try {
   resolve->footer(
       "Asks DNS now, without connecting to any master. Exit status 0: every service has a master; 1: one has "
       "none; 2: configuration or puppet.conf are wrong.");
+
+  add_control(app, with);
 
   try {
     app.parse(argc, argv);

@@ -10,7 +10,10 @@ namespace shim::cli {
 /// The command line, taken apart by main.cpp.
 struct invocation : daemon::places {
   bool json = false;
-  std::string service;                ///< resolve: only this one
+  bool watch = false;                 ///< status: again and again
+  std::string socket;                 ///< the daemon's control socket; empty: bunraku.toml's
+  std::string master, lasts;          ///< drain, undrain
+  std::string service;                ///< resolve: only this one; explain: this one
   std::uint64_t picks = 0;            ///< resolve: draws to count, 0 for none
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
@@ -25,5 +28,17 @@ int run(const invocation& with);
 int check(const invocation& with);
 /// What each source says of a service's masters, and the order in which they are tried.
 int resolve(const invocation& with);
+
+// What follows asks the running daemon over its control socket; without one it cannot be done.
+
+/// Every service's masters and how they are.
+int status(const invocation& with);
+/// One service: who would be asked in which order, and why.
+int explain(const invocation& with);
+/// No new runs on a master, for a while or until `undrain`.
+int drain(const invocation& with);
+int undrain(const invocation& with);
+/// As SIGHUP, with the outcome told here.
+int reload(const invocation& with);
 
 }  // namespace shim::cli

@@ -16,7 +16,8 @@ namespace bunraku {
 
 /// Everything a resolver knows at one moment, for status pages, `explain` and tests: what each source said, which
 /// master a request made now would try first and which after it, and why. A plain value; it changes nothing and sends
-/// nothing. Units: all times are of the steady clock; whoever shows them counts from `taken` to the clock on the wall.
+/// nothing.
+/// Units: all times are of the steady clock; whoever shows them counts from `taken` to the clock on the wall.
 struct snapshot {
   using time_point = std::chrono::steady_clock::time_point;
 
@@ -29,7 +30,8 @@ struct snapshot {
   struct record {
     health state = health::up;
     time_point since;
-    std::optional<time_point> until;          ///< of down, saturated, draining; of probation: the trial under way
+    std::optional<time_point> until =
+        std::nullopt;                         ///< of down, saturated, draining; of probation: the trial under way
     std::uint32_t failures = 0;               ///< in a row, since the last real answer
     std::string reason;                       ///< of the last failure, perhaps long ago; empty: none
     std::chrono::microseconds first_byte{0};  ///< moving mean; 0: no answer yet
@@ -42,12 +44,12 @@ struct snapshot {
     master who;              ///< with its source, priority and weight
     std::size_t source = 0;  ///< position in service_view::sources
     pick_reason why = pick_reason::healthy;
-    health state = health::up;        ///< the worse of both records below
-    std::optional<time_point> until;  ///< of `state`
-    bool trial_is_free = false;       ///< in probation: nobody is trying
+    health state = health::up;                       ///< the worse of both records below
+    std::optional<time_point> until = std::nullopt;  ///< of `state`
+    bool trial_is_free = false;                      ///< in probation: nobody is trying
     double share = 1;
-    std::optional<record> whole;  ///< nothing: nobody ever spoke to it
-    std::optional<record> own;    ///< for this service alone
+    std::optional<record> whole = std::nullopt;  ///< nothing: nobody ever spoke to it
+    std::optional<record> own = std::nullopt;    ///< for this service alone
   };
 
   /// A source as it was asked last.
@@ -62,10 +64,10 @@ struct snapshot {
   struct service_view {
     bunraku::service service = bunraku::service::catalog;
     std::string name;
-    std::vector<source_view> sources;   ///< in the order they are asked
-    std::vector<candidate> candidates;  ///< in the order the next request would try them
-    std::optional<master> pinned;       ///< the run's, if it has one for this service
-    bool more_sources = false;          ///< one of them is not known yet and may add candidates
+    std::vector<source_view> sources;             ///< in the order they are asked
+    std::vector<candidate> candidates;            ///< in the order the next request would try them
+    std::optional<master> pinned = std::nullopt;  ///< the run's, if it has one for this service
+    bool more_sources = false;                    ///< one of them is not known yet and may add candidates
   };
 
   struct run_view {
@@ -84,14 +86,14 @@ struct snapshot {
   /// A master that something is known of, though no source may name it any more.
   struct master_view {
     master who;
-    std::optional<bunraku::service> service;  ///< nothing: the master as a whole
+    std::optional<bunraku::service> service = std::nullopt;  ///< nothing: the master as a whole
     record what;
   };
 
   time_point taken;
-  std::vector<service_view> services;  ///< index_of(service) is the position
-  std::vector<master_view> masters;    ///< by name; each master as a whole before its services
-  std::optional<run_view> run;         ///< the one that is on
+  std::vector<service_view> services;          ///< index_of(service) is the position
+  std::vector<master_view> masters;            ///< by name; each master as a whole before its services
+  std::optional<run_view> run = std::nullopt;  ///< the one that is on
   std::size_t open_exchanges = 0;
   std::uint32_t retries_left = 0;  ///< further attempts that the process may still load onto masters
 };

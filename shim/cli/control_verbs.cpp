@@ -1,0 +1,123 @@
+#include "admin/control.hpp"
+#include "cli/control_client.hpp"
+#include "cli/json_view.hpp"
+#include "cli/print_problems.hpp"
+#include "cli/print_status.hpp"
+#include "cli/verbs.hpp"
+
+#include <boost/json.hpp>
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace shim::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds between_looks{2};
+
+/// --socket, else what bunraku.toml says, as far as it can be read: a mistake elsewhere in it must not keep anybody
+/// from the daemon.
+std::string socket_of(const invocation& with) {
+  if (!with.socket.empty()) return with.socket;
+  const auto reading = daemon::read_configuration(with);
+  return admin::socket_path(reading.sketch ? reading.sketch->admin.socket : "auto");
+}
+
+/// The answer's body. Nothing if there is no daemon, or if it refused; then that was said.
+std::optional<json::object> ask(const invocation& with, std::string_view method, const std::string& target,
+                                const json::object& body = {}) {
+  auto got = ask_daemon(socket_of(with), method, target, body.empty() ? std::string() : json::serialize(body));
+  if (!got) {
+    std::cerr << "bunraku: " << got.error() << '\n';
+    return std::nullopt;
+  }
+  const json_view answer(got->body);
+  if (got->status == 200) return std::move(got->body);
+  const auto message = answer.object("error").text("message");
+  std::cerr << "bunraku: " << (message.empty() ? "the daemon refused" : message) << '\n';
+  return std::nullopt;
+}
+
+std::string listed(const json::array& names) {
+  std::string out;
+  for (const auto& n : names)
+    if (n.is_string()) out += (out.empty() ? "" : ", ") + std::string(n.get_string());
+  return out;
+}
+
+int show(const invocation& with, const std::string& target, void (*print)(std::ostream&, const json::object&)) {
+  const auto got = ask(with, "GET", target);
+  if (!got) return not_done;
+  if (with.json) std::cout << json::serialize(*got) << '\n';
+  else print(std::cout, *got);
+  return somebody_is_missing(*got) ? bad_news : good;
+}
+
+bunraku::problems problems_in(const json_view& answer) {
+  bunraku::problems found;
+  answer.for_each("problems", [&](const json_view& p) {
+    found.emplace_back(p.text("severity") == "error" ? bunraku::severity::error : bunraku::severity::warning,
+                       p.text("where"), p.text("what"), p.text("fix"));
+  });
+  return found;
+}
+
+}  // namespace
+
+int status(const invocation& with) {
+  if (!with.watch) return show(with, "/v1/status", print_status);
+  for (;;) {
+    std::cout << "\x1b[H\x1b[2J";
+    const int result = show(with, "/v1/status", print_status);
+    std::cout.flush();
+    if (result == not_done || !std::cout) return result;
+    std::this_thread::sleep_for(between_looks);
+  }
+}
+
+int explain(const invocation& with) {
+  if (with.service.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+      std::string::npos) {
+    std::cerr << "bunraku: there is no service `" << with.service << "`.\n";
+    return not_done;
+  }
+  return show(with, "/v1/explain/" + with.service, print_explain);
+}
+
+int drain(const invocation& with) {
+  json::object body{{"master", with.master}};
+  if (!with.lasts.empty()) body["for"] = with.lasts;
+  const auto got = ask(with, "POST", "/v1/drain", body);
+  if (!got) return not_done;
+  const json_view answer(*got);
+  std::cout << "drained " << listed(answer.array("drained")) << (answer.has("until") ? " until " : "")
+            << answer.text("until") << ": new runs go elsewhere, the run that is with it stays\n";
+  if (const auto alone = listed(answer.array("nobody_else_for")); !alone.empty())
+    std::cout << "nobody else is left for " << alone << ", so it is used there all the same\n";
+  return good;
+}
+
+int undrain(const invocation& with) {
+  const auto got = ask(with, "POST", "/v1/undrain", {{"master", with.master}});
+  if (!got) return not_done;
+  std::cout << "no longer drained: " << listed(json_view(*got).array("undrained")) << '\n';
+  return good;
+}
+
+int reload(const invocation& with) {
+  const auto got = ask(with, "POST", "/v1/reload");
+  if (!got) return not_done;
+  const json_view answer(*got);
+  print(std::cerr, problems_in(answer));
+  if (!answer.flag("reloaded")) {
+    std::cerr << "bunraku: not reloaded; the daemon goes on as before.\n";
+    return not_done;
+  }
+  std::cout << "reloaded; listens on " << answer.text("listen") << '\n';
+  return good;
+}
+
+}  // namespace shim::cli

@@ -1,0 +1,81 @@
+#include "admin/request.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::admin;
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+request good(std::string_view method, std::string_view target, std::string_view body = {}) {
+  const auto made = parse(method, target, body);
+  if (!made) throw std::runtime_error(made.error().message);
+  return *made;
+}
+
+refusal bad(std::string_view method, std::string_view target, std::string_view body = {}) {
+  const auto made = parse(method, target, body);
+  EXPECT_FALSE(made) << method << ' ' << target << ' ' << body;
+  return made ? refusal{} : made.error();
+}
+
+}  // namespace
+
+TEST(AdminRequest, EachPathHasItsMeaning) {
+  EXPECT_EQ(good("GET", "/v1/status").what, request::kind::status);
+  EXPECT_EQ(good("POST", "/v1/reload").what, request::kind::reload);
+  const auto explain = good("GET", "/v1/explain/catalog");
+  EXPECT_EQ(explain.what, request::kind::explain);
+  EXPECT_EQ(explain.service, "catalog");
+}
+
+TEST(AdminRequest, DrainTakesAMasterAndPerhapsATime) {
+  const auto drain = good("POST", "/v1/drain", R"({"master": "compile1.example.com", "for": "90m"})");
+  EXPECT_EQ(drain.what, request::kind::drain);
+  EXPECT_EQ(drain.master, "compile1.example.com");
+  EXPECT_EQ(drain.lasts, 90min);
+  EXPECT_EQ(good("POST", "/v1/drain", R"({"master": "[::1]:8140"})").lasts, 0s);
+  EXPECT_EQ(good("POST", "/v1/drain", R"({"master": "a", "for": null})").lasts, 0s);
+  EXPECT_EQ(good("POST", "/v1/undrain", R"({"master": "a"})").what, request::kind::undrain);
+}
+
+TEST(AdminRequest, TimesThatAreNoneAreRefused) {
+  for (const char* time : {R"("")", R"("1")", R"("1 h")", R"("-1h")", R"("0s")", R"("999ms")", R"("31d")", "3600", "[]",
+                           R"("99999999999999999999s")"}) {
+    const auto why = bad("POST", "/v1/drain", std::string(R"({"master": "a", "for": )") + time + "}");
+    EXPECT_EQ(why.status, 400) << time;
+    EXPECT_EQ(why.code, "bad_duration") << time;
+  }
+}
+
+TEST(AdminRequest, BodiesThatAreNoneAreRefused) {
+  EXPECT_EQ(bad("POST", "/v1/drain", "").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/drain", "{").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/drain", "master=a").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/drain", "[\"a\"]").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/drain", std::string(200, '[')).code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/drain", "{}").code, "no_master");
+  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": ""})").code, "no_master");
+  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": 7})").code, "bad_key");
+  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": ")" + std::string(301, 'a') + "\"}").code, "no_master");
+  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": "a", "fro": "1h"})").code, "bad_key");
+  EXPECT_EQ(bad("POST", "/v1/undrain", R"({"master": "a", "for": "1h"})").code, "bad_key");
+}
+
+TEST(AdminRequest, AnotherMethodIsRefusedAsSuch) {
+  for (const char* path : {"/v1/reload", "/v1/drain", "/v1/undrain"}) EXPECT_EQ(bad("GET", path).status, 405) << path;
+  for (const char* path : {"/v1/status", "/v1/explain/ca"}) EXPECT_EQ(bad("DELETE", path).status, 405) << path;
+}
+
+TEST(AdminRequest, UnknownPathsAreAnsweredWithThoseThatAre) {
+  for (const char* path : {"/", "/v2/status", "/v1/status/", "/v1", "/v1/explain", "//v1/status"}) {
+    const auto why = bad("GET", path);
+    EXPECT_EQ(why.status, 404) << path;
+    EXPECT_THAT(why.known, ElementsAre("GET /v1/status", "GET /v1/explain/SERVICE", "POST /v1/reload", "POST /v1/drain",
+                                       "POST /v1/undrain"));
+  }
+  for (const auto& name : {std::string(), std::string("a/b"), std::string("a%20b"), std::string(65, 'a')})
+    EXPECT_EQ(bad("GET", "/v1/explain/" + name).code, "unknown_service") << name;
+}

@@ -1,0 +1,171 @@
+#include "cli/print_status.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+using namespace shim::cli;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+boost::json::object record(const char* state, double since, const char* reason = "") {
+  boost::json::object o{{"state", state}, {"since_seconds", since}, {"answered", 12}, {"failed", 0}};
+  if (*reason != '\0') o["last_failure"] = reason;
+  return o;
+}
+
+boost::json::object candidate(int place, const char* name, const char* state, const char* why) {
+  return {{"place", place}, {"master", name}, {"source", "srv"}, {"priority", 10},       {"weight", 50},
+          {"state", state}, {"share", 1.0},   {"why", why},      {"why_text", "because"}};
+}
+
+boost::json::object document(boost::json::array candidates) {
+  boost::json::object source{
+      {"source", "srv"},     {"names", {"_x-puppet._tcp.test"}}, {"known", true}, {"fresh", true},
+      {"state", "answered"}, {"asked", "_x-puppet._tcp.test"},   {"masters", 2},  {"ttl_left", 41}};
+  boost::json::object service{{"service", "catalog"}, {"pinned", nullptr}, {"more_sources", false}};
+  service["sources"] = boost::json::array{source};
+  service["candidates"] = std::move(candidates);
+  return {{"version", 1},
+          {"bunraku", "0.1.0"},
+          {"certname", "agent1.test"},
+          {"time", "2026-11-24T03:00:00Z"},
+          {"started_seconds", 7380.0},
+          {"listen", "127.0.0.1:8140"},
+          {"run", nullptr},
+          {"services", boost::json::array{service}}};
+}
+
+boost::json::object outage() {
+  auto up = candidate(1, "two.test:8140", "up", "healthy");
+  up["whole"] = record("up", 182);
+  auto down = candidate(2, "one.test:8140", "down", "down");
+  down["whole"] = record("down", 12, "connect: Connection refused");
+  down["whole"].as_object()["failures_in_a_row"] = 3;
+  down["until_seconds"] = 48.0;
+  return document({up, down});
+}
+
+std::string explained(const boost::json::object& from) {
+  std::ostringstream out;
+  print_explain(out, from);
+  return out.str();
+}
+std::string status_of(const boost::json::object& from) {
+  std::ostringstream out;
+  print_status(out, from);
+  return out.str();
+}
+std::string explained_one(boost::json::object one) { return explained(document({std::move(one)})); }
+
+}  // namespace
+
+TEST(InWords, UsesTheTwoLargestUnits) {
+  EXPECT_EQ(in_words(-3), "0 s");
+  EXPECT_EQ(in_words(0.44), "0.4 s");
+  EXPECT_EQ(in_words(9.94), "9.9 s");
+  EXPECT_EQ(in_words(12.4), "12 s");
+  EXPECT_EQ(in_words(59.7), "1 min");
+  EXPECT_EQ(in_words(125), "2 min 5 s");
+  EXPECT_EQ(in_words(12000), "3 h 20 min");
+  EXPECT_EQ(in_words(4 * 86400 + 7300), "4 d 2 h");
+}
+
+TEST(Explain, AnOutageReadsAsWhatIsWrongUntilWhenAndWhatComesNext) {
+  EXPECT_EQ(explained(outage()),
+            R"(catalog, for agent1.test, at 2026-11-24T03:00:00Z
+
+Sources, in the order they are asked:
+  srv _x-puppet._tcp.test: 2 masters, asked again in 41 s at the earliest
+
+Masters, in the order the next request tries them:
+  1. two.test:8140 (priority 10, weight 50)
+     up for 3 min 2 s
+     why here: because
+     so far: 12 answers
+  2. one.test:8140 (priority 10, weight 50)
+     down for 12 s, tried again in 48 s: connect: Connection refused (3 failures in a row)
+     why here: because
+     so far: 12 answers
+
+Next: the next request goes to two.test:8140; if it fails, and the request may be repeated, to one.test:8140.
+Run: no run is on.
+)");
+}
+
+TEST(Explain, EachStateHasItsWords) {
+  auto c = candidate(1, "one.test:8140", "saturated", "saturated");
+  c["own"] = record("saturated", 3, "503, Retry-After 15 s");
+  c["whole"] = record("up", 100);
+  c["until_seconds"] = 12.0;
+  EXPECT_THAT(explained_one(c),
+              HasSubstr("saturated for 3 s, left alone for 12 s more: 503, Retry-After 15 s; for catalog alone\n"));
+
+  c = candidate(1, "one.test:8140", "draining", "draining");
+  c["whole"] = record("draining", 180);
+  EXPECT_THAT(explained_one(c), HasSubstr("drained for 3 min, until undrained\n"));
+  c["until_seconds"] = 3420.0;
+  EXPECT_THAT(explained_one(c), HasSubstr("drained for 3 min, ends in 57 min\n"));
+
+  c = candidate(1, "one.test:8140", "probation", "trial");
+  c["whole"] = record("probation", 2, "connect: Connection refused");
+  c["trial_is_free"] = true;
+  EXPECT_THAT(explained_one(c), HasSubstr("was down; the next request to it is a trial: connect: Connection refused"));
+  c["trial_is_free"] = false;
+  EXPECT_THAT(explained_one(c), HasSubstr("was down; a trial request is under way"));
+
+  c = candidate(1, "one.test:8140", "suspect", "suspect");
+  c["whole"] = record("suspect", 2);
+  EXPECT_THAT(explained_one(c), HasSubstr("suspect for 2 s: slower than another master\n"));
+
+  c = candidate(1, "one.test:8140", "up", "healthy");
+  EXPECT_THAT(explained_one(c), HasSubstr("     not tried yet\n"));
+  c["whole"] = record("up", 6);
+  c["share"] = 0.25;
+  EXPECT_THAT(explained_one(c), HasSubstr("up for 6 s, back with 25 % of its weight and growing\n"));
+}
+
+TEST(Explain, NobodyAndOnlyTheDeadAreSaidAsSuch) {
+  EXPECT_THAT(explained(document({})), HasSubstr("Next: nobody to ask"));
+  EXPECT_TRUE(somebody_is_missing(document({})));
+  auto down = candidate(1, "one.test:8140", "down", "down");
+  down["whole"] = record("down", 12, "tls: certificate expired");
+  EXPECT_THAT(explained_one(down), HasSubstr("Next: all are down; still, the next request tries one.test:8140"));
+  EXPECT_TRUE(somebody_is_missing(document({down})));
+  EXPECT_FALSE(somebody_is_missing(outage()));
+}
+
+TEST(Explain, AnOldAnswerOfDnsIsSaidAsSuch) {
+  auto d = outage();
+  auto& source = d["services"].at(0).at("sources").at(0).as_object();
+  source["stale"] = true;
+  source["age"] = 7200;
+  EXPECT_THAT(explained(d), HasSubstr("2 masters, an old answer of 2 h ago: DNS does not say so now"));
+  source["known"] = false;
+  EXPECT_THAT(explained(d), HasSubstr("srv _x-puppet._tcp.test: not asked yet\n"));
+}
+
+TEST(Status, IsOneLineForEachMaster) {
+  const auto text = status_of(outage());
+  EXPECT_THAT(text, HasSubstr("bunraku 0.1.0, pid 0, as agent1.test: up for 2 h 3 min\n"));
+  EXPECT_THAT(text, HasSubstr("service  #  master         state\n"
+                              "catalog  1  two.test:8140  up for 3 min 2 s\n"
+                              "         2  one.test:8140  down for 12 s, tried again in 48 s: connect: Connection "
+                              "refused (3 failures in a row)\n"));
+}
+
+TEST(Status, WhatAnotherProcessSaysCannotTouchTheTerminal) {
+  auto d = outage();
+  d["services"].at(0).at("candidates").at(1).at("whole").as_object()["last_failure"] = "\x1b[2J\n";
+  EXPECT_THAT(status_of(d), Not(HasSubstr("\x1b")));
+}
+
+TEST(Status, FieldsThatAreMissingOrOfAnotherTypeDoNoHarm) {
+  status_of({});
+  explained({});
+  status_of({{"services", 7}, {"run", "x"}});
+  explained({{"services", {1, nullptr, boost::json::object{{"candidates", {1, boost::json::object{}}}}}}});
+}
