@@ -5,7 +5,7 @@ import time
 
 from masters import go
 from peers import Running
-from processes import Usage, forget_peak, peak_rss_kib, pss_kib, rss_kib
+from processes import Usage, counting_syscalls, forget_peak, peak_rss_kib, pss_kib, rss_kib
 
 MIB = 1 << 20
 CONTENT = "/puppet/v3/file_content/bytes/%d"
@@ -93,6 +93,18 @@ def _start(site, peer, leg, scale):
         return dict(running.soon)
 
 
+def _syscalls(site, peer, leg, scale):
+    del scale
+    values = {}
+    with Running(site, peer, leg) as running:
+        for connections, requests in ((1, 1000), (8, 2000)):
+            running.load("--requests", 200, "--connections", connections)
+            with counting_syscalls(running.process.pid) as counts:
+                running.load("--requests", requests, "--connections", connections)
+            values[f"c{connections}_per_request"] = sum(counts.values()) / requests
+    return values
+
+
 def _idle(site, peers, leg, scale):
     """All at once: nobody does anything."""
     del scale
@@ -129,9 +141,10 @@ FIGURES = {
     "catalog-c4": _bodies(CATALOG, CATALOG_BYTES, 1500, 4),
     "memory": _each(_memory),
     "start": _each(_start),
+    "syscalls": _each(_syscalls),
     "idle": _idle,
 }
 
 # Where the local leg is plain there is no handshake to tell from a resumed one.
 TLS_ONLY = {"connection-full-pooled", "connection-full-fresh"}
-ONCE = {"idle"}  # long, and not noisy
+ONCE = {"idle", "syscalls"}  # long, or not noisy

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
 
 
 def which(name):
@@ -111,6 +114,26 @@ def forget_peak(pid):
     for one in family(pid):
         with open(f"/proc/{one}/clear_refs", "w", encoding="ascii") as file:
             file.write("5")
+
+
+@contextlib.contextmanager
+def counting_syscalls(pid):
+    """A dictionary that is filled with {system call: how often} when the block ends."""
+    counts = {}
+    with tempfile.NamedTemporaryFile("r") as out:
+        pids = family(pid)
+        attach = [word for one in pids for word in ("-p", str(one))]
+        tracer = subprocess.Popen([which("strace"), "-c", "-f", "-o", out.name, *attach], stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while any(_sum_of(one, "status", "TracerPid") == 0 for one in pids) and time.monotonic() < end:
+            time.sleep(0.01)
+        yield counts
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+        for line in text_of(out.name).splitlines():
+            found = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line)
+            if found and found[2] != "total":
+                counts[found[2]] = int(found[1])
 
 
 def stop(process):

@@ -1,0 +1,26 @@
+"""The benchmark's load, masters and loss of a master work, and bunraku loses no request when a master is killed."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sidebyside"))
+import failover  # noqa: E402
+from masters import Site  # noqa: E402
+from peers import Bunraku  # noqa: E402
+
+
+class FailoverSmoke(unittest.TestCase):
+    def test_no_request_is_lost_with_the_master_that_had_them_all(self):
+        for method in failover.METHODS:
+            with self.subTest(method), tempfile.TemporaryDirectory() as work, \
+                    Site(work, os.environ["BUNRAKU_BENCH"], "ec", failover.ANSWER_DELAY_US) as site:
+                got = failover.measure(site, Bunraku(os.environ["BUNRAKU_BIN"]), "kill", method, before=1, after=1)
+                self.assertGreater(got["share_of_lost"], 0.4)
+                self.assertEqual(got["failed"], 0, got["failures"])
+                self.assertEqual(got["client_retries"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
