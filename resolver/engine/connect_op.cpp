@@ -131,6 +131,7 @@ net::awaitable<bool> connect_op::find_addresses(contestant& who) {
   for (auto it = found.addresses.rbegin(); it != found.addresses.rend() - 1; ++it)
     waiting_.push_front({who.entrant, *it});
   entrants_[who.entrant].open = found.addresses.size();
+  if (found.addresses.size() > 1) wake_.cancel();  // run() may have gone to sleep with nobody left to start
   co_return true;
 }
 
@@ -153,7 +154,8 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
-  learned_.connect_failed(e.who, service_, fault_of(e.error), e.reason, clock::now());
+  learned_.connect_failed(e.who, service_, fault_of(e.error), std::string(name_of(e.reached)) + ": " + e.reason,
+                          clock::now());
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
   if (log_ && log_->level() <= log_level::info)
