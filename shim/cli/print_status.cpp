@@ -64,7 +64,9 @@ std::string use_words(const json_view& c) {
   if (const auto n = record.count("failed") + (c.has("own") ? c.object("whole").count("failed") : 0); n != 0)
     words += ", " + counted(n, "failure", "failures");
   if (const auto n = record.count("saturated"); n != 0) words += fmt::format(", {} times \"busy\"", n);
-  if (record.has("first_byte_ms")) words += fmt::format(", first byte after {:.0f} ms", record.number("first_byte_ms"));
+  if (record.has("first_byte_ms"))
+    words += fmt::format(", first byte after {:.{}f} ms", record.number("first_byte_ms"),
+                         record.number("first_byte_ms") < 10 ? 1 : 0);
   return words;
 }
 
