@@ -24,6 +24,12 @@ bool is_certificate_alert(unsigned long error) noexcept {
   return ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_our_certificate(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
 }
 
+/// SSL_get_error believes whatever it finds in the queue, so that must be empty before each operation. It nearly always
+/// is, and looking costs a tenth of clearing: that frees the data of all 16 places.
+void forget_errors() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 /// The BIO between OpenSSL and the socket.
@@ -149,7 +155,7 @@ std::size_t stream::fail(int result, direction natural, direction& wants, error_
 
 bool stream::handshake(error_code& error) noexcept {
   error = {};
-  ERR_clear_error();
+  forget_errors();
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return true;
   fail(result, direction::read, wants_, error);
@@ -161,7 +167,7 @@ std::size_t stream::read_some(void* data, std::size_t size, error_code& error) n
   if (size == 0) return 0;
   if (ssl_) {
     std::size_t got = 0;
-    ERR_clear_error();
+    forget_errors();
     const int result = SSL_read_ex(ssl_.get(), data, size, &got);
     if (result == 1) return got;
     fail(result, direction::read, read_wants_, error);
@@ -190,7 +196,7 @@ std::size_t stream::write_some(const void* data, std::size_t size, error_code& e
   if (size == 0) return 0;
   if (ssl_) {
     std::size_t put = 0;
-    ERR_clear_error();
+    forget_errors();
     const int result = SSL_write_ex(ssl_.get(), data, size, &put);
     if (result == 1) return put;
     fail(result, direction::write, write_wants_, error);

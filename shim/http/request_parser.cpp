@@ -114,7 +114,7 @@ outcome read_request(std::string_view bytes, const limits& bounds, request_head&
 }  // namespace
 
 std::expected<request_head, framing_error> parse_request(std::string_view bytes, const limits& bounds) noexcept {
-  std::expected<request_head, framing_error> head;  // filled in place: it is large
+  std::expected<request_head, framing_error> head(std::in_place, request_head{});  // large: not zeroed
   const auto done = read_request(bytes, bounds, *head);
   if (!done) head = std::unexpected(done.error());
   return head;

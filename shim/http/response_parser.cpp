@@ -75,7 +75,7 @@ outcome read_response(std::string_view bytes, const limits& bounds, std::string_
 
 std::expected<response_head, framing_error> parse_response(std::string_view bytes, const limits& bounds,
                                                            std::string_view request_method) noexcept {
-  std::expected<response_head, framing_error> head;  // filled in place: it is large
+  std::expected<response_head, framing_error> head(std::in_place, response_head{});  // large: not zeroed
   const auto done = read_response(bytes, bounds, request_method, *head);
   if (!done) head = std::unexpected(done.error());
   return head;
