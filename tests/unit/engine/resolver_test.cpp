@@ -141,6 +141,24 @@ TEST_F(ResolverTest, MasterThatHangsInTheHandshakeLosesTheRace) {
   EXPECT_EQ(got.attempts[0].who().host(), "good1.test");
 }
 
+TEST_F(ResolverTest, SecondAddressOfTheOnlyMasterDoesNotWaitForTheFirstToFail) {
+  // good1.test is first an address whose kernel accepts and nobody speaks, then one where a master is.
+  const auto hangs = hanging("good1.test");
+  auto second =
+      std::make_shared<tcp::acceptor>(io_, tcp::endpoint(net::ip::make_address_v4("127.0.0.2"), hangs.port()));
+  net::co_spawn(io_, serve(second), net::detached);
+  open_.push_back(second);
+  connect_options patient;
+  patient.tls_timeout = std::chrono::minutes(10);  // far beyond what connect() waits here
+  auto r = make({list({hangs})}, patient);
+  auto options = r.options();
+  options.dns.hosts_file = dir_.write("two", "127.0.0.1 good1.test\n127.0.0.2 good1.test\n");
+  r.replace(options, identity_);
+  const auto got = connect(r);
+  EXPECT_FALSE(got.error) << got.error.message();
+  EXPECT_EQ(got.host, "good1.test");
+}
+
 TEST_F(ResolverTest, MasterWithAWrongNameIsPassedOver) {
   auto r = make({list({serving("wrong.test"), serving("good1.test")})});
   const auto got = connect(r);
