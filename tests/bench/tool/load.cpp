@@ -232,12 +232,15 @@ class load {
 
   // ---- many
 
-  void wait(int most_ms) {
+  // `ticker`: a timer that goes on once it is read.
+  void wait(int most_ms, int ticker = -1) {
     std::vector<epoll_event> events(256);
     const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), most_ms);
     for (int i = 0; i < count; ++i) {
       void* what = events[static_cast<std::size_t>(i)].data.ptr;
+      std::uint64_t ticks = 0;
       if (what != nullptr) advance(static_cast<connection*>(what));
+      else if (::read(ticker, &ticks, sizeof ticks) < 0) continue;
     }
     if (now_ns() < next_look_) return;
     next_look_ = now_ns() + 50'000'000;
@@ -265,11 +268,11 @@ class load {
     each_ms.it_interval.tv_nsec = each_ms.it_value.tv_nsec = 1'000'000;
     timerfd_settime(ticker, 0, &each_ms, nullptr);
     epoll_event ticks{};
-    ticks.events = EPOLLIN | EPOLLET;
+    ticks.events = EPOLLIN;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, ticker, &ticks);
     std::int64_t begun = 0;
     while (std::ssize(done_.all) < total_) {
-      wait(1000);
+      wait(1000, ticker);
       while (begun < total_ && begin_due(done_.start_ns + begun * 1'000'000'000 / rate_)) ++begun;
     }
     ::close(ticker);
