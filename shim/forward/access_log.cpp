@@ -37,6 +37,7 @@ std::string to_line(const exchange_record& r) {
   line += r.client;
   line += '"';
   if (r.cut) line += " cut=yes";
+  if (!r.continued.empty()) line += " continued=\"" + r.continued + '"';
   if (!r.why.empty()) {
     line += " failed=\"";
     for (const char c : r.why) line += c == '"' ? '\'' : c;

@@ -22,7 +22,8 @@ struct exchange_record {
   std::size_t attempts = 0;                    ///< requests sent or connections tried, the good one included
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
   std::chrono::microseconds first_byte{0}, total{0};
-  std::string why;  ///< how the failed attempts ended; empty if there were none
+  std::string continued;  ///< where another master took over inside the answer; else empty
+  std::string why;        ///< how the failed attempts ended; empty if there were none
 };
 
 /// One line, key=value. The path is without its query and safe to print.

@@ -37,8 +37,14 @@ std::expected<body_relay::piece, http::framing_error> body_relay::read(std::stri
 
 std::optional<std::string_view> body_relay::write(const piece& p, std::string& out) {
   if (!joint_) return p.bytes;
-  joint_->write(out, p.bytes);
-  if (p.last && !joint_->finish(out)) return std::nullopt;
+  auto after = *joint_;
+  const auto before = out.size();
+  after.write(out, p.bytes);
+  if (p.last && !after.finish(out)) {
+    out.resize(before);
+    return std::nullopt;
+  }
+  joint_ = after;
   return std::string_view{};
 }
 

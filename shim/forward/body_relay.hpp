@@ -41,7 +41,7 @@ class body_relay {
   bool ends_by_close() const noexcept { return from_.kind == http::body_kind::until_close; }
 
   /// What to send for it: appended to `out`, or the piece's own bytes if they can go as they are; then these are
-  /// returned. Nothing if the client was promised more than came: the connection must be cut.
+  /// returned. Nothing if the client was promised more than came: this master's answer cannot be gone on with.
   std::optional<std::string_view> write(const piece& p, std::string& out);
   /// It was sent.
   void given(const piece& p) noexcept;

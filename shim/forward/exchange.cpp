@@ -1,8 +1,5 @@
 #include "forward/exchange.hpp"
 
-#include "http/error_body.hpp"
-#include "http/head_writer.hpp"
-
 #include <bunraku/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -10,7 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace shim::forward {
 namespace net = boost::asio;
@@ -27,10 +23,6 @@ constexpr std::uint64_t discard_most = 1ULL << 30;
 /// 1xx answers before the real one (RFC 9110, 15.2: any number).
 constexpr int most_interim = 16;
 
-std::chrono::microseconds since(std::chrono::steady_clock::time_point t) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - t);
-}
-
 }  // namespace
 
 exchange::exchange(forwarding& shared, client_side& client, const http::request_head& request, const destination& to)
@@ -38,11 +30,15 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
       client_(client),
       request_(request),
       to_(to),
-      body_(client.stream, client.in, request.body, shared.replay_bytes, shared.stall),
+      body_(client.stream, client.in, request.body,
+            {shared.replay_bytes, shared.replay_file_bytes, shared.replay_directory}, shared.stall),
       up_(bunraku::connection(), shared.limits),
       who_({}, 0, bunraku::source_kind::list),
       began_(clock::now()),
-      attempt_began_(began_) {
+      attempt_began_(began_),
+      sent_at_(began_),
+      course_(*to.endpoint, {.first_byte = to.first_byte, .progress = shared.stall, .deadline = shared.deadline},
+              began_) {
   record_.service = to.service_name;
   record_.endpoint = to.endpoint->name;
   record_.method = request.method;
@@ -50,22 +46,31 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
   record_.client = client.stream.stream().peer();
 }
 
+std::chrono::microseconds exchange::since(clock::time_point t) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - t);
+}
+
+std::chrono::milliseconds exchange::left_until(clock::time_point t) {
+  using std::chrono::milliseconds;
+  return std::max(std::chrono::ceil<milliseconds>(t - clock::now()), milliseconds(0));
+}
+
 net::awaitable<bool> exchange::run(const bool& last) {
   last_ = &last;
   keep_client_ = request_.keep_alive;
-  const auto ticket = shared_.resolver.begin_exchange(*to_.endpoint, request_.target);
+  ticket_ = shared_.resolver.begin_exchange(*to_.endpoint, request_.target);
   awaits_continue_ = request_.expect_continue && client_.in.empty();
   for (;;) {
-    const auto error = co_await connect();
-    if (error) {
-      if (last) keep_client_ = false;
-      co_await answer_failure(error);
-      break;
+    auto error = co_await connect();
+    if (!error) {
+      const auto next = co_await attempt_once();
+      if (next == step::done) break;
+      if (next == step::again) continue;
+      error = bunraku::errc::all_tried;
     }
-    const auto next = co_await attempt_once();
-    if (next == step::done) break;
-    if (next == step::again) continue;
-    co_await answer_failure(make_error_code(bunraku::errc::all_tried));
+    if (last) keep_client_ = false;
+    if (kept_) co_await deliver_kept();
+    else co_await answer_failure(error);
     break;
   }
   // What is left of a body that nobody wanted must not be read as the next request, and closing over unread bytes
@@ -74,20 +79,25 @@ net::awaitable<bool> exchange::run(const bool& last) {
     const bool discarded = co_await body_.discard(discard_most);
     keep_client_ = keep_client_ && discarded;
   }
+  conclude();
+  co_return keep_client_;
+}
+
+void exchange::conclude() {
   record_.bytes_up = body_.bytes();
   const bool answered = record_.status != 0 && !record_.own_answer;
   const auto& failed = plan_.attempts();
-  shared_.resolver.end_exchange(ticket, {.row = *to_.endpoint,
-                                         .of = to_.service,
-                                         .answered_by = answered ? &who_ : nullptr,
-                                         .needed_another = !failed.empty() && failed.front().who() != who_,
-                                         .status = record_.status,
-                                         .bytes_up = record_.bytes_up,
-                                         .bytes_down = record_.bytes_down});
+  shared_.resolver.end_exchange(ticket_, {.row = *to_.endpoint,
+                                          .of = to_.service,
+                                          .answered_by = answered ? &who_ : nullptr,
+                                          .needed_another = !failed.empty() && failed.front().who() != who_,
+                                          .lag_checked = asks_catalog_master_,
+                                          .status = record_.status,
+                                          .bytes_up = record_.bytes_up,
+                                          .bytes_down = record_.bytes_down});
   record_.total = since(began_);
   record_.why = join(plan_.attempts());
   if (shared_.record) shared_.record(record_);
-  co_return keep_client_;
 }
 
 /// A connection to the plan's next master: an idle one, or a new one.
@@ -125,7 +135,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
 /// Sends the request to the master at the other end of up_ and relays its answer.
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
-  heard_ = told_ = false;
+  told_ = hangs_ = false;
+  course_.begin_attempt(reused_, clock::now());
   tell(outcome::begun);
   const auto send_error = co_await send_request();
   if (client_fault_ != 0) {
@@ -134,156 +145,24 @@ net::awaitable<exchange::step> exchange::attempt_once() {
     co_return step::done;
   }
   // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the
-  // error.
-  const auto head = co_await read_head();
+  // error. One that stood still had its time.
+  std::optional<error_code> error = send_error;
+  if (send_error != net::error::timed_out) error = co_await read_head();
   if (*last_) keep_client_ = false;
-  if (!head) {
-    const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
-    if (what) {
-      tell_status(*what);
-      const auto next = bunraku::judge(*to_.endpoint, *what, {.replayable = body_.replayable()});
-      if (next == bunraku::move::next_master && plan_.front() != nullptr) {
-        note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
-        up_.stream().close();
-        co_return step::again;
-      }
-    }
-    const bool whole = co_await relay();
-    if (!whole) keep_client_ = false;
-    co_return step::done;
+  if (error) {
+    const bool own = send_error && *error != net::error::timed_out;
+    up_.stream().close();
+    co_return judge_silence(own ? send_error : *error);
   }
-  const auto error = send_error && *head != net::error::timed_out ? send_error : *head;
-  up_.stream().close();
-  co_return judge_unanswered(error);
-}
-
-/// The master was sent the request, or part of it, and gave no answer that can be passed on.
-exchange::step exchange::judge_unanswered(error_code error) {
-  const bool late = error == net::error::timed_out;
-  // Nobody processes a request that is not whole, nor one from a client whose certificate it refuses.
-  const bool refused = error == bunraku::errc::refused_us;
-  const bool unprocessed = refused || (!sent_all_ && !heard_);
-  const auto rule = refused ? to_.endpoint->unsent : to_.endpoint->unanswered;
-  const bool elsewhere = rule == endpoint::repeat::anywhere || (rule == endpoint::repeat::unsent_only && unprocessed);
-  if (reused_ && !heard_ && !late && !refused && body_.replayable() &&
-      (elsewhere || rule == endpoint::repeat::same_master)) {
-    // The master closed an idle connection just as we used it: the same one again, on a new connection.
-    plan_.retry(who_);
-    return step::again;
-  }
-  std::string reason = error.message();
-  if (late) reason = "no answer within the time limit";
-  else if (error == net::error::eof) reason = "the master closed the connection without an answer";
-  else if (!last_failure_.empty()) reason = std::move(last_failure_);
-  last_failure_.clear();
-  if (!refused)
-    tell(error == boost::system::errc::protocol_error ? outcome::broken_answer : outcome::unanswered, reason);
-  note(stage::first_byte, error, std::move(reason), 0);
-  return elsewhere && body_.replayable() ? step::again : step::give_up;
-}
-
-exchange::error_code exchange::blame_client(const request_body::failure& why) {
-  client_fault_ = why.status;
-  last_failure_ =
-      why.malformed.empty() ? "the request's body ended early or came too slowly" : std::string(why.malformed);
-  return net::error::connection_aborted;
-}
-
-void exchange::tell(outcome what, std::string reason) {
-  bunraku::outcome news(what, std::move(reason));
-  if (what == outcome::answered) news.set_first_byte(record_.first_byte);
-  if (what == outcome::saturated) news.set_retry_after(*retry_after());
-  shared_.resolver.report(who_, to_.service, news);
-}
-
-/// An error of its own making; 500 and 404 are answers like any other.
-void exchange::tell_status(bunraku::mishap what) {
-  const auto reason = "status " + std::to_string(response_.status);
-  if (what == bunraku::mishap::saturated) tell(outcome::saturated, reason);
-  else if (what == bunraku::mishap::server_error) tell(outcome::server_error, reason);
-  else return;
-  told_ = true;
-}
-
-/// Retry-After of response_, as far as it is a number of seconds; a date counts as a minute.
-std::optional<std::chrono::seconds> exchange::retry_after() const {
-  const auto value = response_.fields.find("Retry-After");
-  if (!value) return std::nullopt;
-  long seconds = 60;
-  std::from_chars(value->data(), value->data() + value->size(), seconds);
-  return std::chrono::seconds(std::clamp(seconds, 0L, 86400L));
-}
-
-void exchange::note(stage reached, error_code error, std::string reason, int status) {
-  plan_.add(bunraku::attempt(who_, reached, error, std::move(reason), since(attempt_began_), status));
-}
-
-net::awaitable<exchange::error_code> exchange::send_request() {
-  sent_all_ = false;
-  client_.out.clear();
-  http::write_request_head(client_.out, request_, who_.to_string(), shared_.strip_headers);
-  if (awaits_continue_) {
-    awaits_continue_ = false;
-    const auto told = co_await client_.stream.write_all("HTTP/1.1 100 Continue\r\n\r\n", shared_.stall);
-    if (told) {
-      client_fault_ = 400;
-      last_failure_ = "the client left before it sent its request";
-      co_return told;
-    }
-  }
-  // Head and first bytes of the body in one write: one TLS record, one packet.
-  const auto kept = body_.kept();
-  client_.out.append(kept.substr(0, byte_buffer::usual));
-  if (kept.empty() && !body_.complete()) {
-    const auto first = co_await body_.next();
-    if (!first) co_return blame_client(first.error());
-    client_.out.append(*first);
-  }
-  auto error = co_await write_body(client_.out);
-  if (!error && kept.size() > byte_buffer::usual) error = co_await write_body(kept.substr(byte_buffer::usual));
-  if (!error) error = co_await send_body();
-  sent_all_ = !error && body_.complete() && client_.up_in.empty();
-  co_return error;
-}
-
-net::awaitable<exchange::error_code> exchange::send_body() {
-  while (!body_.complete() && client_.up_in.empty()) {
-    const auto piece = co_await body_.next();
-    if (!piece) co_return blame_client(piece.error());
-    const auto error = co_await write_body(*piece);
-    if (error) co_return error;
-  }
-  co_return error_code{};
-}
-
-/// Writes to the master; stops without an error when its answer begins to come instead.
-net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes) {
-  while (!bytes.empty()) {
-    error_code error;
-    const auto n = up_.stream().write_some(bytes.data(), bytes.size(), error);
-    if (!error) {
-      bytes.remove_prefix(n);
-      continue;
-    }
-    if (error != net::error::would_block) co_return error;
-    error = co_await up_.wait_either(shared_.stall);
-    if (error) co_return error;
-    char* room = client_.up_in.room();
-    const auto got = up_.stream().read_some(room, client_.up_in.room_size(), error);
-    if (!error) {
-      client_.up_in.filled(got);
-      heard_ = true;
-      co_return error;
-    }
-    if (error != net::error::would_block) co_return error;
-  }
-  co_return error_code{};
+  const bool elsewhere = co_await judge_status();
+  if (elsewhere) co_return step::again;
+  const auto relayed = co_await relay();
+  co_return relayed;
 }
 
 /// The head of the answer into response_. Nothing when it is there; else why not.
 net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
   http::head_scanner scanner(shared_.heads);
-  auto limit = to_.first_byte;
   int interim = 0;
   for (;;) {
     const auto length =
@@ -292,10 +171,8 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
       co_return refuse_head(http::text_of(length.error()));
     }
     if (*length == 0) {
-      const auto error = co_await up_.fill(client_.up_in, limit, byte_buffer::usual + shared_.heads.head_bytes);
+      const auto error = co_await fill_head();
       if (error) co_return error;
-      heard_ = true;
-      limit = shared_.stall;
       continue;
     }
     response_bytes_.assign(client_.up_in.view().substr(0, *length));
@@ -313,6 +190,47 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
     record_.first_byte = since(began_);
     co_return std::nullopt;
   }
+}
+
+/// More of the answer's head into client_.up_in. A master that lets it wait for too long is asked how it is.
+net::awaitable<exchange::error_code> exchange::fill_head() {
+  const auto capacity = byte_buffer::usual + shared_.heads.head_bytes;
+  for (;;) {
+    const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
+    auto error = co_await up_.fill(client_.up_in, left_until(patience.until), capacity);
+    if (error == net::error::timed_out && patience.ask_status) {
+      const bool lives = co_await ask_status();
+      if (lives) continue;
+      error = co_await up_.fill(client_.up_in, std::chrono::milliseconds(0), capacity);  // it may have come meanwhile
+      hangs_ = error == net::error::timed_out;
+    }
+    if (!error) {
+      if (!course_.has_heard()) learned_first_byte_ = since(sent_at_);
+      course_.heard(clock::now());
+    }
+    co_return error;
+  }
+}
+
+/// Asks the master how it is, on another connection. True if it says so, and if it could not be asked.
+net::awaitable<bool> exchange::ask_status() {
+  error_code error;
+  co_await shared_.resolver.async_ask_status(who_, to_.service, net::redirect_error(net::use_awaitable, error));
+  const bool lives = !error || error == bunraku::errc::cancelled || error == bunraku::errc::credentials_invalid;
+  if (lives) course_.lives();
+  co_return lives;
+}
+
+bunraku::course::situation exchange::situation() const {
+  const auto& sources = shared_.resolver.options().services[index_of(to_.service)].sources;
+  const auto* of_catalog = asks_catalog_master_ ? nullptr : shared_.resolver.catalog_master(ticket_);
+  const auto failed_here = [&](const bunraku::attempt& a) { return a.who() == *of_catalog; };
+  return {.replayable = body_.replayable(),
+          .another = plan_.front() != nullptr || plan_.sources_asked() < sources.size(),
+          .answer_begun = answer_begun_,
+          .provable = provable_,
+          .catalog_from_another =
+              of_catalog != nullptr && *of_catalog != who_ && std::ranges::none_of(plan_.attempts(), failed_here)};
 }
 
 exchange::error_code exchange::refuse_head(std::string_view why) {

@@ -1,10 +1,14 @@
 #pragma once
 #include "forward/access_log.hpp"
+#include "forward/answer_identity.hpp"
+#include "forward/body_relay.hpp"
+#include "forward/prefix_proof.hpp"
 #include "forward/request_body.hpp"
 #include "forward/timed_stream.hpp"
 #include "forward/upstream_pool.hpp"
 #include "http/head.hpp"
 
+#include <bunraku/course.hpp>
 #include <bunraku/endpoint.hpp>
 #include <bunraku/resolver.hpp>
 #include <bunraku/verdict.hpp>
@@ -26,9 +30,13 @@ struct forwarding {
   upstream_pool& pool;
   deadlines& limits;
   http::limits heads{};
-  std::size_t replay_bytes = 1 << 20;        ///< of a request body, kept so that another master can be sent it
-  std::chrono::milliseconds stall{30000};    ///< without a byte of progress on either leg
-  std::vector<std::string> strip_headers{};  ///< the site's own, besides the built-in ones
+  std::size_t replay_bytes = 1 << 20;        ///< of a request body, kept in memory for another master
+  std::size_t replay_file_bytes = 64 << 20;  ///< the same, of the rest of it, in a file
+  const std::string replay_directory = forward::replay_directory();
+  const proof_key proofs{};
+  std::chrono::milliseconds stall{30000};      ///< without a byte of progress on either leg
+  std::chrono::milliseconds deadline{600000};  ///< of an exchange until its answer begins
+  std::vector<std::string> strip_headers{};    ///< the site's own, besides the built-in ones
   std::function<void(const exchange_record&)> record{};
 };
 
@@ -70,22 +78,46 @@ class exchange {
   using clock = std::chrono::steady_clock;
   using outcome = bunraku::outcome::kind;
   enum class step { done, again, give_up };
+  enum class ending { whole, client_left, broken };
+  enum class arrival { bytes, end, broken };
+  /// An answer that is delivered if no other master has a better one.
+  struct kept_answer {
+    bunraku::master who;
+    std::string head;
+    std::string body;  // decoded
+  };
+  static std::chrono::milliseconds left_until(clock::time_point t);
+  static std::chrono::microseconds since(clock::time_point t);
 
   boost::asio::awaitable<error_code> connect();
   boost::asio::awaitable<step> attempt_once();
   boost::asio::awaitable<error_code> send_request();
   boost::asio::awaitable<error_code> send_body();
   boost::asio::awaitable<error_code> write_body(std::string_view piece);
+  boost::asio::awaitable<error_code> await_room();
   boost::asio::awaitable<std::optional<error_code>> read_head();
-  boost::asio::awaitable<bool> relay();
-  boost::asio::awaitable<bool> relay_length(std::uint64_t left);
-  boost::asio::awaitable<bool> relay_chunked(bool decode);
-  boost::asio::awaitable<bool> relay_until_close(bool chunked);
+  boost::asio::awaitable<error_code> fill_head();
+  boost::asio::awaitable<bool> ask_status();
+  bunraku::course::situation situation() const;
+  boost::asio::awaitable<bool> judge_status();
+  boost::asio::awaitable<void> keep_answer();
+  boost::asio::awaitable<void> deliver_kept();
+  boost::asio::awaitable<step> relay();
+  boost::asio::awaitable<ending> relay_body(body_relay& body);
   boost::asio::awaitable<bool> to_client(std::string_view bytes);
-  boost::asio::awaitable<bool> more_from_master();
+  boost::asio::awaitable<arrival> more_from_master(const body_relay& body);
+  void break_off(error_code error, std::string reason);
+  step take_back();
+  bool may_go_on() const;
+  boost::asio::awaitable<bool> go_on_elsewhere(body_relay& body);
+  boost::asio::awaitable<step> ask_again(const answer_identity& first, body_relay& body);
+  boost::asio::awaitable<bool> catch_up(body_relay& body);
+  step after_break();
   boost::asio::awaitable<void> answer(int status, std::string_view message);
   boost::asio::awaitable<void> answer_failure(error_code error);
-  step judge_unanswered(error_code error);
+  step judge_silence(error_code error);
+  bool may_repeat();
+  void conclude();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);
   std::optional<std::chrono::seconds> retry_after() const;
@@ -107,11 +139,17 @@ class exchange {
   int client_fault_ = 0;        // status for it
   const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
-  bool sent_all_ = false;         // the master has the whole request
-  bool heard_ = false;            // anything came back on this attempt's connection
-  bool told_ = false;             // the resolver knows how this attempt ended
-  bool awaits_continue_ = false;  // the client waits for 100 before it sends its body
-  clock::time_point began_, attempt_began_;
+  bool told_ = false;                 // the resolver knows how this attempt ended
+  bool hangs_ = false;                // the master was asked how it is, and did not say
+  bool asks_catalog_master_ = false;  // nobody else is asked any more: its answer is believed
+  bool awaits_continue_ = false;      // the client waits for 100 before it sends its body
+  bool answer_begun_ = false;         // the client has a part of an answer
+  bool provable_ = false;             // and what it has of the body can be proven to be the begin of another one's
+  std::optional<kept_answer> kept_;
+  bunraku::run_ticket ticket_;
+  std::chrono::microseconds learned_first_byte_{0};
+  clock::time_point began_, attempt_began_, sent_at_;
+  bunraku::course course_;
   exchange_record record_;
 };
 

@@ -14,9 +14,9 @@ namespace shim::forward {
 namespace net = boost::asio;
 using bunraku::stage;
 
-/// Relays response_ and its body. False when the client did not get all of it: its connection must end, so that it sees
-/// that something is missing.
-net::awaitable<bool> exchange::relay() {
+/// Relays response_ and its body. Unless the client gets all of it, its connection must end, so that it sees that
+/// something is missing; if it has nothing of it yet, another master may be asked.
+net::awaitable<exchange::step> exchange::relay() {
   record_.status = response_.status;
   record_.master = who_.to_string();
   if (!body_.complete()) keep_client_ = false;
@@ -27,25 +27,43 @@ net::awaitable<bool> exchange::relay() {
 
   client_.out.clear();
   http::write_response_head(client_.out, response_, !keep_client_, framing);
-  bool whole = false;
-  switch (response_.body.kind) {
-    case http::body_kind::none: whole = co_await to_client({}); break;
-    case http::body_kind::length: whole = co_await relay_length(response_.body.length); break;
-    case http::body_kind::chunked: whole = co_await relay_chunked(old_client); break;
-    case http::body_kind::until_close: whole = co_await relay_until_close(!old_client); break;
+  auto how = ending::whole;
+  bool lost = false;  // the connection to the master
+  if (framing.kind == http::body_kind::none) {
+    const bool sent = co_await to_client({});
+    if (!sent) how = ending::client_left;
+  } else {
+    body_relay body(response_.body, framing.kind);
+    for (;;) {
+      how = co_await relay_body(body);
+      lost = how == ending::broken;
+      if (!lost) break;
+      up_.stream().close();
+      if (!answer_begun_) co_return take_back();
+      const bool on = co_await go_on_elsewhere(body);
+      if (!on) break;
+    }
+    if (lost && body.content_ended()) {
+      body.finish(client_.out);
+      const bool sent = co_await to_client({});
+      how = sent ? ending::whole : ending::client_left;
+    }
   }
+  const bool whole = how == ending::whole;
   record_.cut = !whole;
-  if (whole && !told_) tell(outcome::answered);
-  if (whole && response_.keep_alive && response_.body.kind != http::body_kind::until_close && sent_all_ &&
-      client_.up_in.empty())
+  if (!whole) keep_client_ = false;
+  if (whole && !lost && !told_) tell(outcome::answered);
+  if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
+      course_.has_sent_whole() && client_.up_in.empty())
     shared_.pool.put(who_, up_.take());
   else up_.stream().close();
-  co_return whole;
+  co_return step::done;
 }
 
 /// Sends what is pending in client_.out, then `bytes`; small ones together, as one TLS record.
 net::awaitable<bool> exchange::to_client(std::string_view bytes) {
   boost::system::error_code error;
+  answer_begun_ = true;
   if (!client_.out.empty()) {
     const auto joined = std::min(bytes.size(), byte_buffer::usual);
     client_.out.append(bytes.substr(0, joined));
@@ -62,92 +80,78 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
   co_return !error;
 }
 
-/// More of the body into client_.up_in.
-net::awaitable<bool> exchange::more_from_master() {
-  const auto error = co_await up_.fill(client_.up_in, shared_.stall);
-  if (!error) co_return true;
-  if (error == net::error::eof && response_.body.kind == http::body_kind::until_close) co_return false;
-  const bool slow = error == net::error::timed_out;
-  const auto* reason = slow ? "the answer stopped coming" : "the connection broke inside the answer";
+/// Relays what comes of the body from the master at up_.
+net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
+  auto& in = client_.up_in;
+  for (bool first = !answer_begun_;; first = false) {
+    body_relay::piece last{.bytes = {}, .consumed = 0, .last = true};
+    std::expected<body_relay::piece, http::framing_error> piece = last;
+    auto came = arrival::bytes;
+    // The head waits for the body's first bytes: one TLS record and one packet instead of two.
+    if (in.empty() && !body.is_empty()) came = co_await more_from_master(body);
+    if (came == arrival::broken) co_return ending::broken;
+    if (came == arrival::bytes) piece = body.read(in.view());
+    if (!piece) {
+      break_off({EPROTO, boost::system::generic_category()}, std::string(http::text_of(piece.error())));
+      co_return ending::broken;
+    }
+    if (first && !piece->last && may_go_on()) {
+      body.watch(shared_.proofs);
+      provable_ = body.watched();
+    }
+    const auto direct = body.write(*piece, client_.out);
+    if (!direct) {
+      break_off({EPROTO, boost::system::generic_category()}, "its answer is shorter than the one that was begun");
+      co_return ending::broken;
+    }
+    if (!piece->bytes.empty() || piece->last) {
+      const bool sent = co_await to_client(*direct);
+      if (!sent) co_return ending::client_left;
+    }
+    body.given(*piece);
+    record_.bytes_down += piece->bytes.size();
+    in.consume(piece->consumed);
+    if (piece->last) co_return ending::whole;
+  }
+}
+
+/// More of the body into client_.up_in. A master that lets it wait is asked how it is, if another one could go on. The
+/// time counts from when the master is waited for: it is not to blame for a client that reads slowly.
+net::awaitable<exchange::arrival> exchange::more_from_master(const body_relay& body) {
+  error_code error;
+  for (bool waits = false;; waits = true) {
+    error = up_.fill_now(client_.up_in);
+    if (!error && up_.hogs()) co_await up_.let_others_run();
+    if (!error) co_return arrival::bytes;
+    if (error != net::error::would_block) break;
+    if (!waits) course_.progressed(clock::now());
+    const auto patience = course_.wait({}, situation());
+    error = co_await up_.wait(bunraku::direction::read, left_until(patience.until));
+    if (error != net::error::timed_out) {
+      if (error) break;
+      continue;
+    }
+    if (!patience.ask_status) break;
+    const bool lives = co_await ask_status();
+    if (lives) continue;
+    error = up_.fill_now(client_.up_in);  // it may have come meanwhile
+    if (!error) co_return arrival::bytes;
+    hangs_ = error == net::error::would_block;
+    if (hangs_) error = net::error::timed_out;
+    break;
+  }
+  if (error == net::error::eof && body.ends_by_close()) co_return arrival::end;
+  const auto* reason = hangs_                           ? "the answer stopped coming, and so did its status"
+                       : error == net::error::timed_out ? "the answer stopped coming"
+                                                        : "the connection broke inside the answer";
+  if (hangs_) shared_.pool.drop(who_);
+  break_off(error, reason);
+  co_return arrival::broken;
+}
+
+void exchange::break_off(error_code error, std::string reason) {
   tell(outcome::broken_answer, reason);
-  note(stage::body, error, reason, response_.status);
-  co_return false;
-}
-
-net::awaitable<bool> exchange::relay_length(std::uint64_t left) {
-  if (left == 0) co_return co_await to_client({});
-  while (left != 0) {
-    if (client_.up_in.empty()) {
-      // The head waits for the body's first bytes: one TLS record and one packet instead of two.
-      const bool more = co_await more_from_master();
-      if (!more) {
-        if (!client_.out.empty()) co_await to_client({});
-        co_return false;
-      }
-    }
-    const auto piece = client_.up_in.view().substr(0, std::min<std::uint64_t>(left, client_.up_in.size()));
-    const bool sent = co_await to_client(piece);
-    if (!sent) co_return false;
-    left -= piece.size();
-    record_.bytes_down += piece.size();
-    client_.up_in.consume(piece.size());
-  }
-  co_return true;
-}
-
-net::awaitable<bool> exchange::relay_chunked(bool decode) {
-  http::chunked_decoder decoder;
-  for (;;) {
-    if (client_.up_in.empty()) {
-      const bool more = co_await more_from_master();
-      if (!more) {
-        if (!client_.out.empty()) co_await to_client({});
-        co_return false;
-      }
-    }
-    const auto step = decode ? decoder.next_data(client_.up_in.view()) : decoder.next_wire(client_.up_in.view());
-    if (!step) {
-      tell(outcome::broken_answer, std::string(http::text_of(step.error())));
-      note(stage::body, {EPROTO, boost::system::generic_category()}, std::string(http::text_of(step.error())),
-           response_.status);
-      co_return false;
-    }
-    if (!step->bytes.empty()) {
-      const bool sent = co_await to_client(step->bytes);
-      if (!sent) co_return false;
-    }
-    record_.bytes_down += step->bytes.size();
-    client_.up_in.consume(step->consumed);
-    if (!step->done) continue;
-    const bool head_pending = !client_.out.empty();
-    if (head_pending) co_return co_await to_client({});
-    co_return true;
-  }
-}
-
-net::awaitable<bool> exchange::relay_until_close(bool chunked) {
-  std::array<char, 10> buffer;
-  for (;;) {
-    if (client_.up_in.empty()) {
-      const auto failed = plan_.attempts().size();
-      const bool more = co_await more_from_master();
-      if (!more && plan_.attempts().size() != failed) co_return false;
-      if (!more) break;
-    }
-    const auto piece = client_.up_in.view();
-    if (chunked) {
-      client_.out.append(http::chunk_start(buffer, static_cast<std::uint32_t>(piece.size())));
-      client_.out.append(piece).append(http::chunk_end);
-    } else {
-      client_.out.append(piece);
-    }
-    const bool sent = co_await to_client({});
-    if (!sent) co_return false;
-    record_.bytes_down += piece.size();
-    client_.up_in.consume(piece.size());
-  }
-  if (chunked) client_.out.append(http::last_chunk);
-  co_return co_await to_client({});
+  note(stage::body, error, std::move(reason), response_.status);
 }
 
 /// An answer of our own, in the form that Puppet's masters give their errors.
@@ -174,7 +178,7 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     };
     status = std::ranges::any_of(attempts, too_slow) ? 504 : 502;
     message += "no master of service " + std::string(to_.service_name) + " answered: " + join(attempts);
-    if (!body_.replayable()) message += ". The request was too large to be kept for another master";
+    if (!body_.replayable()) message += ". The request could not be kept for another master: " + body_.kept().why_not();
   } else {
     message += "service " + std::string(to_.service_name) + ": " + error.message() + ". 'bunraku resolve " +
                std::string(to_.service_name) + "' shows what was asked";

@@ -8,30 +8,39 @@ namespace shim::forward {
 namespace net = boost::asio;
 
 request_body::request_body(timed_stream& client, byte_buffer& in, const http::body_framing& framing,
-                           std::size_t keep_most, std::chrono::milliseconds stall)
+                           const replay_terms& keep, std::chrono::milliseconds stall)
     : client_(client),
       in_(in),
       kind_(framing.kind),
       left_(framing.length),
-      keep_most_(keep_most),
       stall_(stall),
+      store_(keep),
       complete_(framing.kind == http::body_kind::none ||
                 (framing.kind == http::body_kind::length && framing.length == 0)) {}
 
-void request_body::keep(std::string_view piece) {
+std::string_view request_body::handed_out(std::string_view piece, std::size_t consumed) {
+  handed_out_ = consumed;
   bytes_ += piece.size();
-  if (!replayable_) return;
-  if (kept_.size() + piece.size() > keep_most_) {
-    replayable_ = false;
-    kept_ = {};
-    return;
-  }
-  kept_.append(piece);
+  given_ += piece.size();
+  store_.keep(piece);
+  return piece;
+}
+
+void request_body::rewind() noexcept {
+  in_.consume(handed_out_);
+  handed_out_ = 0;
+  given_ = 0;
 }
 
 net::awaitable<std::expected<std::string_view, request_body::failure>> request_body::next() {
   in_.consume(handed_out_);
   handed_out_ = 0;
+  if (given_ < bytes_) {
+    const auto piece = store_.piece_at(given_);
+    if (!piece) co_return std::unexpected(failure{{}, "the request's body could not be read back from its file", 500});
+    given_ += piece->size();
+    co_return *piece;
+  }
   for (;;) {
     if (complete_) co_return std::string_view{};
     if (in_.empty()) {
@@ -42,25 +51,19 @@ net::awaitable<std::expected<std::string_view, request_body::failure>> request_b
       const auto piece = in_.view().substr(0, std::min<std::uint64_t>(left_, in_.size()));
       left_ -= piece.size();
       complete_ = left_ == 0;
-      handed_out_ = piece.size();
-      keep(piece);
-      co_return piece;
+      co_return handed_out(piece, piece.size());
     }
     const auto step = decoder_.next_wire(in_.view());
     if (!step) co_return std::unexpected(failure{{}, http::text_of(step.error()), http::status_of(step.error())});
     complete_ = step->done;
-    if (step->bytes.empty()) {
-      in_.consume(step->consumed);
-      continue;
-    }
-    handed_out_ = step->consumed;
-    keep(step->bytes);
-    co_return step->bytes;
+    if (!step->bytes.empty()) co_return handed_out(step->bytes, step->consumed);
+    in_.consume(step->consumed);
   }
 }
 
 net::awaitable<bool> request_body::discard(std::uint64_t most) {
-  keep_most_ = 0;
+  store_.forget();
+  given_ = bytes_;
   for (std::uint64_t read = 0; !complete_;) {
     const auto piece = co_await next();
     if (!piece) co_return false;

@@ -33,18 +33,23 @@ net::awaitable<timed_stream::error_code> timed_stream::wait_either(std::chrono::
   co_return error;
 }
 
+timed_stream::error_code timed_stream::fill_now(byte_buffer& into, std::size_t capacity) {
+  char* room = into.room(capacity);
+  if (room == nullptr) return net::error::no_buffer_space;
+  error_code error;
+  const auto n = stream_.read_some(room, into.room_size(), error);
+  if (!error) {
+    into.filled(n);
+    ++without_waiting_;
+  }
+  return error;
+}
+
 net::awaitable<timed_stream::error_code> timed_stream::fill(byte_buffer& into, std::chrono::milliseconds limit,
                                                             std::size_t capacity) {
-  char* room = into.room(capacity);
-  if (room == nullptr) co_return net::error::no_buffer_space;
   for (;;) {
-    error_code error;
-    const auto n = stream_.read_some(room, into.room_size(), error);
-    if (!error) {
-      into.filled(n);
-      if (++without_waiting_ > 64) co_await let_others_run();
-      co_return error;
-    }
+    auto error = fill_now(into, capacity);
+    if (!error && hogs()) co_await let_others_run();
     if (error != net::error::would_block) co_return error;
     error = co_await wait(bunraku::direction::read, limit);
     if (error) co_return error;

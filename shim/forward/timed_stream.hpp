@@ -24,6 +24,12 @@ class timed_stream {
   /// The same into an empty buffer, which holds no memory while nothing comes: for connections that are idle for long.
   boost::asio::awaitable<error_code> fill_after_idling(byte_buffer& into, std::chrono::milliseconds limit);
   boost::asio::awaitable<error_code> write_all(std::string_view bytes, std::chrono::milliseconds limit);
+  /// What is there, without waiting: at least one byte, or an error, `would_block` among them.
+  error_code fill_now(byte_buffer& into, std::size_t capacity = byte_buffer::usual);
+  /// For callers of fill_now: so much came without waiting that others must have their turn.
+  bool hogs() const noexcept { return without_waiting_ > 64; }
+  boost::asio::awaitable<void> let_others_run();
+  boost::asio::awaitable<error_code> wait(bunraku::direction which, std::chrono::milliseconds limit);
   /// Waits until something can be read or written.
   boost::asio::awaitable<error_code> wait_either(std::chrono::milliseconds limit);
 
@@ -33,9 +39,6 @@ class timed_stream {
   bunraku::connection take() noexcept { return std::move(stream_); }
 
  private:
-  boost::asio::awaitable<error_code> wait(bunraku::direction which, std::chrono::milliseconds limit);
-  boost::asio::awaitable<void> let_others_run();
-
   bunraku::connection stream_;
   deadline limit_;
   unsigned without_waiting_ = 0;

@@ -30,6 +30,10 @@ void upstream_pool::put(const bunraku::master& to, bunraku::connection idle) {
   if (!armed_) arm();
 }
 
+void upstream_pool::drop(const bunraku::master& to) noexcept {
+  std::erase_if(idle_, [&](const entry& each) { return each.to == to; });
+}
+
 void upstream_pool::clear() noexcept {
   idle_.clear();
   timer_.cancel();

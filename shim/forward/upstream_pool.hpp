@@ -23,6 +23,8 @@ class upstream_pool {
   /// request that must not be sent twice wants a fresh one.
   std::optional<bunraku::connection> take(const bunraku::master& to, std::chrono::milliseconds idle_for);
   void put(const bunraku::master& to, bunraku::connection idle);
+  /// Ends those to a master that hangs.
+  void drop(const bunraku::master& to) noexcept;
   /// After the identity changed: connections made with the old one are not used again.
   void clear() noexcept;
   void set_limits(std::chrono::milliseconds idle_limit, std::size_t most) noexcept {

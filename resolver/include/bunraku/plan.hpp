@@ -39,6 +39,12 @@ class plan {
   void give_back(const master& untried) { masters_.push_back(untried); }
   /// A master whose kept-alive connection turned out to be dead is tried again at once, on a fresh one.
   void retry(const master& same) { masters_.insert(masters_.begin() + static_cast<std::ptrdiff_t>(next_), same); }
+  /// This master is the next one and the last: neither what is left nor any further source is tried.
+  void narrow_to(const master& only) {
+    masters_.resize(next_, only);
+    masters_.push_back(only);
+    sources_asked_ = static_cast<std::size_t>(-1);
+  }
   std::size_t sources_asked() const noexcept { return sources_asked_; }
   void count_source() noexcept { ++sources_asked_; }
 

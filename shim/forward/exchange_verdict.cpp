@@ -1,0 +1,162 @@
+// What is made of an attempt that went wrong: who is asked next, and what the client gets when nobody is left.
+#include "forward/exchange.hpp"
+#include "http/head_writer.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace shim::forward {
+namespace net = boost::asio;
+using bunraku::mishap;
+using bunraku::move;
+using bunraku::silence;
+using bunraku::stage;
+
+namespace {
+
+/// Of an answer that is kept while other masters are asked. Puppet's errors are a few hundred bytes.
+constexpr std::size_t keep_most = 65536;
+/// For the rest of such an answer to come.
+constexpr std::chrono::milliseconds keep_limit{1000};
+
+}  // namespace
+
+/// The master was sent the request, or part of it, and gave no answer that can be passed on.
+exchange::step exchange::judge_silence(error_code error) {
+  auto how = silence::closed;
+  std::string reason = error.message();
+  if (hangs_) {
+    how = silence::hung;
+    reason = "no answer, and its status did not come either";
+  } else if (error == net::error::timed_out) {
+    how = silence::late;
+    reason = "no answer within the time limit";
+  } else if (error == bunraku::errc::refused_us) {
+    how = silence::refused;
+  } else if (error == boost::system::errc::protocol_error) {
+    how = silence::unreadable;
+    reason = std::move(last_failure_);
+  } else if (error == net::error::eof) {
+    reason = "the master closed the connection without an answer";
+  }
+  last_failure_.clear();
+  const auto next = course_.unanswered(how, situation(), clock::now(), [this] { return may_repeat(); });
+  if (next == move::same_master) {
+    plan_.retry(who_);
+    shared_.pool.drop(who_);
+  }
+  if (next == move::same_master && how == silence::closed && reused_) return step::again;  // nothing to speak of
+  if (how == silence::hung) shared_.pool.drop(who_);
+  if (how != silence::refused) tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, reason);
+  note(stage::first_byte, error, std::move(reason), 0);
+  return next == move::next_master || next == move::same_master ? step::again : step::give_up;
+}
+
+/// Is another master asked because of the status of this answer? It is kept then, in case that the others have none.
+net::awaitable<bool> exchange::judge_status() {
+  const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
+  if (!what) co_return false;
+  tell_status(*what);
+  if (asks_catalog_master_) co_return false;
+  const auto next = course_.failed(*what, situation(), clock::now(), [this] { return may_repeat(); });
+  if (next == move::deliver) co_return false;
+  note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
+  if (next == move::same_master) plan_.retry(who_);
+  if (next == move::ask_catalog_master) {
+    asks_catalog_master_ = true;
+    plan_.narrow_to(*shared_.resolver.catalog_master(ticket_));
+  }
+  co_await keep_answer();
+  up_.stream().close();
+  co_return true;
+}
+
+bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
+
+/// Reads the rest of the answer, unless it is too much or too slow: then the one that was kept before, if any, stays.
+net::awaitable<void> exchange::keep_answer() {
+  kept_answer answer{.who = who_, .head = response_bytes_, .body = {}};
+  const auto until = clock::now() + keep_limit;
+  auto left = response_.body.length;
+  http::chunked_decoder decoder;
+  for (bool whole = response_.body.kind == http::body_kind::none; !whole;) {
+    if (response_.body.kind == http::body_kind::length && left == 0) break;
+    if (client_.up_in.empty()) {
+      const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
+      if (time.count() <= 0) co_return;
+      const auto error = co_await up_.fill(client_.up_in, time);
+      whole = error == net::error::eof && response_.body.kind == http::body_kind::until_close;
+      if (error && !whole) co_return;
+      continue;
+    }
+    auto piece = client_.up_in.view();
+    auto used = piece.size();
+    if (response_.body.kind == http::body_kind::chunked) {
+      const auto decoded = decoder.next_data(piece);
+      if (!decoded) co_return;
+      piece = decoded->bytes;
+      used = decoded->consumed;
+      whole = decoded->done;
+    } else if (response_.body.kind == http::body_kind::length) {
+      piece = piece.substr(0, left);
+      used = piece.size();
+      left -= used;
+    }
+    if (answer.body.size() + piece.size() > keep_most) co_return;
+    answer.body += piece;
+    client_.up_in.consume(used);
+  }
+  kept_ = std::move(answer);
+}
+
+/// Nobody had a better answer than the last one that a master gave.
+net::awaitable<void> exchange::deliver_kept() {
+  who_ = kept_->who;
+  const auto head = http::parse_response(kept_->head, shared_.heads, request_.method);
+  auto framing = head->body;
+  if (framing.kind != http::body_kind::none) framing = {.kind = http::body_kind::length, .length = kept_->body.size()};
+  if (!body_.complete()) keep_client_ = false;
+  record_.status = head->status;
+  record_.master = who_.to_string();
+  client_.out.clear();
+  http::write_response_head(client_.out, *head, !keep_client_, framing);
+  const bool sent = co_await to_client(kept_->body);
+  record_.cut = !sent;
+  record_.bytes_down = sent ? kept_->body.size() : 0;
+  if (!sent) keep_client_ = false;
+}
+
+void exchange::tell(outcome what, std::string reason) {
+  bunraku::outcome news(what, std::move(reason));
+  if (what == outcome::answered) news.set_first_byte(learned_first_byte_).set_endpoint(*to_.endpoint);
+  if (what == outcome::saturated) news.set_retry_after(*retry_after());
+  shared_.resolver.report(who_, to_.service, news);
+}
+
+/// An error of its own making; 500 and 404 are answers like any other.
+void exchange::tell_status(bunraku::mishap what) {
+  const auto reason = "status " + std::to_string(response_.status);
+  if (what == bunraku::mishap::saturated) tell(outcome::saturated, reason);
+  else if (what == bunraku::mishap::server_error) tell(outcome::server_error, reason);
+  else return;
+  told_ = true;
+}
+
+/// Retry-After of response_, as far as it is a number of seconds; a date counts as a minute.
+std::optional<std::chrono::seconds> exchange::retry_after() const {
+  const auto value = response_.fields.find("Retry-After");
+  if (!value) return std::nullopt;
+  long seconds = 60;
+  std::from_chars(value->data(), value->data() + value->size(), seconds);
+  return std::chrono::seconds(std::clamp(seconds, 0L, 86400L));
+}
+
+void exchange::note(stage reached, error_code error, std::string reason, int status) {
+  plan_.add(bunraku::attempt(who_, reached, error, std::move(reason), since(attempt_began_), status));
+}
+
+}  // namespace shim::forward
