@@ -101,6 +101,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
   const auto dialled = std::make_shared<io::dial>(self->executor_, net::ip::tcp::endpoint(*who.address, to.port()),
                                                   peer, std::move(ssl));
   const auto place = self->dials_.insert(self->dials_.end(), dialled);
+  self->dialled_ = true;
   auto ended = co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
   self->dials_.erase(place);
   if (self->is_over()) co_return;  // too late: the stream, if any, closes here

@@ -42,6 +42,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   boost::asio::awaitable<result> run(plan& from, extend_plan extend);
   /// Ends run() with `cancelled`.
   void cancel() noexcept;
+  /// False while no address is known to dial.
+  bool has_dialled() const noexcept { return dialled_; }
   const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
  private:
@@ -89,7 +91,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::unique_ptr<io::stream> winner_;
   std::size_t winning_entrant_ = 0;
   boost::asio::ip::address address_of_winner_;
-  bool cancelled_ = false, over_ = false;
+  bool cancelled_ = false, over_ = false, dialled_ = false;
 };
 
 }  // namespace bunraku::engine

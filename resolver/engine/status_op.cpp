@@ -32,6 +32,7 @@ net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit
   only.append({who_});
   auto raced = co_await race_->run(only, [](plan&) -> net::awaitable<bool> { co_return false; });
   out.error = raced.error;
+  out.dialled = race_->has_dialled();
   if (!raced.error) {
     out.connected = true;
     made_ = std::move(raced.value);

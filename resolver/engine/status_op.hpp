@@ -21,6 +21,7 @@ class status_op : public std::enable_shared_from_this<status_op> {
   struct result {
     bool connected = false;  ///< else `race` has reported why, unless the limit or a cancellation ended it
     bool late = false;       ///< the limit ended it
+    bool dialled = false;    ///< it had an address; without one, being late says nothing about the master
     boost::system::error_code error;
     std::string reason;  ///< one sentence for people; empty when all is well
     int status = 0;
