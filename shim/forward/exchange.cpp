@@ -85,7 +85,7 @@ net::awaitable<bool> exchange::run(const bool& last) {
 
 void exchange::conclude() {
   record_.bytes_up = body_.bytes();
-  const bool answered = record_.status != 0 && !record_.own_answer;
+  const bool answered = record_.status != 0 && !record_.own_answer && !record_.cut;
   const auto& failed = plan_.attempts();
   shared_.resolver.end_exchange(ticket_, {.row = *to_.endpoint,
                                           .of = to_.service,

@@ -117,6 +117,7 @@ class exchange {
   boost::asio::awaitable<void> answer_failure(error_code error);
   step judge_silence(error_code error);
   bool may_repeat();
+  void ask_same_again();
   void conclude();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);

@@ -18,7 +18,7 @@ bool exchange::may_go_on() const {
 
 exchange::step exchange::after_break() {
   const auto next = course_.failed(mishap::broken_answer, situation(), clock::now(), [this] { return may_repeat(); });
-  if (next == move::same_master) plan_.retry(who_);
+  if (next == move::same_master) ask_same_again();
   return next == move::next_master || next == move::same_master ? step::again : step::give_up;
 }
 

@@ -46,7 +46,7 @@ exchange::step exchange::judge_silence(error_code error) {
   last_failure_.clear();
   const auto next = course_.unanswered(how, situation(), clock::now(), [this] { return may_repeat(); });
   if (next == move::same_master) {
-    plan_.retry(who_);
+    ask_same_again();
     shared_.pool.drop(who_);
   }
   if (next == move::same_master && how == silence::closed && reused_) return step::again;  // nothing to speak of
@@ -65,7 +65,7 @@ net::awaitable<bool> exchange::judge_status() {
   const auto next = course_.failed(*what, situation(), clock::now(), [this] { return may_repeat(); });
   if (next == move::deliver) co_return false;
   note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
-  if (next == move::same_master) plan_.retry(who_);
+  if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
     asks_catalog_master_ = true;
     plan_.narrow_to(*shared_.resolver.catalog_master(ticket_));
@@ -73,6 +73,13 @@ net::awaitable<bool> exchange::judge_status() {
   co_await keep_answer();
   up_.stream().close();
   co_return true;
+}
+
+/// What belongs to one master (a CA's signing requests) goes nowhere else, even if that one takes no connection any
+/// more.
+void exchange::ask_same_again() {
+  if (to_.endpoint->unanswered == bunraku::endpoint::repeat::same_master) plan_.narrow_to(who_);
+  else plan_.retry(who_);
 }
 
 bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
