@@ -1,0 +1,62 @@
+#pragma once
+#include "exchange.hpp"
+#include "site.hpp"
+#include "world.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace sim {
+
+class daemon;
+struct history;
+
+/// What must always be true, whatever goes wrong.
+class invariants {
+ public:
+  invariants(world& of, const site& about);
+
+  std::uint64_t next_exchange() noexcept { return ++exchanges_; }
+  void begins();
+  void ended(const story& s, daemon& through);
+  /// The agent begins a run. Beside another one its requests cannot be told from those of that one.
+  void run_begins(bool alone) {
+    catalog_from_.reset();
+    alone_ = alone;
+  }
+  /// After each thing that happens.
+  void check(daemon& through);
+  /// When all runs are over and long enough has passed.
+  void check_idle(daemon& through);
+
+  struct counters {
+    std::uint64_t exchanges = 0, answered = 0, failed = 0, failovers = 0, continued = 0, questions = 0;
+    std::map<std::string, std::uint64_t> excused;  ///< failed, although a master could have served: by reason
+    void add(const counters& other);
+  };
+  const counters& counts() const noexcept { return counts_; }
+
+ private:
+  bool may_send(packet what, daemon& through) const;
+  void check_answer(const story& s);
+  void check_sent(const story& s);
+  void check_health(daemon& through);
+  void check_lag(const story& s);
+  void check_success(const story& s, daemon& through);
+
+  world& world_;
+  const site& site_;
+  std::uint64_t exchanges_ = 0;
+  std::size_t under_way_ = 0;
+  time_point quiet_since_ = beginning;
+  std::optional<bunraku::master> catalog_from_;
+  bool alone_ = true;
+  counters counts_;
+  daemon* through_ = nullptr;
+  friend history simulate(std::uint64_t, mutation, bool);
+};
+
+}  // namespace sim

@@ -1,0 +1,89 @@
+#pragma once
+#include "names.hpp"
+#include "policy/knowledge.hpp"
+#include "race.hpp"
+#include "task.hpp"
+#include "world.hpp"
+
+#include <bunraku/options.hpp>
+#include <bunraku/plan.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sim {
+
+/// bunraku::resolver over simulated packets: engine/resolver's steps, and everything that is decided is policy's.
+class resolver {
+ public:
+  resolver(world& of, std::string certname, std::vector<bunraku::service_options> services,
+           const bunraku::connect_options& connect, const bunraku::policy::answer_rules& rules, std::uint64_t seed);
+
+  struct planned {
+    boost::system::error_code error;
+    bunraku::plan value;
+  };
+  bool try_plan(bunraku::service s, bunraku::plan& into);
+  task<planned> plan(bunraku::service s);
+  task<race::result> connect(bunraku::plan& from, std::shared_ptr<race>& held);
+
+  /// No error: it lives.
+  task<boost::system::error_code> ask_status(bunraku::master who, bunraku::service of);
+
+  void report(const bunraku::master& who, bunraku::service of, const bunraku::outcome& what);
+  bunraku::run_ticket begin_exchange(const bunraku::endpoint& row, std::string_view target);
+  void end_exchange(const bunraku::run_ticket& ticket, const bunraku::exchange_end& how);
+
+  /// The process ends: nothing more is sent of its own accord.
+  void stop() noexcept {
+    stopped_ = true;
+    probes_.clear();
+  }
+
+  bunraku::policy::knowledge& learned() noexcept { return learned_; }
+  names& named() noexcept { return names_; }
+  world& of() noexcept { return world_; }
+
+ private:
+  task<boost::system::error_code> extend(bunraku::plan& p);
+  task<bool> extend_further(bunraku::plan* p);
+  struct told {
+    bool connected = false, late = false, dialled = false;
+    boost::system::error_code error;
+  };
+  struct question {
+    bunraku::master who;
+    std::vector<std::pair<sleeper*, boost::system::error_code*>> waiting;
+  };
+  task<told> put(bunraku::master who, bunraku::service of, duration limit);
+  boost::system::error_code judge(const told& said, const bunraku::master& who, bunraku::service of);
+  void arm_probes();
+  void probe_due();
+  detached probe(bunraku::policy::probe_wanted what);
+
+  class prober final : public timeline::alarm {
+   public:
+    explicit prober(resolver& own) noexcept : alarm(own.world_.time), own_(own) {}
+    ~prober() override = default;
+
+   private:
+    void wake() override { own_.probe_due(); }
+    resolver& own_;
+  };
+
+  world& world_;
+  bunraku::connect_options connect_;
+  bunraku::policy::knowledge learned_;
+  names names_;
+  prober probes_;
+  std::list<question> questions_;
+  bool stopped_ = false;
+};
+
+}  // namespace sim

@@ -1,0 +1,75 @@
+#include "simulation.hpp"
+
+#include "agent.hpp"
+#include "daemon.hpp"
+#include "site.hpp"
+#include "task.hpp"
+
+namespace sim {
+namespace {
+
+/// No seed takes more; one that does goes round in circles.
+constexpr std::uint64_t most_events = 200'000;
+
+void describe(world& w, const site& s) {
+  for (const auto& h : w.hosts) {
+    w.trace([&] { return "host    " + h.who.to_string(); });
+    for (const auto* all : {&h.faults, &h.request_faults})
+      for (const auto& f : *all)
+        w.trace([&] {
+          return "  " + std::string(name_of(f.what)) + " from " + std::to_string(seconds_of(f.from)) + " to " +
+                 std::to_string(seconds_of(f.to)) + (f.only ? " only " + std::string(builtin_name(*f.only)) : "") +
+                 (f.number != 0 ? " " + std::to_string(f.number) : "");
+        });
+  }
+  for (const auto& f : w.dns.faults)
+    w.trace([&] {
+      return "dns " + std::string(name_of(f.what)) + " from " + std::to_string(seconds_of(f.from)) + " to " +
+             std::to_string(seconds_of(f.to)) + (f.srv_alone ? " SRV alone" : "");
+    });
+  for (const auto& z : w.dns.zones)
+    for (const auto& [name, records] : z.srv)
+      for (const auto& r : records)
+        w.trace([&] {
+          return "zone    " + std::to_string(seconds_of(z.from)) + " " + name + " SRV " + std::to_string(r.priority) +
+                 " " + std::to_string(r.weight) + " " + r.target;
+        });
+  (void)s;
+}
+
+}  // namespace
+
+history simulate(std::uint64_t seed, mutation broken, bool tracing) {
+  bunraku::policy::random chance(seed);
+  world w;
+  w.tracing = tracing;
+  w.broken = broken;
+  w.set_seed(seed);
+  const site about = draw_site(w, chance);
+  describe(w, about);
+  history h;
+  {
+    daemon through(w, about, chance.next());
+    invariants judge(w, about);
+    w.may_send = [&](packet what) { return judge.may_send(what, through); };
+    agent one(w, about, through, judge, chance.next());
+    one.live();
+    while (!w.failure() && w.time.steps() < most_events && w.time.step()) judge.check(through);
+    if (w.time.steps() >= most_events) w.fail("no end of events");
+    if (!w.failure()) {
+      w.time.at(w.now() + 900s, [] {});
+      w.time.step();
+      judge.check_idle(through);
+    }
+    h.counts = judge.counts();
+    h.counts.questions = w.dns.questions();
+    w.may_send = nullptr;
+    destroy_detached();
+  }
+  h.failure = w.failure();
+  h.events = w.time.steps();
+  h.seconds = seconds_of(w.now());
+  return h;
+}
+
+}  // namespace sim

@@ -1,0 +1,81 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace sim {
+
+using time_point = std::chrono::steady_clock::time_point;
+using duration = std::chrono::steady_clock::duration;
+using namespace std::chrono_literals;
+
+/// When a simulation begins on the steady clock, which is some time after the host did.
+inline constexpr time_point beginning{std::chrono::hours(100)};
+inline constexpr time_point never = time_point::max();
+inline double seconds_of(time_point t) { return std::chrono::duration<double>(t - beginning).count(); }
+
+/// Virtual time: what is to happen, in the order of its time and, at the same time, in the order it was asked for. So
+/// the same seed gives the same history.
+class timeline {
+ public:
+  /// A thing that can be woken up. `wake` is called once per `set`, unless `clear` came before.
+  class alarm {
+   public:
+    explicit alarm(timeline& on) noexcept : on_(on) {}
+    alarm(const alarm&) = delete;
+    alarm& operator=(const alarm&) = delete;
+    virtual ~alarm() { clear(); }
+    void set(time_point when);
+    void clear() noexcept;
+    bool is_set() const noexcept { return turn_ != 0; }
+    timeline& on() noexcept { return on_; }
+
+   protected:
+    virtual void wake() = 0;
+
+   private:
+    friend class timeline;
+    timeline& on_;
+    std::uint64_t turn_ = 0;  // of the entry that counts; 0: none
+    std::size_t place_ = 0;
+  };
+
+  time_point now() const noexcept { return now_; }
+  /// Calls `what` then. For the world itself: it cannot be taken back and does not count as an alarm.
+  void at(time_point when, std::function<void()> what);
+
+  /// Lets the next thing happen; false when there is none.
+  bool step();
+  std::size_t alarms() const noexcept { return alarms_; }
+  std::uint64_t steps() const noexcept { return steps_; }
+
+ private:
+  struct entry {
+    time_point when;
+    std::uint64_t turn;
+    alarm* who;         // null: an action, or an alarm that was cleared
+    std::size_t place;  // of its slot or action
+  };
+  // Entries know their alarm only through a slot, which the alarm empties when it is cleared: it may be gone by then.
+  struct slot {
+    alarm* who = nullptr;
+    std::uint64_t turn = 0;
+  };
+  static bool later(const entry& a, const entry& b) noexcept {
+    return a.when != b.when ? a.when > b.when : a.turn > b.turn;
+  }
+  void push(const entry& e);
+
+  time_point now_ = beginning;
+  std::uint64_t turn_ = 0, steps_ = 0;
+  std::vector<entry> heap_;
+  std::vector<slot> slots_;
+  std::vector<std::size_t> free_slots_;
+  std::vector<std::function<void()>> actions_;
+  std::vector<std::size_t> free_actions_;
+  std::size_t alarms_ = 0;
+};
+
+}  // namespace sim
