@@ -111,7 +111,8 @@ TEST(StatusDocument, SaysWhereMastersComeFrom) {
 
 TEST(StatusDocument, TellsTheRunOrThatThereIsNone) {
   auto from = outage();
-  const auto& run = to_json(from, facts, wall).at("run");
+  const auto document = to_json(from, facts, wall);
+  const auto& run = document.at("run");
   EXPECT_EQ(run.at("id"), 3);
   EXPECT_EQ(run.at("began_seconds"), 40.0);
   EXPECT_EQ(run.at("used").at(0).at("master"), "two.test:8140");
