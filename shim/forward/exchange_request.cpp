@@ -85,8 +85,7 @@ net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes
 
 exchange::error_code exchange::blame_client(const request_body::failure& why) {
   client_fault_ = why.status;
-  last_failure_ =
-      why.reason.empty() ? "the request's body ended early or came too slowly" : std::string(why.reason);
+  last_failure_ = why.reason.empty() ? "the request's body ended early or came too slowly" : std::string(why.reason);
   return net::error::connection_aborted;
 }
 
