@@ -1,3 +1,4 @@
+#include "fleet.hpp"
 #include "simulation.hpp"
 
 #include <charconv>
@@ -18,12 +19,17 @@ constexpr const char* usage =
     "  --seeds A-B [--trace]   run these seeds; exit 1 at the first that breaks a rule\n"
     "  --seed N [--trace]      the same for one; --trace prints everything that happens\n"
     "  --forever [N]           from seed N on (default 1) until it is stopped or a rule is broken\n"
+    "  --fleet [N] [--blackhole]  N agents (default 50000) while one of five masters is lost for an hour; about 0.3 "
+    "ms\n"
+    "                          each, about 10 kB\n"
     "  --mutation NAME         break that rule on purpose: exit 0 if a seed shows it, and 1 if none does\n";
 
 struct order {
   std::uint64_t first = 1, last = 1000;
   bool tracing = false;
   sim::mutation broken = sim::mutation::none;
+  std::optional<sim::fleet_options> fleet;
+  bool blackhole = false;
 };
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -57,6 +63,14 @@ std::optional<order> read(int argc, char** argv) {
       o.first = 1;
       if (const auto from = number(next)) {
         o.first = *from;
+        ++i;
+      }
+    } else if (word == "--blackhole") {
+      o.blackhole = true;
+    } else if (word == "--fleet") {
+      o.fleet.emplace();
+      if (const auto agents = number(next)) {
+        o.fleet->agents = *agents;
         ++i;
       }
     } else if (word == "--mutation") {
@@ -127,6 +141,13 @@ int main(int argc, char** argv) {
   if (!wanted) {
     std::fputs(usage, stderr);
     return 2;
+  }
+  if (wanted->fleet) {
+    auto fleet = *wanted->fleet;
+    fleet.blackhole = wanted->blackhole;
+    fleet.broken = wanted->broken;
+    const bool fine = sim::run_fleet(fleet);
+    return fine == (fleet.broken == sim::mutation::none) ? 0 : 1;
   }
   return run(*wanted, argv[0]);
 }

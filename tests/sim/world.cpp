@@ -7,9 +7,10 @@
 namespace sim {
 
 std::optional<mutation> mutation_named(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 9> names{
-      "none",      "report_twice", "skip_master", "same_master_twice", "mixed_bodies", "no_deadline", "probe_when_idle",
-      "blame_all", "leak"};
+  static constexpr std::array<std::string_view, 11> names{
+      "none",         "report_twice",  "skip_master",     "same_master_twice",
+      "mixed_bodies", "no_deadline",   "probe_when_idle", "blame_all",
+      "leak",         "equal_weights", "all_at_once"};
   const auto found = std::ranges::find(names, name);
   if (found == names.end()) return std::nullopt;
   return static_cast<mutation>(found - names.begin());

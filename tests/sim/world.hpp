@@ -28,6 +28,8 @@ enum class mutation : std::uint8_t {
   probe_when_idle,    ///< masters are asked how they are when no run is on
   blame_all,          ///< each failure is told of every master
   leak,               ///< a connection is forgotten, not closed
+  equal_weights,      ///< a fleet takes no notice of weights
+  all_at_once,        ///< a fleet's runs begin together
 };
 
 std::optional<mutation> mutation_named(std::string_view name) noexcept;
