@@ -16,7 +16,7 @@ namespace bunraku {
 class plan {
  public:
   plan() = default;
-  explicit plan(service of) : service_(of) {}
+  explicit plan(bunraku::service of) : service_(of) {}
 
   bunraku::service service() const noexcept { return service_; }
   /// The next master to try, or null when all known ones were tried (the resolver may know of more).
