@@ -19,7 +19,7 @@ namespace bunraku::policy {
 class overdue {
  public:
   struct limits {
-    std::chrono::microseconds floor{std::chrono::milliseconds(200)};
+    std::chrono::microseconds floor{std::chrono::milliseconds(100)};
     std::chrono::microseconds unlearned{std::chrono::seconds(2)};  ///< while too little is known
     std::chrono::microseconds ceiling{std::chrono::seconds(15)};
     std::uint32_t enough = 8;

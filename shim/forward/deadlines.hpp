@@ -11,7 +11,7 @@ namespace shim::forward {
 class deadline;
 
 /// All time limits of all connections on one coarse timer. Setting a limit is two stores; the timer is armed for the
-/// earliest one only, and not at all while there is none: an idle daemon has no wake-ups. Limits hold to within 100 ms.
+/// earliest one only, and not at all while there is none: an idle daemon has no wake-ups. Limits hold to within 25 ms.
 /// Threads: the loop's only. Must outlive its deadlines.
 class deadlines {
  public:
@@ -20,7 +20,7 @@ class deadlines {
 
  private:
   friend class deadline;
-  static constexpr std::chrono::milliseconds grain{100};
+  static constexpr std::chrono::milliseconds grain{25};
   void arm(clock::time_point when);
   void sweep();
 
@@ -41,7 +41,8 @@ class deadline {
   void set(std::chrono::milliseconds from_now) {
     expired_ = false;
     when_ = deadlines::clock::now() + from_now;
-    if (when_ < all_.armed_) all_.arm(when_);
+    // Never later than it is armed for: limits that are set all the time would put off those set before.
+    if (when_ + deadlines::grain < all_.armed_) all_.arm(when_);
   }
   void clear() noexcept { when_ = deadlines::clock::time_point::max(); }
   bool expired() const noexcept { return expired_; }

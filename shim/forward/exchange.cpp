@@ -201,8 +201,9 @@ net::awaitable<exchange::error_code> exchange::fill_head() {
     if (error == net::error::timed_out && patience.ask_status) {
       const bool lives = co_await ask_status();
       if (lives) continue;
-      error = co_await up_.fill(client_.up_in, std::chrono::milliseconds(0), capacity);  // it may have come meanwhile
-      hangs_ = error == net::error::timed_out;
+      error = up_.fill_now(client_.up_in, capacity);  // it may have come meanwhile
+      hangs_ = error == net::error::would_block;
+      if (hangs_) error = net::error::timed_out;
     }
     if (!error) {
       if (!course_.has_heard()) learned_first_byte_ = since(sent_at_);

@@ -34,7 +34,7 @@ TEST(Overdue, IsMeanAndFourDeviations) {
 TEST(Overdue, StaysBetweenFloorAndCeiling) {
   overdue o;
   for (int i = 0; i < 100; ++i) o.learn(catalog(), 100us);
-  EXPECT_EQ(o.after(catalog()), 200ms);
+  EXPECT_EQ(o.after(catalog()), 100ms);
   for (int i = 0; i < 100; ++i) o.learn(catalog(), 10min);
   EXPECT_EQ(o.after(catalog()), 15s);
 }
@@ -53,7 +53,7 @@ TEST(Overdue, RowsAreLearnedApart) {
   overdue o;
   for (int i = 0; i < 100; ++i) o.learn(catalog(), 5s);
   for (int i = 0; i < 100; ++i) o.learn(row("file_metadata"), 5ms);
-  EXPECT_EQ(o.after(row("file_metadata")), 200ms);
+  EXPECT_EQ(o.after(row("file_metadata")), 100ms);
   EXPECT_GT(o.after(catalog()), 4s);
   EXPECT_EQ(o.after(row("report")), 2s);
   EXPECT_EQ(o.learned(row("report")), 0u);
@@ -71,7 +71,7 @@ TEST(Overdue, EachQuestionThatWasAnsweredDoublesTheWait) {
 TEST(Overdue, NonsenseTimesDoNoHarm) {
   overdue o;
   for (int i = 0; i < 20; ++i) o.learn(catalog(), -5s);
-  EXPECT_EQ(o.after(catalog()), 200ms);
+  EXPECT_EQ(o.after(catalog()), 100ms);
   for (int i = 0; i < 20; ++i) o.learn(catalog(), std::chrono::microseconds::max());
   EXPECT_EQ(o.after(catalog()), 15s);
 }

@@ -1,0 +1,63 @@
+#include "forward/deadlines.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace shim::forward {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Deadlines : testing::Test {
+  /// Lets the loop run until `done`, or for a minute.
+  template <class Done>
+  void run_until(Done done) {
+    const auto end = deadlines::clock::now() + 1min;
+    while (!done() && deadlines::clock::now() < end) {
+      context.restart();
+      context.run_for(1ms);
+    }
+  }
+  boost::asio::io_context context;
+  bunraku::connection nobody;
+  deadlines all{context.get_executor()};
+  deadline first{all, nobody}, second{all, nobody};
+};
+
+TEST_F(Deadlines, PassAndSaySo) {
+  first.set(1ms);
+  second.set(1h);
+  EXPECT_FALSE(first.expired());
+  run_until([&] { return first.expired(); });
+  EXPECT_TRUE(first.expired());
+  EXPECT_FALSE(second.expired());
+}
+
+TEST_F(Deadlines, AreNotPutOffByOthersThatAreSetAllTheTime) {
+  first.set(20ms);
+  run_until([&] {
+    second.set(20ms);
+    return first.expired();
+  });
+  EXPECT_TRUE(first.expired());
+}
+
+TEST_F(Deadlines, AnEarlierOneIsNotHeldUpByALaterOne) {
+  first.set(1h);
+  second.set(1ms);
+  run_until([&] { return second.expired(); });
+  EXPECT_TRUE(second.expired());
+}
+
+TEST_F(Deadlines, ThatAreClearedDoNotPass) {
+  first.set(1ms);
+  first.clear();
+  second.set(30ms);
+  run_until([&] { return second.expired(); });
+  EXPECT_FALSE(first.expired());
+}
+
+}  // namespace
+}  // namespace shim::forward
