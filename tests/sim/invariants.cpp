@@ -33,8 +33,9 @@ void invariants::counters::add(const counters& other) {
   exchanges += other.exchanges;
   answered += other.answered;
   failed += other.failed;
+  nobody_able += other.nobody_able;
+  not_found += other.not_found;
   failovers += other.failovers;
-  continued += other.continued;
   questions += other.questions;
   for (const auto& [why, count] : other.excused) excused[why] += count;
 }
@@ -124,7 +125,10 @@ void invariants::check_success(const story& s, daemon& through) {
   ++counts_.failed;
   const oracle knows(world_, site_, through.with().named());
   const auto able = knows.able(s);
-  if (!able) return;
+  if (!able) {
+    ++(knows.some_master_serves(s) ? counts_.not_found : counts_.nobody_able);
+    return;
+  }
   const auto excuse = knows.excuse(s);
   if (!excuse.empty()) {
     ++counts_.excused[excuse];

@@ -33,7 +33,10 @@ class invariants {
   void check_idle(daemon& through);
 
   struct counters {
-    std::uint64_t exchanges = 0, answered = 0, failed = 0, failovers = 0, continued = 0, questions = 0;
+    std::uint64_t exchanges = 0, answered = 0, failed = 0, failovers = 0, questions = 0;
+    std::uint64_t nobody_able = 0;  ///< failed: every master had a fault meanwhile
+    std::uint64_t not_found = 0;    ///< failed: one had none, but DNS never named it
+
     std::map<std::string, std::uint64_t> excused;  ///< failed, although a master could have served: by reason
     void add(const counters& other);
   };

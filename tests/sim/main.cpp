@@ -91,8 +91,10 @@ void report(const sim::invariants::counters& all, std::uint64_t seeds, std::uint
   std::printf("%llu seeds, %.0f hours of virtual time, %llu events\n", wide(seeds), seconds / 3600, wide(events));
   std::printf("%llu exchanges, %llu answered, %llu failed; %llu needed more than one master, %llu DNS questions\n",
               wide(all.exchanges), wide(all.answered), wide(all.failed), wide(all.failovers), wide(all.questions));
+  std::printf("  failed while every master had a fault:      %8llu\n", wide(all.nobody_able));
+  std::printf("  failed since DNS named no able master:      %8llu\n", wide(all.not_found));
   for (const auto& [why, count] : all.excused)
-    std::printf("  failed although a master could have served: %6llu  %s\n", wide(count), why.c_str());
+    std::printf("  failed although a master could have served: %8llu  %s\n", wide(count), why.c_str());
 }
 
 /// Two runs of a seed that differ would make a failure impossible to replay.

@@ -39,6 +39,12 @@ std::optional<bunraku::master> oracle::able(const story& s) const {
   return std::nullopt;
 }
 
+bool oracle::some_master_serves(const story& s) const {
+  return std::ranges::any_of(masters_of(world_, site_, s.what.of).always, [&](const bunraku::master& who) {
+    return world_.find(who)->able(s.what.of, s.began, s.ended);
+  });
+}
+
 bool oracle::went_to_a_faulty_one(const story& s) const {
   return std::ranges::any_of(s.sent, [&](const story::sending& each) {
     const auto* const at = world_.find(each.to);

@@ -16,6 +16,8 @@ class oracle {
 
   /// A master that could have served it, from its begin to its end, and that the agent's host could find.
   std::optional<bunraku::master> able(const story& s) const;
+  /// One that could have served it, whether it could be found or not.
+  bool some_master_serves(const story& s) const;
   /// Why it may have failed although there is one; empty: it may not.
   std::string excuse(const story& s) const;
 

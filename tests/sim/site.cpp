@@ -128,8 +128,10 @@ site draw_site(world& into, random& chance) {
     if (i != spared) draw_faults_of(into.hosts[i], chance, s.runs, mode == 1 ? 1 : 5);
   if (one_in(chance, 3)) {
     for (auto n = 1 + chance.below(3); n > 0; --n) {
-      const auto near = s.runs[chance.below(s.runs.size())];
-      into.dns.faults.push_back(draw_dns_fault(chance, std::max(near + between(chance, -60s, 60s), beginning)));
+      // What the first run is to learn, it should mostly get the chance to learn.
+      const auto run = chance.below(s.runs.size());
+      const auto least = run == 0 && !one_in(chance, 4) ? duration(5s) : duration(-60s);
+      into.dns.faults.push_back(draw_dns_fault(chance, std::max(s.runs[run] + between(chance, least, 60s), beginning)));
     }
   }
   return s;
