@@ -63,7 +63,8 @@ std::expected<std::optional<std::string_view>, hello_error> host_name_in(std::st
 }
 
 bool is_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= 255 && !name.starts_with('.') && http::all_of(name, http::host_char);
+  return !name.empty() && name.size() <= 255 && !name.starts_with('.') && !name.ends_with('.') &&
+         http::all_of(name, http::host_char);
 }
 
 }  // namespace

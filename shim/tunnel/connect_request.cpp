@@ -28,10 +28,11 @@ std::optional<connect_request> parse_authority(std::string_view text) {
   if (host.starts_with('[')) {
     if (host.size() < 4 || !host.ends_with(']')) return std::nullopt;
     host = host.substr(1, host.size() - 2);
-    if (!http::all_of(host, http::literal_char)) return std::nullopt;
+    if (!host.contains(':') || !http::all_of(host, http::literal_char)) return std::nullopt;
   } else {
     if (host.ends_with('.')) host.remove_suffix(1);
-    if (host.empty() || host.starts_with('.') || !http::all_of(host, http::host_char)) return std::nullopt;
+    if (host.empty() || host.starts_with('.') || host.ends_with('.') || !http::all_of(host, http::host_char))
+      return std::nullopt;
   }
   if (host.size() > longest_host) return std::nullopt;
   connect_request made{std::string(host), static_cast<std::uint16_t>(port)};

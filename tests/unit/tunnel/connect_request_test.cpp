@@ -31,11 +31,29 @@ TEST(ConnectRequest, IsANameAndAPort) {
 }
 
 TEST(ConnectRequest, NothingElseIsATarget) {
-  for (const char* target : {"puppet",        "puppet:",      ":8140", "puppet:0",    "puppet:65536",
-                             "puppet:+1",     "puppet:8140x", "/",     "*",           "http://puppet:8140/",
-                             "user@puppet:1", "pup pet:1",    "[::1]", "[]:1",        "[x]:1",
-                             "::1:1",         ".:1",          ".a:1",  "p\xc3\xa4:1", "a/b:1",
-                             "a%62:1",        "puppet:000001"})
+  for (const char* target : {"puppet",
+                             "puppet:",
+                             ":8140",
+                             "puppet:0",
+                             "puppet:65536",
+                             "puppet:+1",
+                             "puppet:8140x",
+                             "/",
+                             "*",
+                             "http://puppet:8140/",
+                             "user@puppet:1",
+                             "pup pet:1",
+                             "[::1]",
+                             "[]:1",
+                             "[x]:1",
+                             "[1.2.3.4]:1",
+                             "::1:1",
+                             ".:1",
+                             ".a:1",
+                             "p\xc3\xa4:1",
+                             "a/b:1",
+                             "a%62:1",
+                             "puppet:000001"})
     EXPECT_EQ(refused("CONNECT " + std::string(target) + " HTTP/1.1\r\nHost: puppet\r\n\r\n"), 400) << target;
   EXPECT_EQ(refused("CONNECT " + std::string(256, 'a') + ":1 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(refused("CONNECT " + std::string(20000, 'a') + ":1 HTTP/1.1\r\nHost: a\r\n\r\n"), 414);
