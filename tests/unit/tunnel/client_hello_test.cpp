@@ -130,7 +130,8 @@ TEST(ClientHello, LengthsMustAgree) {
 
 TEST(ClientHello, NamesAreNames) {
   using std::string_literals::operator""s;
-  for (const auto& name : {""s, "."s, ".a"s, "a b"s, "a\0b"s, "\xc3\xa4"s, "a/b"s, "a:1"s, "*"s, std::string(256, 'a')})
+  for (const auto& name :
+       {""s, "."s, ".a"s, "a.."s, "a b"s, "a\0b"s, "\xc3\xa4"s, "a/b"s, "a:1"s, "*"s, std::string(256, 'a')})
     EXPECT_EQ(read(hello_with(server_name(name))), error(hello_error::bad_name)) << name;
   EXPECT_EQ(read(hello_with(server_name("a") + server_name("b"))), error(hello_error::bad_name));
   EXPECT_EQ(read(hello_with(extension(0, vector_of(host_name("a") + host_name("b"), 2)))),

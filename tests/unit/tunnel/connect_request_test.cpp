@@ -50,6 +50,7 @@ TEST(ConnectRequest, NothingElseIsATarget) {
                              "::1:1",
                              ".:1",
                              ".a:1",
+                             "a..:1",
                              "p\xc3\xa4:1",
                              "a/b:1",
                              "a%62:1",
