@@ -155,8 +155,10 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
-  learned_.connect_failed(e.who, service_, fault_of(e.error), std::string(name_of(e.reached)) + ": " + e.reason,
-                          clock::now());
+  const auto why = fault_of(e.error);
+  learned_.connect_failed(e.who, service_, why, std::string(name_of(e.reached)) + ": " + e.reason, clock::now());
+  using kind = policy::health_event::kind;
+  if (why == kind::connect_failed || why == kind::bad_certificate) names_->connect_failed(service_, e.who);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
   if (log_ && log_->level() <= log_level::info)

@@ -249,7 +249,13 @@ void discovery::connect_failed(service s, const master& who) {
 void discovery::all_failed(service s) {
   const auto& config = *state_->config;
   for (std::size_t i = 0; i < source_count(s); ++i)
-    for (const auto& name : config.at(s, i).owner_names()) state_->answers->believe_vanished({name, dns_type::srv});
+    for (const auto& name : config.at(s, i).owner_names()) {
+      const dns_answers::key question{name, dns_type::srv};
+      const auto said = state_->answers->look(question);
+      state_->answers->believe_vanished(question);
+      // The masters of the names behind it were not tried: they are known to other services, perhaps.
+      if (said && said->outcome->answer.state == policy::dns_answer::status::found) break;
+    }
 }
 
 boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std::string host, source_kind from) {

@@ -1,3 +1,4 @@
+#include "support/dns_responder.hpp"
 #include "support/pki.hpp"
 
 #include <bunraku/local.hpp>
@@ -252,6 +253,28 @@ TEST_F(ResolverTest, MasterWithABadCertificateIsGivenUpAtOnce) {
   auto r = make({list({serving("wrong.test"), serving("good1.test")})});
   EXPECT_EQ(connect(r).attempts.size(), 1u);
   EXPECT_TRUE(connect(r).attempts.empty());
+}
+
+TEST_F(ResolverTest, RecordsOfAMasterThatCannotBeReachedAreAskedForBeforeTheirTimeIsOver) {
+  const auto port = refusing("good1.test").port();
+  test::dns_responder server(
+      io_.get_executor(), [port](const test::dns_responder::question& q) -> test::dns_responder::answers {
+        return {test::dns_packet(q.name, q.type, q.id).srv(q.name, 1, 1, port, "good1.test", 3600)};
+      });
+  auto r = make({source::srv({"_x-puppet._tcp.test"})});
+  auto options = r.options();
+  options.dns.nameservers = {server.address()};
+  r.replace(options, identity_);
+  EXPECT_EQ(connect(r).error, errc::all_tried);
+  std::optional<resolution> said;
+  r.async_resolve(service::catalog, [&](error_code, resolution known) {
+    said = std::move(known);
+    io_.stop();
+  });
+  io_.restart();
+  io_.run_for(std::chrono::seconds(60));
+  ASSERT_TRUE(said);
+  EXPECT_LE(said->answers.at(0).ttl_left, std::chrono::seconds(10));
 }
 
 TEST_F(ResolverTest, DestroyedResolverCancelsAConnectUnderWay) {
