@@ -167,9 +167,16 @@ void names::connect_failed(bunraku::service s, const bunraku::master& who) {
 }
 
 void names::all_failed(bunraku::service s) {
-  for (const auto& from : services_[index_of(s)].sources)
-    for (const auto& name : from.owner_names()) book_.believe_vanished({name, dns_type::srv});
-  believed_vanished_ = true;
+  const auto before = book_.revision();
+  for (const auto& from : services_[index_of(s)].sources) {
+    for (const auto& name : from.owner_names()) {
+      const dns_question question{name, dns_type::srv};
+      const auto said = book_.decide(question, world_.now());
+      book_.believe_vanished(question);
+      if (said.outcome && said.outcome->answer.state == dns_answer::status::found) break;
+    }
+  }
+  believed_vanished_ = believed_vanished_ || book_.revision() != before;
 }
 
 void names::remember(names& earlier, duration wall_error) {

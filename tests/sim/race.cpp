@@ -163,7 +163,10 @@ void race::fail(std::size_t index, stage reached, error_code error, std::string 
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
-  learned_.connect_failed(e.who, service_, fault_of(e.error), e.reason, world_.now());
+  const auto why = fault_of(e.error);
+  learned_.connect_failed(e.who, service_, why, e.reason, world_.now());
+  using kind = bunraku::policy::health_event::kind;
+  if (why == kind::connect_failed || why == kind::bad_certificate) names_.connect_failed(service_, e.who);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, since(world_.now(), e.began));
 }
 

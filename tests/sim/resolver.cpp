@@ -74,6 +74,9 @@ task<race::result> resolver::connect(bunraku::plan& from, std::shared_ptr<race>&
   held = std::make_shared<race>(world_, names_, connect_, learned_);
   auto ended = co_await held->run(from, [this](bunraku::plan& more) { return extend_further(&more); });
   held = nullptr;
+  const auto was_reached = [](const bunraku::attempt& a) { return a.reached() > bunraku::stage::tls; };
+  if (ended.error == errc::all_tried && std::ranges::none_of(from.attempts(), was_reached))
+    names_.all_failed(from.service());
   arm_probes();
   co_return std::move(ended);
 }
