@@ -1,10 +1,10 @@
-#include "engine/connect_fault.hpp"
 #include "engine/connect_op.hpp"
 #include "engine/discovery.hpp"
 #include "engine/snapshot.hpp"
-#include "engine/status_op.hpp"
+#include "engine/status_questions.hpp"
 #include "engine/upstream.hpp"
 #include "policy/knowledge.hpp"
+#include "policy/run_line.hpp"
 
 #include <bunraku/resolver.hpp>
 
@@ -38,28 +38,33 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   impl(executor_type executor, resolver_options options, std::shared_ptr<const identity> own)
       : executor_(std::move(executor)),
         options_(std::move(options)),
-        learned_(options_.affinity, chance_of_this_process()),
+        learned_(std::make_shared<policy::knowledge>(options_.affinity, chance_of_this_process())),
         names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)) {
     if (own) tls_ = std::make_shared<engine::upstream>(*own);
+    questions_ = std::make_shared<engine::status_questions>(
+        executor_, learned_, [this](const connect_options& how) { return tls_ ? new_race(tls_, how) : nullptr; },
+        options_.connect);
   }
 
   const executor_type& executor() const noexcept { return executor_; }
   const resolver_options& options() const noexcept { return options_; }
-  policy::knowledge& learned() noexcept { return learned_; }
+  policy::knowledge& learned() noexcept { return *learned_; }
+  engine::status_questions& questions() noexcept { return *questions_; }
 
   bunraku::snapshot look() const {
-    return engine::take_snapshot(options_.services, *names_, learned_, std::chrono::steady_clock::now());
+    return engine::take_snapshot(options_.services, *names_, *learned_, std::chrono::steady_clock::now());
   }
 
   void stop() noexcept {
     stopped_ = true;
     for (auto& racing : racing_) racing->cancel();
-    for (auto& asking : asking_) asking->cancel();
+    questions_->stop();
   }
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     options_ = std::move(options);
-    learned_.reloaded(options_.affinity);
+    learned_->reloaded(options_.affinity);
+    questions_->replace(options_.connect);
     names_->replace(options_.services, options_.dns);
     tls_ = own ? std::make_shared<engine::upstream>(*own) : nullptr;
   }
@@ -79,7 +84,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       p.count_source();
       if (known->state == source_answer::status::absent) co_return errc::service_absent;
       if (known->state == source_answer::status::failed && known->error) last = known->error;
-      learned_.add_in_order(p, *known, clock::now());
+      learned_->add_in_order(p, *known, clock::now());
       if (p.front() != nullptr) co_return error_code{};
     }
     co_return last;
@@ -91,7 +96,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       fresh.count_source();
-      learned_.add_in_order(fresh, *known, clock::now());
+      learned_->add_in_order(fresh, *known, clock::now());
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);
@@ -110,7 +115,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     const auto self = shared_from_this();
     resolution out;
     out.service = s;
-    if (index_of(s) < options_.services.size()) out.service_name = options_.services[index_of(s)].name;
+    if (index_of(s) < options_.services.size()) out.service_name = name_of_service(s);
     for (std::size_t i = 0; i < names_->source_count(s); ++i) {
       auto answer = co_await names_->async_source(s, i);
       const bool absent = answer.state == source_answer::status::absent;
@@ -137,74 +142,46 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     finish(std::move(handler), ended.error, std::move(ended.plain));
   }
 
+  /// `what` is an operation of `self` that may begin only when the handle is gone: its own share would come too late.
+  static net::awaitable<void> holding(std::shared_ptr<impl> self, net::awaitable<void> what) {
+    co_await std::move(what);
+  }
+
   run_ticket begin_exchange(const endpoint& row, std::string_view target) {
-    return learned_.begin_exchange(row, target, clock::now());
+    const auto now = clock::now();
+    const auto ticket = learned_->begin_exchange(row, target, now);
+    log_finished_runs(now);
+    questions_->plan_probes();
+    return ticket;
   }
   void end_exchange(const run_ticket& ticket, const exchange_end& how) {
     const auto now = clock::now();
-    learned_.end_exchange(ticket, how, now);
-    while (learned_.take_finished(now)) {
-    }
+    learned_->end_exchange(ticket, how, now);
+    log_finished_runs(now);
+    questions_->plan_probes();
   }
-
-  using status_handler = net::any_completion_handler<void(error_code)>;
-  void ask_status(master who, service of, status_handler handler) {
-    const auto found = std::ranges::find(questions_, who, &question::who);
-    if (found != questions_.end()) {
-      found->waiting.push_back(std::move(handler));
-      return;
-    }
-    questions_.push_back({who, {}});
-    questions_.back().waiting.push_back(std::move(handler));
-    net::co_spawn(executor_, put_question(shared_from_this(), std::move(who), of), net::detached);
+  void report(const master& who, service of, const outcome& what) {
+    learned_->report(who, of, what, clock::now());
+    questions_->plan_probes();
   }
 
  private:
   using clock = std::chrono::steady_clock;
-  /// A status question under way and who waits for its answer.
-  struct question {
-    master who;
-    std::vector<status_handler> waiting;
-  };
 
+  std::string_view name_of_service(service s) const {
+    return index_of(s) < options_.services.size() ? std::string_view(options_.services[index_of(s)].name) : "unknown";
+  }
+
+  void log_finished_runs(clock::time_point now) {
+    while (const auto run = learned_->take_finished(now))
+      if (options_.log && options_.log->level() <= log_level::info)
+        options_.log->write(log_level::info, policy::line_of(*run, [this](service s) { return name_of_service(s); }));
+  }
   /// `tls` may be null: TCP alone.
   std::shared_ptr<engine::connect_op> new_race(std::shared_ptr<const engine::upstream> tls,
                                                const connect_options& how) {
     return std::make_shared<engine::connect_op>(executor_, names_, std::move(tls), how, options_.never_dial,
-                                                options_.log, learned_);
-  }
-
-  /// One status question, within `limit`. Failures to connect are reported by the race.
-  net::awaitable<engine::status_op::result> status_of(master who, service of, io::status_wanted wanted,
-                                                      std::chrono::milliseconds limit) {
-    auto how = options_.connect;
-    how.race_delay = std::min(how.race_delay, limit / 4);
-    const auto op = std::make_shared<engine::status_op>(new_race(tls_, how), std::move(who), of, wanted);
-    const auto place = asking_.insert(asking_.end(), op);
-    auto said = co_await op->run(limit);
-    asking_.erase(place);
-    co_return said;
-  }
-
-  static net::awaitable<void> put_question(std::shared_ptr<impl> self, master who, service of) {
-    using kind = policy::health_event::kind;
-    engine::status_op::result said;
-    if (self->tls_ && !self->stopped_)
-      said = co_await self->status_of(who, of, io::status_wanted::sign_of_life, self->options_.connect.status_limit);
-    error_code error = said.late ? make_error_code(errc::connect_timeout) : said.error;
-    if (self->stopped_) {
-      error = errc::cancelled;
-    } else if (error) {
-      const auto why = engine::fault_of(error);
-      if (why == kind::own_fault) error = {};
-      // A hung master's kernel still takes connections, and what it does with them is nothing.
-      else if (said.late) self->learned_.status_told(who, of, kind::hangs, said.reason, clock::now());
-      else if (said.connected) self->learned_.status_told(who, of, why, said.reason, clock::now());
-    }
-    const auto place = std::ranges::find(self->questions_, who, &question::who);
-    auto waiting = std::move(place->waiting);
-    self->questions_.erase(place);
-    for (auto& handler : waiting) self->finish(std::move(handler), error);
+                                                options_.log, *learned_);
   }
 
   /// The caller holds a share of this object.
@@ -212,6 +189,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     const auto place = racing_.insert(racing_.end(), race);
     auto ended = co_await race->run(p, [this](plan& more) { return extend_further(more); });
     racing_.erase(place);
+    const auto was_reached = [](const attempt& a) { return a.reached() > stage::tls; };
+    if (ended.error == errc::all_tried && std::ranges::none_of(p.attempts(), was_reached))
+      names_->all_failed(p.service());
+    questions_->plan_probes();
     if (stopped_) co_return engine::connect_op::result{errc::cancelled, {}};
     co_return ended;
   }
@@ -229,20 +210,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
               }));
   }
 
-  void finish(status_handler handler, error_code error) {
-    auto target = net::get_associated_executor(handler, executor_);
-    net::post(executor_,
-              net::bind_executor(target, [h = std::move(handler), error]() mutable { std::move(h)(error); }));
-  }
-
   executor_type executor_;
   resolver_options options_;
-  policy::knowledge learned_;
+  std::shared_ptr<policy::knowledge> learned_;
   std::shared_ptr<engine::discovery> names_;
   std::shared_ptr<const engine::upstream> tls_;
   std::list<std::shared_ptr<engine::connect_op>> racing_;
-  std::list<std::shared_ptr<engine::status_op>> asking_;
-  std::list<question> questions_;
+  std::shared_ptr<engine::status_questions> questions_;
   bool stopped_ = false;
 };
 
@@ -267,9 +241,7 @@ void resolver::replace(resolver_options options, std::shared_ptr<const identity>
   impl_->replace(std::move(options), std::move(own));
 }
 
-void resolver::report(const master& who, service of, const outcome& what) {
-  impl_->learned().report(who, of, what, std::chrono::steady_clock::now());
-}
+void resolver::report(const master& who, service of, const outcome& what) { impl_->report(who, of, what); }
 std::chrono::microseconds resolver::overdue_after(const endpoint& row, std::uint32_t asked) const {
   return impl_->learned().overdue_after(row, asked);
 }
@@ -290,19 +262,19 @@ bool resolver::undrain(const master& who) { return impl_->learned().undrain(who,
 bunraku::snapshot resolver::snapshot() const { return impl_->look(); }
 
 void resolver::start_resolve(service s, net::any_completion_handler<void(error_code, resolution)> h) {
-  net::co_spawn(impl_->executor(), impl_->resolve(s, std::move(h)), net::detached);
+  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->resolve(s, std::move(h))), net::detached);
 }
 void resolver::start_plan(service s, net::any_completion_handler<void(error_code, plan)> h) {
-  net::co_spawn(impl_->executor(), impl_->plan_for(s, std::move(h)), net::detached);
+  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->plan_for(s, std::move(h))), net::detached);
 }
 void resolver::start_ask_status(master who, service s, net::any_completion_handler<void(error_code)> h) {
-  impl_->ask_status(std::move(who), s, std::move(h));
+  impl_->questions().ask(std::move(who), s, std::move(h));
 }
 void resolver::start_connect(plan& p, net::any_completion_handler<void(error_code, connected)> h) {
-  net::co_spawn(impl_->executor(), impl_->connect(p, std::move(h)), net::detached);
+  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->connect(p, std::move(h))), net::detached);
 }
 void resolver::start_dial(plan& p, net::any_completion_handler<void(error_code, std::optional<dialled>)> h) {
-  net::co_spawn(impl_->executor(), impl_->dial(p, std::move(h)), net::detached);
+  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->dial(p, std::move(h))), net::detached);
 }
 
 }  // namespace bunraku

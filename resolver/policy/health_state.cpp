@@ -18,7 +18,6 @@ std::string_view name_of(health_event::kind k) noexcept {
     case lost_race: return "lost_race";
     case probe_begun: return "probe_begun";
     case trial_begun: return "trial_begun";
-    case trial_timed_out: return "trial_timed_out";
     case own_fault: return "own_fault";
     case cancelled: return "cancelled";
     case answered: return "answered";
@@ -122,12 +121,6 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
       ++counts_.lost_races;
       if (heeds) on_lost_race(now, chance, limits);
       break;
-    case kind::trial_timed_out:
-      if (state_ != health::probation) break;
-      ++counts_.failed;
-      remember(e.reason);
-      become_down(now, chance, limits);
-      break;
     case kind::trial_begun:
     case kind::probe_begun:
       if (state_ == health::probation) trial_until_ = now + limits.trial_limit;
@@ -201,7 +194,8 @@ std::optional<health_state::time_point> health_state::probe_due(time_point now) 
   switch (at(now)) {
     case health::suspect: return next_probe_;
     case health::down: return until_;
-    case health::probation: return trial_is_free(now) ? now : trial_until_;
+    // Not sooner than next_probe_: a question that failed through our own fault leaves the trial free.
+    case health::probation: return std::max(trial_is_free(now) ? until_ : trial_until_, next_probe_);
     case health::up:
     case health::saturated:
     case health::draining: break;

@@ -24,13 +24,12 @@ struct health_event {
     server_error,     ///< 502, 503 without Retry-After, 504
     probe_failed,     ///< connected, but the status was not "running" or did not come
     // Neither good nor bad by itself.
-    saturated,        ///< 503 with Retry-After: see `retry_after`
-    lost_race,        ///< its connection was not ready before another one that was started later
-    probe_begun,      ///< a status question is on its way
-    trial_begun,      ///< a request is on its way to a master in probation
-    trial_timed_out,  ///< that request has had its time
-    own_fault,        ///< it failed because of us: no descriptors, no route, the master refused our certificate
-    cancelled,        ///< the caller went away
+    saturated,    ///< 503 with Retry-After: see `retry_after`
+    lost_race,    ///< its connection was not ready before another one that was started later
+    probe_begun,  ///< a status question is on its way
+    trial_begun,  ///< a request is on its way to a master in probation
+    own_fault,    ///< it failed because of us: no descriptors, no route, the master refused our certificate
+    cancelled,    ///< the caller went away
     // Good.
     answered,        ///< a whole answer of any other kind came, see `first_byte`
     probe_answered,  ///< status says "running"
@@ -120,7 +119,7 @@ class health_state {
   time_point since_;
   time_point until_;        ///< of down, saturated and draining
   time_point trial_until_;  ///< of probation: the trial under way, or in the past
-  time_point next_probe_;   ///< of suspect
+  time_point next_probe_;   ///< of suspect and probation
   std::optional<time_point> recovered_;
   std::uint32_t failures_ = 0, times_down_ = 0;
   std::chrono::microseconds first_byte_{0};

@@ -33,8 +33,7 @@ layers layers_of(kind k) noexcept {
     case kind::own_fault:
     case kind::cancelled:
     case kind::probe_begun:
-    case kind::trial_begun:
-    case kind::trial_timed_out: break;
+    case kind::trial_begun: break;
   }
   return {true, true};
 }

@@ -134,7 +134,7 @@ std::string reason_of(const bunraku::resolution& said, const master& who) {
 pick_count count_picks(const bunraku::resolution& from, std::uint64_t picks, std::uint64_t seed) {
   pick_count count{picks, seed, {}};
   const auto shares = first_shares(from);
-  for (const auto& m : order_of(from, seed)) {
+  for (const auto& m : order_by_draw(from, seed)) {
     double expected = 0;
     for (const auto& [who, share] : shares)
       if (who == m) expected += share;
@@ -146,7 +146,7 @@ pick_count count_picks(const bunraku::resolution& from, std::uint64_t picks, std
   });
   for (std::uint64_t i = 0; i < picks; ++i) {
     std::size_t place = 0;
-    for (const auto& m : order_of(from, seed + i)) {
+    for (const auto& m : order_by_draw(from, seed + i)) {
       const auto at = std::ranges::find(count.lines, m, &pick_count::line::who);
       if (at != count.lines.end()) ++at->places[place++];
     }

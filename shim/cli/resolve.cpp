@@ -41,10 +41,10 @@ std::map<std::uint16_t, asked_service> ask(const std::vector<std::uint16_t>& whi
 }
 
 // What a request's plan holds first, then what later sources would add when all of these failed.
-std::vector<bunraku::master> order_by_plan(asked_service& one) {
+std::vector<bunraku::master> order_by_plan(asked_service& one, const std::string& certname) {
   std::vector<bunraku::master> order;
   while (one.plan.front() != nullptr) order.push_back(one.plan.take_front());
-  for (const auto& m : order_of(one.said, 0))
+  for (const auto& m : order_of(one.said, certname))
     if (std::ranges::find(order, m) == order.end()) order.push_back(m);
   return order;
 }
@@ -80,7 +80,7 @@ int resolve(const invocation& with) {
   bool somebody_missing = false;
   for (auto& [index, answer] : answers) {
     resolved one;
-    one.order = with.seed ? order_of(answer.said, *with.seed) : order_by_plan(answer);
+    one.order = with.seed ? order_by_draw(answer.said, *with.seed) : order_by_plan(answer, made.options->affinity);
     one.said = std::move(answer.said);
     one.order_by =
         with.seed ? "seed " + std::to_string(*with.seed) : "this node's certname (" + made.site->certname + ")";

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bunraku {
@@ -41,8 +42,12 @@ struct resolution {
   std::vector<source_answer> answers;  ///< in the order of the service's sources
 };
 
-/// The order in which one request would try the masters of a resolution: sources in turn, SRV by priority and weighted
-/// chance (RFC 2782, exactly), lists as written. The same seed gives the same order on every machine.
-std::vector<master> order_of(const resolution& from, std::uint64_t seed);
+/// The order in which a request of this node tries the masters of a resolution while nothing is known against any and
+/// no run has chosen yet: sources in turn, SRV by priority, and within a priority by weight and the node's preference,
+/// which hangs on its certname alone; lists as written. The same on every machine and in every version.
+std::vector<master> order_of(const resolution& from, std::string_view certname);
+/// The same for a node without a certname: within a priority the weighted draw of RFC 2782, exactly. The same seed
+/// gives the same order on every machine.
+std::vector<master> order_by_draw(const resolution& from, std::uint64_t seed);
 
 }  // namespace bunraku

@@ -84,7 +84,7 @@ TEST_F(Knot, ThreePrioritiesOfMixedWeightsAreOrderedAsRfc2782SaysWithinThe99Perc
   constexpr unsigned draws = 10000;
   std::vector<std::map<std::string, unsigned>> at(said.masters.size());
   for (unsigned seed = 0; seed < draws; ++seed) {
-    const auto order = order_of(from, seed);
+    const auto order = order_by_draw(from, seed);
     ASSERT_EQ(order.size(), at.size());
     for (std::size_t i = 0; i < order.size(); ++i) ++at[i][order[i].host()];
   }

@@ -50,14 +50,14 @@ struct row {
   const char* becomes;  // from: up suspect down probation trying saturated draining
 };
 constexpr row transitions[] = {
-    {kind::connect_failed, "s s D D D s d"},  {kind::bad_certificate, "D D D D D D d"},
-    {kind::unanswered, "s s D D D s d"},      {kind::broken_answer, "s s D D D s d"},
-    {kind::server_error, "s s D D D s d"},    {kind::probe_failed, "s s D D D s d"},
-    {kind::saturated, "S S S S S S d"},       {kind::lost_race, "s s D D D S d"},
-    {kind::probe_begun, "u s D t t S d"},     {kind::trial_begun, "u s D t t S d"},
-    {kind::trial_timed_out, "u s D D D S d"}, {kind::own_fault, "u s D p p S d"},
-    {kind::cancelled, "u s D p p S d"},       {kind::answered, "u u u u u S d"},
-    {kind::probe_answered, "u u u u u S d"},  {kind::drain, "d d d d d d d"},
+    {kind::connect_failed, "s s D D D s d"}, {kind::bad_certificate, "D D D D D D d"},
+    {kind::hangs, "D D D D D D d"},          {kind::unanswered, "s s D D D s d"},
+    {kind::broken_answer, "s s D D D s d"},  {kind::server_error, "s s D D D s d"},
+    {kind::probe_failed, "s s D D D s d"},   {kind::saturated, "S S S S S S d"},
+    {kind::lost_race, "s s D D D S d"},      {kind::probe_begun, "u s D t t S d"},
+    {kind::trial_begun, "u s D t t S d"},    {kind::own_fault, "u s D p p S d"},
+    {kind::cancelled, "u s D p p S d"},      {kind::answered, "u u u u u S d"},
+    {kind::probe_answered, "u u u u u S d"}, {kind::drain, "d d d d d d d"},
     {kind::undrain, "u s D p t S u"},
 };
 
@@ -226,6 +226,34 @@ TEST(HealthState, DrainingEndsOnlyByTheOperator) {
   EXPECT_EQ(s.at(), health::up);
 }
 
+TEST(HealthState, DrainWithAnEndEndsByItselfAndStartsSlowly) {
+  auto s = down();
+  health_event e{kind::drain};
+  e.drain_for = 60s;
+  s.state.on(e, s.now, s.chance, limits);
+  EXPECT_EQ(*s.state.until(s.now), s.now + 60s);
+  EXPECT_EQ(s.wait(59s).at(), health::draining);
+  const auto end = s.now + 1s;
+  EXPECT_EQ(s.wait(7s).at(), health::up);
+  EXPECT_EQ(s.state.since(s.now), end);
+  EXPECT_EQ(s.state.until(s.now), std::nullopt);
+  const auto looked_at = s.state.share(s.now, limits);
+  EXPECT_LT(looked_at, health_state::full_share);
+  s.tell(kind::answered);  // the first event after the end sees it too
+  EXPECT_EQ(s.at(), health::up);
+  EXPECT_EQ(s.state.share(s.now, limits), looked_at);
+}
+
+TEST(HealthState, DrainAgainMovesItsEnd) {
+  auto s = draining();
+  const auto began = s.now;
+  health_event e{kind::drain};
+  e.drain_for = 60s;
+  s.wait(10s).state.on(e, s.now, s.chance, limits);
+  EXPECT_EQ(*s.state.until(s.now), s.now + 60s);
+  EXPECT_EQ(s.state.since(s.now), began);
+}
+
 TEST(HealthState, RecoveryStartsSlowly) {
   auto s = trying().tell(kind::answered);
   EXPECT_EQ(s.state.share(s.now, limits), health_state::full_share / 10);
@@ -257,9 +285,21 @@ TEST(HealthState, ProbesAreForSuspectsAndForThoseWhoseTimeIsOver) {
   auto d = down();
   EXPECT_EQ(d.state.probe_due(d.now), d.state.until(d.now));
   auto p = probation();
-  EXPECT_EQ(p.state.probe_due(p.now), p.now);
+  EXPECT_LE(*p.state.probe_due(p.now), p.now);
   p.tell(kind::probe_begun);
   EXPECT_EQ(p.state.probe_due(p.now), p.now + limits.trial_limit);
+}
+
+TEST(HealthState, AProbeThatFailedThroughOurOwnFaultIsNotPutAgainAtOnce) {
+  auto p = probation().tell(kind::probe_begun).tell(kind::own_fault);
+  EXPECT_TRUE(p.state.trial_is_free(p.now));
+  EXPECT_GE(*p.state.probe_due(p.now), p.now + limits.next_probe / 2);
+}
+
+TEST(HealthState, AMasterFoundToHangIsDownAtOnce) {
+  auto s = up().tell(kind::hangs, "no answer to a status question within 500 ms");
+  EXPECT_EQ(s.at(), health::down);
+  EXPECT_EQ(s.state.reason(), "no answer to a status question within 500 ms");
 }
 
 TEST(HealthState, AnotherFailureOfASuspectDoesNotPutOffItsProbe) {

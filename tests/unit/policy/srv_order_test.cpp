@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 namespace bunraku::policy {
 namespace {
@@ -134,7 +135,27 @@ TEST(OrderOf, SourcesFollowEachOtherAndAMasterStandsOnce) {
   list.state = source_answer::status::answered;
   list.masters = {{"z", 8140, source_kind::list}, {"a", 8140, source_kind::list}, {"c", 8140, source_kind::list}};
   from.answers = {dns, list};
-  EXPECT_EQ(hosts(order_of(from, 7)), (std::vector<std::string>{"a", "b", "z", "c"}));
+  EXPECT_EQ(hosts(order_of(from, "agent1.example.com")), (std::vector<std::string>{"a", "b", "z", "c"}));
+}
+
+TEST(OrderOf, ANodeKeepsItsPreferenceAndWithoutANameTheDrawDecides) {
+  resolution from;
+  source_answer dns;
+  dns.state = source_answer::status::answered;
+  dns.masters = {srv("a", 0, 10), srv("b", 0, 10), srv("c", 0, 10)};
+  from.answers = {dns};
+  std::set<std::string> preferred;
+  for (int i = 0; i < 50; ++i) {
+    const auto node = "agent" + std::to_string(i) + ".example.com";
+    const auto order = hosts(order_of(from, node));
+    auto turned = from;
+    std::ranges::reverse(turned.answers[0].masters);
+    EXPECT_EQ(hosts(order_of(turned, node)), order) << "the order of the records in the answer is no preference";
+    preferred.insert(order.front());
+  }
+  EXPECT_EQ(preferred.size(), 3u);
+  for (std::uint64_t seed = 0; seed < 50; ++seed)
+    EXPECT_EQ(hosts(order_by_draw(from, seed)), hosts(order(dns.masters, seed)));
 }
 
 TEST(OrderOf, AbsentEndsTheChainAndFailedDoesNot) {
@@ -145,9 +166,9 @@ TEST(OrderOf, AbsentEndsTheChainAndFailedDoesNot) {
   resolution from;
   from.answers = {first, list};
   from.answers[0].state = source_answer::status::failed;
-  EXPECT_EQ(order_of(from, 1).size(), 1u);
+  EXPECT_EQ(order_of(from, "agent1.example.com").size(), 1u);
   from.answers[0].state = source_answer::status::absent;
-  EXPECT_TRUE(order_of(from, 1).empty());
+  EXPECT_TRUE(order_of(from, "agent1.example.com").empty());
 }
 
 }  // namespace
