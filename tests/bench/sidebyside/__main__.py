@@ -94,6 +94,7 @@ def lose(given, results):
 def report(paths):
     rows = table.read(paths)
     table.show(rows)
+    table.show_summary(rows)
     return table.show_goals(rows)
 
 

@@ -12,7 +12,7 @@ CONTENT = "/puppet/v3/file_content/bytes/%d"
 CATALOG = ["--method", "POST", "--path", "/puppet/v3/catalog/agent.bench.test", "--body", 200_000]
 CATALOG_BYTES = 500_000  # both ways
 IDLE_SECONDS = 60
-SETTLE_SECONDS = 25  # kept connections to masters are closed by then
+SETTLE_SECONDS = 30  # kept connections to masters are closed by then
 
 
 def _measured(running, warm, *arguments):

@@ -86,6 +86,26 @@ def show(rows):
                 print(f"{row['peer']}, round {row['round'] + 1}: {json.dumps(row['failures'])}")
 
 
+def show_summary(rows):
+    """One line per figure that has a goal: medians, and in brackets the ratio to the best peer, in bold."""
+    peers = list(dict.fromkeys(row["peer"] for row in rows))
+    print("\n### summary\n\n| | " + " | ".join(peers) + " |\n" + "|---" * (len(peers) + 1) + "|")
+    for group in groups(rows):
+        for column in dict.fromkeys(goal.column for goal in GOALS if goal.applies(group.figure)):
+            if column not in group.columns or column == "failed" and not group.figure.startswith("failover-"):
+                continue
+            cells, best = [], group.best(column)
+            for peer in peers:
+                ratio = group.ratio(peer, column)
+                cell = number(group.median(peer, column))
+                if peer == best:
+                    cell = f"**{cell}**"
+                elif ratio is not None:
+                    cell += f" ({ratio:.2f})"
+                cells.append(cell)
+            print(f"| {group.figure}, {group.leg} leg: {column} | " + " | ".join(cells) + " |")
+
+
 def show_goals(rows):
     """PASS or FAIL per goal; True when none failed."""
     good = True
