@@ -15,8 +15,6 @@ using bunraku::stage;
 
 namespace {
 
-/// A request that must not be sent twice gets no connection that its master may just be closing for being idle.
-constexpr std::chrono::milliseconds fresh_enough{5000};
 /// What is read and forgotten of a body whose answer came early. Most clients read no answer before they have sent all,
 /// so this is the size of upload whose refusal they get to see.
 constexpr std::uint64_t discard_most = 1ULL << 30;
@@ -100,7 +98,8 @@ void exchange::conclude() {
   if (shared_.record) shared_.record(record_);
 }
 
-/// A connection to the plan's next master: an idle one, or a new one.
+/// A connection to the plan's next master: an idle one, or a new one. What must not be sent twice gets a new one: its
+/// handshake shows that the master lives, while one that hangs or is just closing would keep the only copy.
 net::awaitable<exchange::error_code> exchange::connect() {
   error_code error;
   if (!planned_) {
@@ -111,9 +110,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
   }
   attempt_began_ = clock::now();
   reused_ = false;
-  if (plan_.front() != nullptr) {
-    const bool repeatable = to_.endpoint->unanswered == endpoint::repeat::anywhere;
-    auto idle = shared_.pool.take(*plan_.front(), repeatable ? std::chrono::milliseconds::max() : fresh_enough);
+  if (plan_.front() != nullptr && to_.endpoint->unanswered == endpoint::repeat::anywhere) {
+    auto idle = shared_.pool.take(*plan_.front());
     if (idle) {
       who_ = plan_.take_front();
       up_.replace(std::move(*idle));

@@ -1,6 +1,6 @@
 #include "forward/upstream_pool.hpp"
 
-#include <algorithm>
+#include <iterator>
 
 namespace shim::forward {
 
@@ -8,8 +8,8 @@ upstream_pool::upstream_pool(boost::asio::any_io_executor executor, std::chrono:
                              std::size_t most)
     : idle_limit_(idle_limit), most_(most), timer_(std::move(executor)) {}
 
-std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to, std::chrono::milliseconds idle_for) {
-  const auto oldest = clock::now() - std::min(idle_for, idle_limit_);
+std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to) {
+  const auto oldest = clock::now() - idle_limit_;
   for (auto it = idle_.rbegin(); it != idle_.rend();) {
     if (it->to != to) {
       ++it;

@@ -19,9 +19,8 @@ class upstream_pool {
   using clock = std::chrono::steady_clock;
   upstream_pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle_limit, std::size_t most);
 
-  /// An idle connection to `to` that was alive a moment ago. `idle_for` limits how long it may have been idle: a
-  /// request that must not be sent twice wants a fresh one.
-  std::optional<bunraku::connection> take(const bunraku::master& to, std::chrono::milliseconds idle_for);
+  /// An idle connection to `to` that its master has not ended. It may hang all the same, or be about to end.
+  std::optional<bunraku::connection> take(const bunraku::master& to);
   void put(const bunraku::master& to, bunraku::connection idle);
   /// Ends those to a master that hangs.
   void drop(const bunraku::master& to) noexcept;

@@ -110,6 +110,19 @@ class NextMaster(unittest.TestCase):
             self.assertIn("two.lab.test", told["master"])
             self.assertRegex(told["failed"], r"one\.lab\.test:\d+: first_byte: no answer, and its status did not come")
 
+    def test_a_report_is_given_to_no_master_that_has_not_just_shown_that_it_lives(self):
+        with Shim(self.site) as shim:
+            self.assertEqual(self.ask(shim, "catalog").status, 200)  # a connection to it is idle now
+            self.one.pause()
+            self.addCleanup(self.one.resume)
+            self.assertEqual(self.ask(shim, "report").status, 200)
+            told = shim.exchanges(2)[1]
+            self.assertIn("two.lab.test", told["master"])
+        self.one.resume()
+        with self.one.connect() as client:  # what came before this has been done when it is answered
+            self.assertEqual(client.request("GET", "/status/v1/simple").status, 200)
+        self.assertEqual(self.counts("/puppet/v3/report"), {"one": 0, "two": 1, "three": 0})
+
     def test_a_slow_master_that_lives_is_waited_for(self):
         self.one.fault("delay_ms:5000", path_prefix="/puppet/v3/catalog")
         with Shim(self.site) as shim:
