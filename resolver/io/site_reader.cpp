@@ -153,7 +153,7 @@ class site_reader {
       found_.emplace_back(severity::warning, path,
                           missing ? "the ssldir does not exist: this host has no certificate yet"
                                   : "the ssldir cannot be looked at: " + std::string(std::strerror(errno)),
-                          missing ? "run `puppet ssl bootstrap`, or name the right one with ssldir"
+                          missing ? "run `bunraku enroll` or `puppet ssl bootstrap`, or name the right one with ssldir"
                                   : "run as the user that owns Puppet's files");
     } else if (!S_ISDIR(s.st_mode)) {
       found_.emplace_back(severity::error, path, "the ssldir is not a directory", "name the right one with ssldir");
@@ -166,8 +166,10 @@ class site_reader {
 
   void place(site& s) const {
     auto& c = s.credentials;
-    for (auto* path :
-         {&s.confdir, &s.vardir, &s.ssldir, &c.certificate, &c.private_key, &c.passphrase_file, &c.ca, &c.crl})
+    auto& e = s.enrolment;
+    for (auto* path : {&s.confdir, &s.vardir, &s.ssldir, &c.certificate, &c.private_key, &c.passphrase_file, &c.ca,
+                       &c.crl, &e.csr_attributes, &e.certificates, &e.private_keys, &e.public_keys, &e.requests,
+                       &e.secrets, &e.request, &e.lock})
       if (!path->empty()) *path = below(*path);
   }
 

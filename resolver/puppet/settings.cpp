@@ -51,6 +51,7 @@ class reader {
     s.ssldir = text("ssldir");
     read_certname();
     read_credentials();
+    read_enrolment();
     read_masters();
     read_srv();
     s.environment = text("environment");
@@ -96,6 +97,26 @@ class reader {
       error(settings_.where("certificate_revocation"), "'" + check + "' is no way to check revocation",
             "write chain, leaf, true (the same as chain) or false");
     if (c.check != revocation::none) c.crl = text("hostcrl");
+  }
+
+  void read_enrolment() {
+    auto& e = out_.value.enrolment;
+    e.key_type = text("key_type");
+    e.key_length = text("keylength");
+    e.named_curve = text("named_curve");
+    e.dns_alt_names = text("dns_alt_names");
+    e.csr_attributes = text("csr_attributes");
+    if (settings_.set_by("ca_fingerprint") != nullptr) e.ca_fingerprint = text("ca_fingerprint");
+    e.certificates = text("certdir");
+    e.private_keys = text("privatekeydir");
+    e.public_keys = text("publickeydir");
+    e.requests = text("requestdir");
+    e.secrets = text("privatedir");
+    e.request = e.requests + "/" + out_.value.certname + ".pem";
+    e.lock = text("ssl_lockfile");
+    e.user = text("user");
+    e.group = text("group");
+    e.wait_for_certificate = duration("waitforcert");
   }
 
   void read_masters() {

@@ -28,6 +28,19 @@ struct credential_files {
   revocation check = revocation::chain;
 };
 
+/// What puppet.conf says of how this node enrols: texts as they are there, judged by who enrols. Paths absolute.
+struct enrolment_settings {
+  std::string key_type, key_length, named_curve;  ///< `rsa` or `ec`; bits; an OpenSSL curve
+  std::string dns_alt_names;                      ///< comma-separated, mostly empty
+  std::string csr_attributes;                     ///< the YAML file, which mostly is not there
+  std::string ca_fingerprint;                     ///< SHA-256 of the CA bundle's text, hexadecimal; mostly empty
+  std::string certificates, private_keys, public_keys, requests, secrets;  ///< the ssldir's directories
+  std::string request;                                                     ///< where the signing request is kept
+  std::string lock;                                                        ///< ssl.lock
+  std::string user, group;                                                 ///< who owns Puppet's files
+  std::chrono::seconds wait_for_certificate{120};
+};
+
 /// What puppet.conf says of this host, as `puppet agent` itself would read it (section [agent], then [main], then
 /// Puppet's defaults). Ports 1 to 65535. Durations as Puppet's (`2m`, `1h`; y = 365 d), in seconds.
 struct site {
@@ -41,6 +54,7 @@ struct site {
   std::string certname;  ///< lower case
   std::string confdir, vardir, ssldir;
   credential_files credentials;
+  enrolment_settings enrolment;
 
   std::string server = "puppet";
   bool server_set = false;  ///< false: nobody configured it, and "puppet" is only Puppet's default

@@ -1,0 +1,133 @@
+#include "io/openssl_ptr.hpp"
+#include "io/shared_key.hpp"
+
+#include <bunraku/enrolment.hpp>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <new>
+
+namespace bunraku {
+namespace {
+
+using namespace io;
+using x509_req_ptr = std::unique_ptr<X509_REQ, openssl_free<X509_REQ_free>>;
+using asn1_object_ptr = std::unique_ptr<ASN1_OBJECT, openssl_free<ASN1_OBJECT_free>>;
+using octets_ptr = std::unique_ptr<ASN1_OCTET_STRING, openssl_free<ASN1_OCTET_STRING_free>>;
+using utf8_ptr = std::unique_ptr<ASN1_UTF8STRING, openssl_free<ASN1_UTF8STRING_free>>;
+using extension_ptr = std::unique_ptr<X509_EXTENSION, openssl_free<X509_EXTENSION_free>>;
+
+struct free_extensions {
+  void operator()(STACK_OF(X509_EXTENSION) * all) const noexcept {
+    sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
+  }
+};
+using extensions_ptr = std::unique_ptr<STACK_OF(X509_EXTENSION), free_extensions>;
+
+void must(bool done) {
+  if (done) return;
+  ERR_clear_error();
+  throw std::bad_alloc();
+}
+
+class request_maker {
+ public:
+  request_maker(const node_key& key, const request_contents& what) : key_(key.native().key.get()), what_(what) {}
+
+  request_reading make() && {
+    request_.reset(X509_REQ_new());
+    extensions_.reset(sk_X509_EXTENSION_new_null());
+    must(request_ && extensions_ && X509_REQ_set_version(request_.get(), X509_REQ_VERSION_1) == 1);
+    const auto* name = reinterpret_cast<const unsigned char*>(what_.certname.c_str());
+    must(X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request_.get()), NID_commonName, V_ASN1_UTF8STRING, name,
+                                    static_cast<int>(what_.certname.size()), -1, 0) == 1);
+    must(X509_REQ_set_pubkey(request_.get(), key_) == 1);
+    for (const auto& one : what_.attributes) add_attribute(one);
+    for (const auto& one : what_.extensions) add_extension(one);
+    add_alt_names();
+    if (!out_.found.empty()) return std::move(out_);
+    if (sk_X509_EXTENSION_num(extensions_.get()) != 0)
+      must(X509_REQ_add_extensions(request_.get(), extensions_.get()) == 1);
+    must(X509_REQ_sign(request_.get(), key_, EVP_sha256()) > 0);
+    const bio_ptr bio(BIO_new(BIO_s_mem()));
+    must(bio && PEM_write_bio_X509_REQ(bio.get(), request_.get()) == 1);
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &text);
+    out_.pem.assign(text, static_cast<std::size_t>(size));
+    return std::move(out_);
+  }
+
+ private:
+  // Null, with a problem added, if there is no such thing.
+  asn1_object_ptr object_of(const request_contents::named_value& one) {
+    asn1_object_ptr object(OBJ_txt2obj(one.oid.c_str(), 0));
+    ERR_clear_error();
+    if (!object)
+      out_.found.emplace_back(
+          severity::error, one.where, "`" + one.oid + "` is neither an OID nor a name of one",
+          "write the dotted number, such as 1.3.6.1.4.1.34380.1.2.1, or one of Puppet's short names");
+    return object;
+  }
+
+  void add_attribute(const request_contents::named_value& one) {
+    const auto object = object_of(one);
+    if (!object) return;
+    // Puppet marks every value so, whatever characters it has.
+    must(X509_REQ_add1_attr_by_OBJ(request_.get(), object.get(), V_ASN1_PRINTABLESTRING,
+                                   reinterpret_cast<const unsigned char*>(one.value.data()),
+                                   static_cast<int>(one.value.size())) == 1);
+  }
+
+  void add_extension(const request_contents::named_value& one) {
+    const auto object = object_of(one);
+    if (!object) return;
+    const utf8_ptr text(ASN1_UTF8STRING_new());
+    must(text && ASN1_STRING_set(text.get(), one.value.data(), static_cast<int>(one.value.size())) == 1);
+    unsigned char* der = nullptr;
+    const int length = i2d_ASN1_UTF8STRING(text.get(), &der);
+    must(length > 0);
+    const octets_ptr octets(ASN1_OCTET_STRING_new());
+    const bool set = octets && ASN1_OCTET_STRING_set(octets.get(), der, length) == 1;
+    OPENSSL_free(der);
+    must(set);
+    push(X509_EXTENSION_create_by_OBJ(nullptr, object.get(), 0, octets.get()));
+  }
+
+  void add_alt_names() {
+    if (what_.alt_names.empty()) return;
+    auto all = what_.alt_names;
+    all.push_back("DNS:" + what_.certname);
+    std::ranges::sort(all);
+    all.erase(std::ranges::unique(all).begin(), all.end());
+    std::string joined;
+    for (const auto& one : all) joined += (joined.empty() ? "" : ",") + one;
+    X509_EXTENSION* made = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, joined.c_str());
+    ERR_clear_error();
+    if (made != nullptr) return push(made);
+    out_.found.emplace_back(severity::error, "dns_alt_names", "`" + joined + "` cannot be put into a request",
+                            "write names and IP:addresses, separated by commas");
+  }
+
+  void push(X509_EXTENSION* made) {
+    extension_ptr one(made);
+    must(one && sk_X509_EXTENSION_push(extensions_.get(), one.get()) > 0);
+    (void)one.release();
+  }
+
+  EVP_PKEY* key_;
+  const request_contents& what_;
+  x509_req_ptr request_;
+  extensions_ptr extensions_;
+  request_reading out_;
+};
+
+}  // namespace
+
+request_reading make_request(const node_key& key, const request_contents& what) {
+  return request_maker(key, what).make();
+}
+
+}  // namespace bunraku
