@@ -74,8 +74,9 @@ class Process:
         """SIGTERM and wait; returns the exit status. Fails when it does not end in time (it is killed then)."""
         if not self.is_running():
             return self._child.returncode
-        self._child.terminate()
+        # In this order: LeakSanitizer stops the process at its exit, and a SIGCONT would undo that.
         self.resume()
+        self._child.terminate()
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
