@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <csignal>
 #include <ctime>
 #include <fstream>
 
@@ -200,6 +201,7 @@ asio::awaitable<bool> connection::before_answer(exchange& with) {
       end(spoil->has("reset_before_answer") ? drop_manner::reset : drop_manner::close);
       co_return false;
     }
+    if (spoil && spoil->has("die_before_answer")) std::raise(SIGKILL);
     if (spoil && spoil->has("hang_before_answer")) {
       co_await hang();
       co_return false;

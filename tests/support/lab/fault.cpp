@@ -19,7 +19,7 @@ struct term_rule {
   bool has_number;
 };
 
-constexpr std::array<term_rule, 21> known{{
+constexpr std::array<term_rule, 22> known{{
     {"refuse", true, false},
     {"reset_after_accept", true, false},
     {"hang_after_accept", true, false},
@@ -30,6 +30,7 @@ constexpr std::array<term_rule, 21> known{{
     {"close_before_answer", false, false},
     {"reset_before_answer", false, false},
     {"hang_before_answer", false, false},
+    {"die_before_answer", false, false},
     {"hang_after_headers", false, false},
     {"reset_after_bytes", false, true},
     {"close_after_bytes", false, true},

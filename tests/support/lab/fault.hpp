@@ -25,6 +25,7 @@ namespace lab {
 //   close_before_answer       FIN without close_notify, after the request was read
 //   reset_before_answer       RST, after the request was read
 //   hang_before_answer        never answer
+//   die_before_answer         the whole process ends by SIGKILL, after the request was read
 //   hang_after_headers        send the answer's head, then nothing
 //   reset_after_bytes:N       RST after N bytes of the answer's body
 //   close_after_bytes:N       FIN without close_notify after N bytes of the answer's body

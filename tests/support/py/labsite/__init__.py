@@ -6,6 +6,7 @@ from .dns import Srv
 from .process import Process, until
 from .shim import Shim, ask_on, service_requests
 from .site import Bunraku, Master, MasterSpec, Site
+from .turnstile import Turnstile
 
 __all__ = ["Agent", "AgentRun", "Bunraku", "Client", "Master", "MasterSpec", "Process", "Shim", "Site", "Srv",
-           "ask_on", "service_requests", "until"]
+           "Turnstile", "ask_on", "service_requests", "until"]

@@ -1,7 +1,6 @@
 """A real puppet agent with directories of its own, in a mount namespace with the site's hosts and resolv.conf."""
 
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from .process import die_with_parent
 # Facts that would ask the network (cloud metadata services) are switched off.
 _FACTER_CONF = ('facts : { blocklist : [ "EC2", "GCE", "azure", "cloud", "ec2_metadata", "ec2_userdata", "gce", '
                 '"az_metadata" ] }\n')
+_STATE = ("var", "run", "log", "public")
 _NAMESPACE = """set -e
 d=$1; shift
 mount --bind "$d/resolv.conf" /etc/resolv.conf
@@ -24,7 +24,6 @@ exec "$@"
 class AgentRun:
     returncode: int
     output: str
-    transaction_uuid: str
 
     def __str__(self):
         return f"exit status {self.returncode}\n{self.output}"
@@ -44,7 +43,7 @@ class Agent:
         self.ssldir = ssldir
         self.directory = os.path.join(site.directory, "agents", certname)
         self.target = os.path.join(self.directory, "target")
-        for name in ("conf", "var", "run", "log", "public", "code", "ns/facter"):
+        for name in ("conf", *_STATE, "code", "ns/facter"):
             os.makedirs(os.path.join(self.directory, name))
         os.makedirs(ssldir, exist_ok=True)
 
@@ -82,15 +81,14 @@ class Agent:
         except subprocess.TimeoutExpired as late:
             text = (late.stdout or b"").decode(errors="replace")
             raise AssertionError(f"puppet {subcommand} took more than {seconds} s; it said:\n{text}") from None
-        return AgentRun(done.returncode, done.stdout.decode(errors="replace"), self._transaction_uuid())
+        return AgentRun(done.returncode, done.stdout.decode(errors="replace"))
 
-    def _transaction_uuid(self):
-        try:
-            with open(os.path.join(self.directory, "public", "last_run_summary.yaml"), encoding="utf-8") as summary:
-                found = re.search(r"transaction_uuid: (\S+)", summary.read())
-        except FileNotFoundError:
-            return ""
-        return found[1] if found else ""
+    def forget_runs(self):
+        """The next run is the first one again: nothing cached, no plugins, no files. Its certificate stays."""
+        shutil.rmtree(self.target, ignore_errors=True)
+        for name in _STATE:
+            shutil.rmtree(os.path.join(self.directory, name))
+            os.makedirs(os.path.join(self.directory, name))
 
     def write_config(self, hosts=None, name_servers=None, **settings):
         """puppet.conf, hosts and resolv.conf as a run with these arguments would have them; for a shim that is started

@@ -201,7 +201,7 @@ class Site:
     domain = "lab.test"
 
     def __init__(self, masters=DEFAULT_MASTERS, srv=None, agents=("agent1",), pki=(), key="rsa", big=2 * 1024 * 1024,
-                 autosign=False, renewal=False):
+                 files=None, autosign=False, renewal=False):
         self.lab = os.environ.get("BUNRAKU_LAB") or self._missing("BUNRAKU_LAB", "the bunraku-lab program")
         self.bunraku = os.environ.get("BUNRAKU_BIN", "")
         self.sanitized = bool(os.environ.get("BUNRAKU_SANITIZED"))  # the programs are built with a sanitizer
@@ -215,6 +215,7 @@ class Site:
         self._pki_arguments = list(pki)
         self._key = key
         self._big = big
+        self._files = files
         self._others = []
 
     def __enter__(self):
@@ -314,11 +315,15 @@ class Site:
         self._others.append(process)
         return process
 
+    @property
+    def lab_files(self):
+        """Where the files are that agents get."""
+        return os.path.join(self.code, "environments/production/modules/lab/files")
+
     def touch_files(self):
         """Changes some of the files that the masters serve, the big one too."""
-        files = os.path.join(self.code, "environments/production/modules/lab/files")
         for name in ("small1", "small2", "big", "tree/d3/f3", "tree/d7/f7"):
-            with open(os.path.join(files, name), "ab") as file:
+            with open(os.path.join(self.lab_files, name), "ab") as file:
                 file.write(os.urandom(16).hex().encode() + b"\n")
 
     def requests(self, path_prefix="", method=None):
@@ -337,6 +342,8 @@ class Site:
             arguments += ["--master", ",".join(self.fqdn(name) for name in (spec.name, *spec.alt))]
         self.run_lab(*arguments, *self._pki_arguments)
         self.run_lab("code", self.code, "--big", self._big)
+        if self._files is not None:
+            self._keep_files()
         octets = range(1, len(self._specs) + 1)
         self.port = self.range.free_port(octets)
         for last, spec in zip(octets, self._specs):
@@ -352,6 +359,16 @@ class Site:
         self.dns.start()
         for master in self.masters.values():
             master.start()
+
+    def _keep_files(self):
+        """Of the files that the catalog holds these alone: a run has as many requests as the test has time for."""
+        for folder, folders, names in os.walk(self.lab_files, topdown=False):
+            for name in names:
+                if os.path.relpath(os.path.join(folder, name), self.lab_files) not in self._files:
+                    os.unlink(os.path.join(folder, name))
+            for name in folders:
+                if not os.listdir(os.path.join(folder, name)):
+                    os.rmdir(os.path.join(folder, name))
 
     def _srv_set(self, service, records):
         filled = [record if isinstance(record, Srv) else Srv(10 * (index + 1), 50, self.port, record)
