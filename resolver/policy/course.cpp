@@ -38,7 +38,8 @@ circumstances course::circumstances_of(const situation& s) const noexcept {
           .proven_unprocessed = !sent_whole_ && !heard_,  // nobody processes a request that is not whole
           .answer_begun = s.answer_begun,
           .provable = s.provable,
-          .catalog_from_another = s.catalog_from_another};
+          .catalog_from_another = s.catalog_from_another,
+          .catalog_unheard = s.catalog_unheard};
 }
 
 course::patience course::wait(std::chrono::microseconds overdue, const situation& s) const noexcept {
@@ -48,6 +49,7 @@ course::patience course::wait(std::chrono::microseconds overdue, const situation
   const auto what = s.answer_begun ? mishap::broken_answer : mishap::unanswered;
   const bool elsewhere = s.another && judge(*row_, what, circumstances_of(s)) == move::next_master;
   if (!elsewhere) return {end, false};
+  if (!s.answer_begun && s.another_known) end = std::min(end, moved_at_ + (until_ - moved_at_) / 2);
   const auto ask =
       moved_at_ + (first_byte ? overdue : std::chrono::microseconds(quiet) * (1U << std::min(asked_, 10U)));
   return ask < end ? patience{ask, true} : patience{end, false};

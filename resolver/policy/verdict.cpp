@@ -61,8 +61,9 @@ move judge(const endpoint& row, mishap what, const circumstances& how) noexcept 
   const bool may_repeat = how.replayable && (!how.answer_begun || how.provable);
   if (!may_repeat) return settle(what, how);
   if (what == mishap::not_found) {
-    const bool lag = row.not_found_may_be_lag && how.catalog_from_another;
-    return lag ? move::ask_catalog_master : settle(what, how);
+    if (!row.not_found_may_be_lag) return settle(what, how);
+    if (how.catalog_from_another) return move::ask_catalog_master;
+    return how.catalog_unheard ? move::next_master : settle(what, how);  // all others may lag, or one of them not
   }
   switch (column_of(row, what)) {
     case endpoint::repeat::anywhere: return move::next_master;

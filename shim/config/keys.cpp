@@ -123,7 +123,8 @@ constexpr std::array table{
     key_row{"limits", "stall_timeout", shape::duration, "\"30s\"", second, hour, "",
             "without a byte of progress on either leg"},
     key_row{"limits", "deadline", shape::duration, "\"10m\"", second, day, "",
-            "from a request's head to the begin of its answer, with all attempts; an agent waits http_read_timeout"},
+            "from a request's head to the begin of its answer, with all attempts; an agent waits http_read_timeout; a "
+            "master has half of what is left while another one is known"},
     key_row{"limits", "tunnel_idle", shape::duration, "\"1h\"", second, 7 * day, "",
             "connect and passthrough: without a byte in either direction"},
     key_row{"limits", "drain_timeout", shape::duration, "\"30s\"", 0, hour, "",

@@ -89,7 +89,7 @@ void exchange::conclude() {
                                           .of = to_.service,
                                           .answered_by = answered ? &who_ : nullptr,
                                           .needed_another = !failed.empty() && failed.front().who() != who_,
-                                          .lag_checked = asks_catalog_master_,
+                                          .lag_checked = doubts_not_found_,
                                           .status = record_.status,
                                           .bytes_up = record_.bytes_up,
                                           .bytes_down = record_.bytes_down});
@@ -98,7 +98,7 @@ void exchange::conclude() {
   if (shared_.record) shared_.record(record_);
 }
 
-/// A connection to the plan's next master: an idle one, or a new one. What must not be sent twice gets a new one: its
+/// A connection to the plan's next master: an idle one, or a new one. What cannot be sent twice gets a new one: its
 /// handshake shows that the master lives, while one that hangs or is just closing would keep the only copy.
 net::awaitable<exchange::error_code> exchange::connect() {
   error_code error;
@@ -110,7 +110,7 @@ net::awaitable<exchange::error_code> exchange::connect() {
   }
   attempt_began_ = clock::now();
   reused_ = false;
-  if (plan_.front() != nullptr && to_.endpoint->unanswered == endpoint::repeat::anywhere) {
+  if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable())) {
     auto idle = shared_.pool.take(*plan_.front());
     if (idle) {
       who_ = plan_.take_front();
@@ -152,8 +152,8 @@ net::awaitable<exchange::step> exchange::attempt_once() {
     up_.stream().close();
     co_return judge_silence(own ? send_error : *error);
   }
-  const bool elsewhere = co_await judge_status();
-  if (elsewhere) co_return step::again;
+  const auto next = co_await judge_status();
+  if (next != step::done) co_return next;
   const auto relayed = co_await relay();
   co_return relayed;
 }
@@ -222,14 +222,18 @@ net::awaitable<bool> exchange::ask_status() {
 
 bunraku::course::situation exchange::situation() const {
   const auto& sources = shared_.resolver.options().services[index_of(to_.service)].sources;
-  const auto* of_catalog = asks_catalog_master_ ? nullptr : shared_.resolver.catalog_master(ticket_);
-  const auto failed_here = [&](const bunraku::attempt& a) { return a.who() == *of_catalog; };
+  const auto* of_catalog = shared_.resolver.catalog_master(ticket_);
+  const bool is_another = of_catalog != nullptr && *of_catalog != who_;
+  const bool failed =
+      is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = body_.replayable(),
           .another = plan_.front() != nullptr || plan_.sources_asked() < sources.size(),
+          .another_known = plan_.front() != nullptr,
           .answer_begun = answer_begun_,
           .provable = provable_,
-          .catalog_from_another =
-              of_catalog != nullptr && *of_catalog != who_ && std::ranges::none_of(plan_.attempts(), failed_here)};
+          .catalog_from_another = is_another && !failed,
+          .catalog_unheard = failed,
+          .holds_not_found = kept_ && kept_->status == 404};
 }
 
 exchange::error_code exchange::refuse_head(std::string_view why) {

@@ -83,6 +83,7 @@ class exchange {
   /// An answer that is delivered if no other master has a better one.
   struct kept_answer {
     bunraku::master who;
+    int status;
     std::string head;
     std::string body;  // decoded
   };
@@ -99,7 +100,7 @@ class exchange {
   boost::asio::awaitable<error_code> fill_head();
   boost::asio::awaitable<bool> ask_status();
   bunraku::course::situation situation() const;
-  boost::asio::awaitable<bool> judge_status();
+  boost::asio::awaitable<step> judge_status();
   boost::asio::awaitable<void> keep_answer();
   boost::asio::awaitable<void> deliver_kept();
   boost::asio::awaitable<step> relay();
@@ -140,12 +141,12 @@ class exchange {
   int client_fault_ = 0;        // status for it
   const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
-  bool told_ = false;                 // the resolver knows how this attempt ended
-  bool hangs_ = false;                // the master was asked how it is, and did not say
-  bool asks_catalog_master_ = false;  // nobody else is asked any more: its answer is believed
-  bool awaits_continue_ = false;      // the client waits for 100 before it sends its body
-  bool answer_begun_ = false;         // the client has a part of an answer
-  bool provable_ = false;             // and what it has of the body can be proven to be the begin of another one's
+  bool told_ = false;              // the resolver knows how this attempt ended
+  bool hangs_ = false;             // the master was asked how it is, and did not say
+  bool doubts_not_found_ = false;  // some master said 404, and another one was asked whether that is so
+  bool awaits_continue_ = false;   // the client waits for 100 before it sends its body
+  bool answer_begun_ = false;      // the client has a part of an answer
+  bool provable_ = false;          // and what it has of the body can be proven to be the begin of another one's
   std::optional<kept_answer> kept_;
   bunraku::run_ticket ticket_;
   std::chrono::microseconds learned_first_byte_{0};

@@ -13,7 +13,7 @@ using bunraku::stage;
 bool exchange::may_go_on() const {
   return request_.method == "GET" && request_.body.kind == http::body_kind::none &&
          to_.endpoint->interrupted == bunraku::endpoint::repeat::anywhere && answer_identity::can_go_on(response_) &&
-         !request_.fields.find("Range") && !asks_catalog_master_ && situation().another;
+         !request_.fields.find("Range") && situation().another;
 }
 
 exchange::step exchange::after_break() {

@@ -57,22 +57,23 @@ exchange::step exchange::judge_silence(error_code error) {
 }
 
 /// Is another master asked because of the status of this answer? It is kept then, in case that the others have none.
-net::awaitable<bool> exchange::judge_status() {
+/// `done`: it goes to the client.
+net::awaitable<exchange::step> exchange::judge_status() {
   const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
-  if (!what) co_return false;
+  if (!what) co_return step::done;
   tell_status(*what);
-  if (asks_catalog_master_) co_return false;
   const auto next = course_.failed(*what, situation(), clock::now(), [this] { return may_repeat(); });
-  if (next == move::deliver) co_return false;
+  if (next == move::deliver) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
-    asks_catalog_master_ = true;
-    plan_.narrow_to(*shared_.resolver.catalog_master(ticket_));
+    doubts_not_found_ = true;
+    plan_.put_next(*shared_.resolver.catalog_master(ticket_));
   }
-  co_await keep_answer();
+  const bool worse = kept_ && kept_->status == 404 && *what != mishap::not_found;
+  if (!worse) co_await keep_answer();
   up_.stream().close();
-  co_return true;
+  co_return next == move::give_up ? step::give_up : step::again;
 }
 
 /// What belongs to one master (a CA's signing requests) goes nowhere else, even if that one takes no connection any
@@ -86,7 +87,7 @@ bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
 
 /// Reads the rest of the answer, unless it is too much or too slow: then the one that was kept before, if any, stays.
 net::awaitable<void> exchange::keep_answer() {
-  kept_answer answer{.who = who_, .head = response_bytes_, .body = {}};
+  kept_answer answer{.who = who_, .status = response_.status, .head = response_bytes_, .body = {}};
   const auto until = clock::now() + keep_limit;
   auto left = response_.body.length;
   http::chunked_decoder decoder;

@@ -1,6 +1,7 @@
 #pragma once
 #include "forward/replay_file.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -30,6 +31,10 @@ class replay_store {
   /// Gives everything back; nothing is kept from now on.
   void forget() noexcept;
 
+  /// So much can be kept, unless the file fails.
+  bool has_room_for(std::uint64_t bytes) const noexcept {
+    return bytes <= std::max<std::uint64_t>(terms_.memory, terms_.file);
+  }
   /// All that was given to keep() is there.
   bool whole() const noexcept { return whole_; }
   std::uint64_t size() const noexcept { return memory_.size() + (file_ ? file_->size() : 0); }

@@ -12,11 +12,16 @@ request_body::request_body(timed_stream& client, byte_buffer& in, const http::bo
     : client_(client),
       in_(in),
       kind_(framing.kind),
+      length_(framing.length),
       left_(framing.length),
       stall_(stall),
       store_(keep),
       complete_(framing.kind == http::body_kind::none ||
                 (framing.kind == http::body_kind::length && framing.length == 0)) {}
+
+bool request_body::is_keepable() const noexcept {
+  return kind_ == http::body_kind::none || (kind_ == http::body_kind::length && store_.has_room_for(length_));
+}
 
 std::string_view request_body::handed_out(std::string_view piece, std::size_t consumed) {
   handed_out_ = consumed;

@@ -26,6 +26,8 @@ class request_body {
 
   /// Every byte was read from the client.
   bool complete() const noexcept { return complete_; }
+  /// It says that it is no larger than what is kept.
+  bool is_keepable() const noexcept;
   /// All that was read is still there, so it can be sent again.
   bool replayable() const noexcept { return store_.whole(); }
   /// Why not, and whose fault that is.
@@ -53,6 +55,7 @@ class request_body {
   timed_stream& client_;
   byte_buffer& in_;
   http::body_kind kind_;
+  const std::uint64_t length_;  // if it says one
   std::uint64_t left_;
   http::chunked_decoder decoder_;
   std::chrono::milliseconds stall_;

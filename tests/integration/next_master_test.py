@@ -133,11 +133,22 @@ class NextMaster(unittest.TestCase):
         self.assertEqual(self.counts("/puppet/v3/catalog"), {"one": 1, "two": 0, "three": 0})
 
     def test_the_deadline_ends_it_all(self):
-        self.one.fault("hang_before_answer", path_prefix="/puppet/v3/catalog")
+        for master in (self.one, self.two):
+            master.fault("hang_before_answer", path_prefix="/puppet/v3/catalog")
         with Shim(self.site, extra='[limits]\ndeadline = "1s"\n') as shim:
             answer = self.ask(shim, "catalog")
         self.assertEqual(answer.status, 504)
-        self.assertIn("no answer within the time limit", json.loads(answer.body)["message"])
+        late = r".lab.test:\d+: first_byte: no answer within the time limit"
+        self.assertRegex(json.loads(answer.body)["message"], f"one{late}.*two{late}")
+
+    def test_a_service_that_hangs_in_a_master_that_says_it_lives_does_not_take_all_the_time(self):
+        self.one.fault("hang_before_answer", path_prefix="/puppet/v3/catalog")
+        with Shim(self.site, extra='[limits]\ndeadline = "8s"\n') as shim:
+            self.assertEqual(self.ask(shim, "catalog").status, 200)
+            told, = shim.exchanges(1)
+            self.assertIn("two.lab.test", told["master"])
+            self.assertRegex(told["failed"], r"one\.lab\.test:\d+: first_byte: no answer within the time limit")
+        self.assertTrue(self.one.requests("/status/v1/simple"))
 
     def test_a_404_is_believed_from_the_catalogs_master_only(self):
         self.use("one", "two", "three")
@@ -156,6 +167,39 @@ class NextMaster(unittest.TestCase):
             answer = shim.ask("GET", "/puppet/v3/file_content/modules/lab/nowhere?environment=production")
             self.assertEqual(answer.status, 404)
         self.assertEqual(self.counts("/puppet/v3/file_content"), {"one": 1, "two": 0, "three": 0})
+
+    def test_when_the_catalogs_master_fails_the_others_are_asked_before_a_404_is_believed(self):
+        self.use("one", "two", "three")
+        lag = "/puppet/v3/file_"
+        for fault in ("status:503", "reset_before_answer"):
+            with self.subTest(fault), Shim(self.site, name="bunraku-" + fault[:5]) as shim:
+                self.site.srv("files", "one", "two", "three")
+                self.assertEqual(self.ask(shim, "catalog").status, 200)
+                self.site.srv("files", "two", "three")
+                self.two.fault("status:404", path_prefix=lag, body="not here yet")
+                self.one.fault(fault, path_prefix=lag, body="out of order")
+                self.assertEqual(self.ask(shim, "files").status, 200)
+                told = shim.exchanges(2)[1]
+                self.assertIn("three.lab.test", told["master"])
+                self.assertRegex(told["failed"], r"two\.lab\.test:\d+: first_byte: status 404.*one\.lab\.test")
+                # Nobody has it: the 404 is the answer, not what went wrong at the catalog's master.
+                self.three.fault("reset_before_answer", path_prefix=lag)
+                answer = self.ask(shim, "files")
+                self.assertEqual((answer.status, answer.body), (404, b"not here yet"))
+            for master in self.site.masters.values():
+                master.clear_faults()
+
+    def test_what_is_too_large_to_be_kept_gets_a_new_connection(self):
+        with Shim(self.site, extra='[limits]\nreplay_bytes = 20480\nreplay_file_bytes = 0\n') as shim:
+            for count in (20_000, 21_000, 20_000):
+                body = b'{"a": "' + b"x" * count + b'"}'
+                answer = shim.ask("PUT", f"/puppet/v3/facts/{shim.node}?environment=production", body,
+                                  {"Content-Type": "application/json"})
+                self.assertEqual(answer.status, 200)
+        until(lambda: self.counts("/puppet/v3/facts")["one"] == 3, "three requests")
+        first, large, last = (line["connection"] for line in self.one.requests("/puppet/v3/facts"))
+        self.assertNotEqual(large, first)
+        self.assertIn(last, (first, large))
 
 
 if __name__ == "__main__":

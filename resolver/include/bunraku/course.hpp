@@ -53,14 +53,20 @@ class course {
   void heard(time_point now) noexcept;
   bool has_heard() const noexcept { return heard_; }
   bool has_sent_whole() const noexcept { return sent_whole_; }
+  /// May the request go out on a connection that was idle? Its master may hang, or be closing it just now, so only what
+  /// can be sent again may. `keepable`: its body is known to be no larger than what is kept.
+  bool may_reuse(bool keepable) const noexcept { return keepable && row_->unanswered == endpoint::repeat::anywhere; }
 
   /// What the exchange knows when a decision is due.
   struct situation {
     bool replayable = true;             ///< all that was read of the request's body is still held
     bool another = true;                ///< there is, or may be, a master that was not tried
+    bool another_known = true;          ///< there is one
     bool answer_begun = false;          ///< the client has the head of an answer
     bool provable = false;              ///< what the client has of it can be proven to be the begin of another answer
     bool catalog_from_another = false;  ///< the run's catalog came from another master that was not tried here
+    bool catalog_unheard = false;       ///< it came from one that was tried here, and failed
+    bool holds_not_found = false;       ///< a 404 is kept, which goes to the client if nobody has a better answer
   };
 
   /// Until when to wait for a byte of the master (or for room to send it one), and what to do when none comes.
@@ -69,7 +75,8 @@ class course {
     bool ask_status;  ///< ask the master how it is; else its time is over: `silence::late`
   };
   /// `overdue`: resolver::overdue_after(row(), asked()); it counts only for an answer's first byte. A master is asked
-  /// how it is only if the request can go elsewhere.
+  /// how it is only if the request can go elsewhere. With another one known it has no more than half of the time that
+  /// is left, even if it says that it lives: its service may hang all the same.
   patience wait(std::chrono::microseconds overdue, const situation& s) const noexcept;
   /// The master was asked and lives: it gets more time before it is asked again.
   void lives() noexcept { ++asked_; }
@@ -80,10 +87,13 @@ class course {
   move unanswered(silence how, const situation& s, time_point now, Grant&& grant) {
     return allow(unanswered_move(how, s), mishap_of(how), s, now, grant);
   }
-  /// The answer's status is a mishap (mishap_of_status), or its body broke off.
+  /// The answer's status is a mishap (mishap_of_status), or its body broke off. `give_up`: nobody else can be asked,
+  /// and the 404 that is kept is the better answer.
   template <class Grant>
   move failed(mishap what, const situation& s, time_point now, Grant&& grant) {
-    return allow(judge(*row_, what, circumstances_of(s)), what, s, now, grant);
+    const auto next = allow(judge(*row_, what, circumstances_of(s)), what, s, now, grant);
+    const bool worse = s.holds_not_found && what != mishap::not_found;
+    return next == move::deliver && worse ? move::give_up : next;
   }
   /// Repetitions so far.
   std::uint32_t repetitions() const noexcept { return repetitions_; }

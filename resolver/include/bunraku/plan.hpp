@@ -3,6 +3,7 @@
 #include <bunraku/outcome.hpp>
 #include <bunraku/service.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -39,6 +40,12 @@ class plan {
   void give_back(const master& untried) { masters_.push_back(untried); }
   /// A master whose kept-alive connection turned out to be dead is tried again at once, on a fresh one.
   void retry(const master& same) { masters_.insert(masters_.begin() + static_cast<std::ptrdiff_t>(next_), same); }
+  /// This master, which was not tried, is the next one, wherever it stood.
+  void put_next(const master& untried) {
+    const auto left = masters_.begin() + static_cast<std::ptrdiff_t>(next_);
+    masters_.erase(std::remove(left, masters_.end(), untried), masters_.end());
+    retry(untried);
+  }
   /// This master is the next one and the last: neither what is left nor any further source is tried.
   void narrow_to(const master& only) {
     masters_.resize(next_, only);

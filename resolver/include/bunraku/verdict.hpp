@@ -23,7 +23,7 @@ std::string_view name_of(mishap m) noexcept;
 enum class move : std::uint8_t {
   next_master,         ///< the next one of the plan that this exchange has not tried
   same_master,         ///< the same master, on a fresh connection
-  ask_catalog_master,  ///< the master that compiled the catalog; its answer, whatever it is, goes to the agent
+  ask_catalog_master,  ///< the master that compiled the catalog: its 404 is believed
   deliver,             ///< this answer goes to the agent
   give_up,             ///< no answer can be had: the agent gets an error of ours that names every attempt
   cut,                 ///< the agent already has a part of an answer: break the connection so that it notices
@@ -37,6 +37,7 @@ struct circumstances {
   bool answer_begun = false;          ///< the agent has the head of an answer
   bool provable = false;              ///< the answer's length and the hash of what the agent has of it are known
   bool catalog_from_another = false;  ///< the run's catalog came from another master that was not asked here yet
+  bool catalog_unheard = false;       ///< it came from one that was asked here and had no answer
 };
 
 /// What to do after a mishap. Total: every row, mishap and circumstance has an answer. Whether there is a next master,

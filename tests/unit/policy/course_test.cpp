@@ -15,6 +15,7 @@ using bunraku::silence;
 
 const auto start = course::time_point{} + 1000s;
 const auto& file = find_endpoint("GET", "/puppet/v3/file_content/modules/a/b");
+const auto& catalog = find_endpoint("POST", "/puppet/v3/catalog/a");
 const auto& report = find_endpoint("PUT", "/puppet/v3/report/a");
 const auto& request_of_certificate = find_endpoint("PUT", "/puppet-ca/v1/certificate_request/a");
 
@@ -135,6 +136,38 @@ TEST(Course, A404IsAskedOfTheCatalogsMasterEvenIfNoOtherIsLeft) {
             move::ask_catalog_master);
 }
 
+TEST(Course, ACatalogsMasterThatFailsAfterA404MeansAskingTheOthers) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::not_found, {.catalog_from_another = true}, start, granted), move::ask_catalog_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::server_error, {.holds_not_found = true}, start, granted), move::next_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::not_found, {.catalog_unheard = true, .holds_not_found = true}, start, granted),
+            move::next_master);
+  c.begin_attempt(false, start);
+  c.sent_whole(start);
+  EXPECT_EQ(
+      c.failed(mishap::not_found, {.another = false, .catalog_unheard = true, .holds_not_found = true}, start, granted),
+      move::deliver);
+}
+
+TEST(Course, A404IsABetterAnswerThanTheTroubleOfAMasterAskedLater) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  EXPECT_EQ(c.failed(mishap::server_error, {.another = false, .holds_not_found = true}, start, granted), move::give_up);
+  EXPECT_EQ(c.failed(mishap::not_found, {.another = false, .holds_not_found = true}, start, granted), move::deliver);
+}
+
+TEST(Course, OnlyWhatCanBeSentAgainGoesOutOnAConnectionThatWasIdle) {
+  EXPECT_TRUE(course(file, {}, start).may_reuse(true));
+  EXPECT_FALSE(course(file, {}, start).may_reuse(false)) << "its body is too large to be kept";
+  EXPECT_FALSE(course(report, {}, start).may_reuse(true));
+  EXPECT_FALSE(course(request_of_certificate, {}, start).may_reuse(true));
+}
+
 TEST(Course, AnOverdueAnswerMeansAskingTheMasterHowItIs) {
   auto c = begun(file);
   c.sent_whole(start + 1s);
@@ -151,6 +184,30 @@ TEST(Course, AMasterThatLivesIsWaitedForUntilItsTimeIsOver) {
   const auto wait = c.wait(30s, {});
   EXPECT_FALSE(wait.ask_status);
   EXPECT_EQ(wait.until, start + 10s);
+}
+
+TEST(Course, AMasterThatSaysItLivesHasHalfOfTheTimeThatIsLeftWhileAnotherIsKnown) {
+  const bunraku::course_limits limits{.first_byte = 600s, .deadline = 600s};
+  auto c = begun(catalog, false, limits);
+  c.sent_whole(start + 100s);
+  EXPECT_EQ(c.wait(700s, {}).until, start + 350s);
+  EXPECT_FALSE(c.wait(700s, {}).ask_status);
+  EXPECT_EQ(c.unanswered(silence::late, {}, start + 350s, granted), move::next_master);
+  c.begin_attempt(false, start + 350s);
+  c.sent_whole(start + 350s);
+  EXPECT_EQ(c.wait(700s, {}).until, start + 475s);
+  EXPECT_EQ(c.wait(700s, {.another_known = false}).until, start + 600s) << "a further source may know one, or none";
+  EXPECT_EQ(c.wait(700s, {.another = false, .another_known = false}).until, start + 600s);
+  EXPECT_EQ(c.wait(700s, {.replayable = false}).until, start + 600s) << "it cannot go there";
+}
+
+TEST(Course, AnAnswerThatBeganHasNoPartOfTheDeadline) {
+  auto c = begun(file, false, {.progress = 30s, .deadline = 20s});
+  c.sent_whole(start);
+  c.heard(start);
+  EXPECT_EQ(c.wait(1s, {.answer_begun = true, .provable = true}).until, start + 2s);
+  for (int i = 0; i < 10; ++i) c.lives();
+  EXPECT_EQ(c.wait(1s, {.answer_begun = true, .provable = true}).until, start + 30s);
 }
 
 TEST(Course, NobodyIsAskedHowItIsForARequestThatCannotGoElsewhere) {

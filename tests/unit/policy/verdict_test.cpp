@@ -28,6 +28,7 @@ constexpr circumstances proven{.proven_unprocessed = true};
 constexpr circumstances begun_provable{.answer_begun = true, .provable = true};
 constexpr circumstances begun{.answer_begun = true};
 constexpr circumstances other_compiled{.catalog_from_another = true};
+constexpr circumstances compiler_failed{.catalog_unheard = true};
 
 // The columns of the table below.
 constexpr std::array columns = {
@@ -41,6 +42,7 @@ constexpr std::array columns = {
     column{mishap::server_error, {}},
     column{mishap::saturated, {}},
     column{mishap::not_found, other_compiled},
+    column{mishap::not_found, compiler_failed},
     column{mishap::not_found, {}},
 };
 
@@ -50,30 +52,31 @@ struct line {
   std::string_view name, cells;
 };
 constexpr line table[] = {
-    // unsent, unanswered (proven), broken (provable) (not), 500, 502-504, saturated, 404 of another's catalog, 404
+    // unsent, unanswered (proven), broken (provable) (not), 500, 502-504, saturated, 404 while the catalog's master was
+    // not asked (asked in vain), 404
     // clang-format off
-    //                       -  ?  !   b  p  x   5  5  R   4  4
-    {"ca_certificate",      "N  N  N   N  N  X   N  N  N   D  D"},  // read only, any replica has it
-    {"ca_crl",              "N  N  N   N  N  X   N  N  N   D  D"},
-    {"certificate",         "N  N  N   N  N  X   N  N  N   D  D"},  // 404: not signed yet, the agent waits
-    {"certificate_request", "S  S  S   S  S  X   S  S  D   D  D"},  // one CA's store; the second PUT there says 400
-    {"certificate_renewal", "S  S  S   S  S  X   S  S  D   D  D"},  // 404: renewal is switched off
-    {"ca_admin_read",       "N  N  N   N  N  X   N  N  N   D  D"},
-    {"ca_admin",            "G  G  G   G  X  X   D  D  D   D  D"},  // never repeated
-    {"status",              "N  N  N   N  N  X   N  N  N   D  D"},
-    {"node",                "N  N  N   N  N  X   N  N  N   D  D"},
-    {"file_metadata",       "N  N  N   N  N  X   N  N  N   C  D"},  // 404 is normal flow, or lag of code
-    {"file_metadatas",      "N  N  N   N  N  X   N  N  N   C  D"},
-    {"file_content",        "N  N  N   N  N  X   N  N  N   C  D"},
-    {"static_file_content", "N  N  N   N  N  X   N  N  N   C  D"},
-    {"catalog",             "N  N  N   N  N  X   D  N  N   D  D"},  // 500: the manifest's error, the same everywhere
-    {"catalog_v4",          "N  N  N   N  N  X   D  N  N   D  D"},
-    {"facts",               "N  N  N   N  N  X   N  N  N   D  D"},  // the last one wins
-    {"filebucket_read",     "N  N  N   N  N  X   N  N  N   D  D"},
-    {"filebucket_write",    "N  N  N   N  N  X   N  N  N   D  D"},  // content addressed
-    {"report",              "N  G  N   G  X  X   D  D  N   D  D"},  // each one that is processed is a new one
-    {"environments",        "N  N  N   N  N  X   N  N  N   D  D"},
-    {"other",               "N  G  N   G  X  X   D  D  D   D  D"},  // unknown: only what surely was not processed
+    //                       -  ?  !   b  p  x   5  5  R   4  4  4
+    {"ca_certificate",      "N  N  N   N  N  X   N  N  N   D  D  D"},  // read only, any replica has it
+    {"ca_crl",              "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"certificate",         "N  N  N   N  N  X   N  N  N   D  D  D"},  // 404: not signed yet, the agent waits
+    {"certificate_request", "S  S  S   S  S  X   S  S  D   D  D  D"},  // one CA's store; the second PUT there says 400
+    {"certificate_renewal", "S  S  S   S  S  X   S  S  D   D  D  D"},  // 404: renewal is switched off
+    {"ca_admin_read",       "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"ca_admin",            "G  G  G   G  X  X   D  D  D   D  D  D"},  // never repeated
+    {"status",              "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"node",                "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"file_metadata",       "N  N  N   N  N  X   N  N  N   C  N  D"},  // 404 is normal flow, or lag of code
+    {"file_metadatas",      "N  N  N   N  N  X   N  N  N   C  N  D"},
+    {"file_content",        "N  N  N   N  N  X   N  N  N   C  N  D"},
+    {"static_file_content", "N  N  N   N  N  X   N  N  N   C  N  D"},
+    {"catalog",             "N  N  N   N  N  X   D  N  N   D  D  D"},  // 500: the manifest's error, the same everywhere
+    {"catalog_v4",          "N  N  N   N  N  X   D  N  N   D  D  D"},
+    {"facts",               "N  N  N   N  N  X   N  N  N   D  D  D"},  // the last one wins
+    {"filebucket_read",     "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"filebucket_write",    "N  N  N   N  N  X   N  N  N   D  D  D"},  // content addressed
+    {"report",              "N  G  N   G  X  X   D  D  N   D  D  D"},  // each one that is processed is a new one
+    {"environments",        "N  N  N   N  N  X   N  N  N   D  D  D"},
+    {"other",               "N  G  N   G  X  X   D  D  D   D  D  D"},  // unknown: only what surely was not processed
     // clang-format on
 };
 
@@ -125,13 +128,14 @@ template <typename Each>
 void for_everything(Each each) {
   for (const auto& e : endpoints())
     for (const auto what : all_mishaps)
-      for (unsigned bits = 0; bits < 32; ++bits)
+      for (unsigned bits = 0; bits < 64; ++bits)
         each(e, what,
              circumstances{.replayable = (bits & 1) != 0,
                            .proven_unprocessed = (bits & 2) != 0,
                            .answer_begun = (bits & 4) != 0,
                            .provable = (bits & 8) != 0,
-                           .catalog_from_another = (bits & 16) != 0});
+                           .catalog_from_another = (bits & 16) != 0,
+                           .catalog_unheard = (bits & 32) != 0});
 }
 
 bool asks_again(move m) { return m == move::next_master || m == move::same_master || m == move::ask_catalog_master; }
