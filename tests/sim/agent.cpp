@@ -20,20 +20,19 @@ agent::agent(world& of, const site& about, daemon& through, invariants& judge, s
     : world_(of), site_(about), through_(through), judge_(judge), chance_(seed) {}
 
 detached agent::live() {
-  sleeper sleep(world_.time);
+  sleeper sleep(world_.time, timeline::whose::outside);
   std::uint64_t number = 0;
   for (const auto begins : site_.runs) {
     if (begins > world_.now()) co_await sleep.until(begins);
     if (number != 0 && site_.restarts && one_in(chance_, 2)) {
-      const auto jump =
-          one_of<duration>(chance_, {0s, -3600s, 3600s, -std::chrono::hours(24 * 400), std::chrono::hours(24 * 2)});
+      using end = daemon::end;
       world_.trace([] { return "restart of the daemon"; });
-      through_.restart(jump);
+      through_.restart(one_of<end>(chance_, {end::orderly, end::orderly, end::killed, end::killed, end::file_damaged}));
     }
     world_.trace([&] { return "run     " + std::to_string(number); });
     const bool alone = !one_in(chance_, 8);
-    if (!alone) beside();
-    judge_.run_begins(alone);
+    if (!alone) beside(100 + number);
+    judge_.run_begins(alone, died_);
     co_await run(number++);
   }
   done_ = true;
@@ -51,6 +50,7 @@ task<nothing> agent::run(std::uint64_t number) {
   for (int again = 0; again == 0 || (again < 3 && one_in(chance_, 10)); ++again)
     co_await ask("POST", "/puppet/v3/catalog/" + site_.certname + "?environment=production", body);
   co_await apply(number);
+  died_ = dies;
   if (dies) co_return nothing{};
   if (one_in(chance_, 8)) co_await ask("PUT", "/puppet/v3/facts/" + site_.certname + "?environment=production", 60'000);
   co_await ask("PUT", "/puppet/v3/report/" + site_.certname + "?environment=production",
@@ -94,14 +94,15 @@ task<nothing> agent::apply(std::uint64_t number) {
   co_return nothing{};
 }
 
-/// Another agent of the same node, as `puppet plugin download` beside the daemon's run.
-detached agent::beside() {
+/// Another agent of the same node: `puppet plugin download`, or a run with a state directory of its own.
+detached agent::beside(std::uint64_t number) {
   co_await pause(0s, 4s);
-  co_await pluginsync(99);
+  if (one_in(chance_, 2)) co_await pluginsync(number);
+  else co_await run(number);
 }
 
 task<nothing> agent::pause(duration least, duration most) {
-  sleeper sleep(world_.time);
+  sleeper sleep(world_.time, timeline::whose::outside);
   co_await sleep.until(world_.now() + between(chance_, least, most));
   co_return nothing{};
 }

@@ -23,7 +23,7 @@ class agent {
   task<nothing> pluginsync(std::uint64_t number);
   task<nothing> apply(std::uint64_t number);
   task<nothing> ask_ca(std::uint64_t number);
-  detached beside();
+  detached beside(std::uint64_t number);
   /// The status; 0: nothing that an agent can use.
   task<int> ask(std::string method, std::string target, std::uint64_t body);
   task<nothing> pause(duration least, duration most);
@@ -34,6 +34,7 @@ class agent {
   invariants& judge_;
   bunraku::policy::random chance_;
   bool done_ = false;
+  bool died_ = false;  // in the middle of its last run
 };
 
 }  // namespace sim

@@ -13,9 +13,17 @@ namespace sim {
 class daemon {
  public:
   daemon(world& of, const site& about, std::uint64_t seed);
-  /// A new process; it knows what DNS said from the file the old one left. `wall_error`: how far the clock on the wall
-  /// jumped since.
-  void restart(duration wall_error);
+  enum class end : std::uint8_t {
+    orderly,
+    killed,        ///< what was not written yet is lost
+    file_damaged,  ///< killed, and so is what was
+  };
+  /// A new process; it knows what DNS said from the file the old one left.
+  void restart(end how);
+  /// A process that was told to end still does something, other than what its clients wait for.
+  bool has_restless_leftovers() const;
+  /// Every client that waits for an answer goes away.
+  void clients_leave();
   resolver& with() noexcept { return processes_.back().with; }
   pool& idle() noexcept { return processes_.back().idle; }
   forwarding& shared() noexcept { return processes_.back().shared; }
@@ -23,7 +31,7 @@ class daemon {
 
  private:
   struct process {
-    process(world& of, const site& about, std::uint64_t seed);
+    process(world& of, const site& about, answer_disk& disk, std::uint64_t seed);
     resolver with;
     pool idle;
     forwarding shared;
@@ -31,6 +39,8 @@ class daemon {
   world& world_;
   const site& site_;
   std::uint64_t seed_;
+  answer_disk disk_;
+  time_point restarted_ = beginning;
   std::list<process> processes_;  // connections that lost their race may still know an old one
 };
 

@@ -15,7 +15,6 @@ using error_code = boost::system::error_code;
 
 namespace {
 
-constexpr duration fresh_enough = 5s;
 constexpr duration keep_limit = 1s;
 
 const error_code timed_out = make_error_code(boost::system::errc::timed_out);
@@ -42,6 +41,7 @@ exchange::exchange(forwarding& shared, const request& what, std::chrono::millise
   told.what = what;
   told.began = began_;
   told.deadline = course_.deadline();
+  shared.under_way.push_back(this);
 }
 
 /// Waits until then; every wait of an exchange is a moment at which its client may go away.
@@ -53,6 +53,8 @@ task<bool> exchange::fill(time_point when) {
 
 task<nothing> exchange::run() {
   ticket_ = shared_.with.begin_exchange(*request_.row, request_.target);
+  if (w().broken == mutation::asks_everything)
+    co_await shared_.with.named().find("x" + std::to_string(request_.exchange) + ".sim.test");
   for (;;) {
     const auto error = co_await connect();
     if (!error) {
@@ -77,15 +79,27 @@ void exchange::conclude() {
   const auto& got = told_story_.got;
   const bool answered = got.status != 0 && !got.own && !got.cut;
   const auto& failed = plan_.attempts();
+  told_story_.ended = now();
+  leave_litter();
+  if (w().broken == mutation::forgotten_ends) return;
   shared_.with.end_exchange(ticket_, {.row = *request_.row,
                                       .of = request_.of,
-                                      .answered_by = answered ? &who_ : nullptr,
+                                      .answered_by = answered && w().broken != mutation::no_pins ? &who_ : nullptr,
                                       .needed_another = !failed.empty() && failed.front().who() != who_,
-                                      .lag_checked = asks_catalog_master_,
+                                      .lag_checked = doubts_not_found_,
                                       .status = got.status,
                                       .bytes_up = request_.body,
                                       .bytes_down = got.bytes});
-  told_story_.ended = now();
+}
+
+/// What mutations leave behind.
+void exchange::leave_litter() {
+  if (w().broken == mutation::no_pins) shared_.with.learned().reloaded(request_.target);
+  if (w().broken == mutation::leak_coroutines)
+    for (int i = 0; i < 8; ++i) []() -> detached { co_await std::suspend_always{}; }();
+  if (w().broken != mutation::leak_timers) return;
+  w().litter.push_back(std::make_unique<sleeper>(w().time));
+  w().litter.back()->set(never);
 }
 
 task<error_code> exchange::connect() {
@@ -96,17 +110,15 @@ task<error_code> exchange::connect() {
       auto made = co_await shared_.with.plan(request_.of);
       plan_ = std::move(made.value);
       error = made.error;
-      const bool in_time = co_await fill(now());
-      if (!in_time) co_return errc::cancelled;
+      co_await fill(now());
     }
     if (error) co_return error;
     if (w().broken == mutation::skip_master && plan_.front() != nullptr) plan_.take_front();
   }
   attempt_began_ = now();
   reused_ = false;
-  if (plan_.front() != nullptr) {
-    const bool repeatable = request_.row->unanswered == bunraku::endpoint::repeat::anywhere;
-    auto idle = shared_.idle.take(*plan_.front(), repeatable ? duration::max() : fresh_enough);
+  if (plan_.front() != nullptr && course_.may_reuse(replayable_)) {
+    auto idle = shared_.idle.take(*plan_.front());
     if (idle) {
       who_ = plan_.take_front();
       up_ = std::move(*idle);
@@ -114,7 +126,7 @@ task<error_code> exchange::connect() {
       co_return error;
     }
   }
-  auto made = co_await shared_.with.connect(plan_, racing_);
+  auto made = co_await shared_.with.connect(plan_);
   co_await fill(now());
   if (made.error) co_return made.error;
   who_ = made.who;
@@ -148,8 +160,8 @@ task<exchange::step> exchange::attempt_once() {
     up_.reset();
     co_return judge_silence(own ? send_error : error);
   }
-  const bool elsewhere = co_await judge_status();
-  if (elsewhere) co_return step::again;
+  const auto next = co_await judge_status();
+  if (next != step::done) co_return next;
   const auto relayed = co_await relay();
   co_return relayed;
 }
@@ -210,14 +222,18 @@ task<bool> exchange::ask_status() {
 
 bunraku::course::situation exchange::situation() const {
   auto& with = shared_.with;
-  const auto* of_catalog = asks_catalog_master_ ? nullptr : with.learned().catalog_master(ticket_);
-  const auto failed_here = [&](const bunraku::attempt& a) { return a.who() == *of_catalog; };
+  const auto* of_catalog = with.learned().catalog_master(ticket_);
+  const bool is_another = of_catalog != nullptr && *of_catalog != who_;
+  const bool failed =
+      is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = replayable_,
           .another = plan_.front() != nullptr || plan_.sources_asked() < with.named().source_count(request_.of),
+          .another_known = plan_.front() != nullptr,
           .answer_begun = answer_begun_,
           .provable = provable_,
-          .catalog_from_another =
-              of_catalog != nullptr && *of_catalog != who_ && std::ranges::none_of(plan_.attempts(), failed_here)};
+          .catalog_from_another = is_another && !failed,
+          .catalog_unheard = failed,
+          .holds_not_found = kept_ && kept_->status == 404};
 }
 
 exchange::step exchange::judge_silence(error_code error) {
@@ -232,6 +248,9 @@ exchange::step exchange::judge_silence(error_code error) {
       [&] { return "silence " + error.message() + (hangs_ ? " (hangs)" : "") + " -> " + std::string(name_of(next)); });
   if (w().broken == mutation::report_twice && request_.row->name == "report" && plan_.front() != nullptr)
     next = move::next_master;
+  if (w().broken == mutation::csr_elsewhere && next == move::same_master && plan_.front() != nullptr)
+    next = move::next_master;
+  if (w().broken == mutation::stubborn && next == move::next_master) ask_same_again();
   if (w().broken == mutation::same_master_twice && next == move::next_master) plan_.retry(who_);
   if (next == move::same_master) {
     ask_same_again();
@@ -248,28 +267,29 @@ exchange::step exchange::judge_silence(error_code error) {
   return next == move::next_master || next == move::same_master ? step::again : step::give_up;
 }
 
-task<bool> exchange::judge_status() {
+task<exchange::step> exchange::judge_status() {
   const auto what = bunraku::mishap_of_status(*request_.row, reply_.status, reply_.retry_after.has_value());
-  if (!what) co_return false;
+  if (!what) co_return step::done;
   tell_status(*what);
-  if (asks_catalog_master_) co_return false;
-  const auto next = course_.failed(*what, situation(), now(), [this] { return may_repeat(); });
+  auto next = course_.failed(*what, situation(), now(), [this] { return may_repeat(); });
+  if (w().broken == mutation::believes_not_found && next == move::ask_catalog_master) next = move::deliver;
   w().trace([&] { return "status  " + std::to_string(reply_.status) + " -> " + std::string(name_of(next)); });
-  if (next == move::deliver) co_return false;
+  if (next == move::deliver) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(reply_.status), reply_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
-    asks_catalog_master_ = true;
+    doubts_not_found_ = true;
     told_story_.asked_catalog_master = true;
-    plan_.narrow_to(*shared_.with.learned().catalog_master(ticket_));
+    plan_.put_next(*shared_.with.learned().catalog_master(ticket_));
   }
   const auto whole_at = reply_.pieces.empty() ? now() : reply_.pieces.back().at;
-  if (whole_at <= now() + keep_limit && reply_.broken > whole_at) {
+  const bool worse = kept_ && kept_->status == 404 && *what != mishap::not_found;
+  if (!worse && whole_at <= now() + keep_limit && reply_.broken > whole_at) {
     co_await fill(whole_at);
     kept_ = {who_, reply_.status, reply_.body};
   }
   up_.reset();
-  co_return true;
+  co_return next == move::give_up ? step::give_up : step::again;
 }
 
 void exchange::tell_status(mishap what) {
@@ -293,6 +313,7 @@ bool exchange::may_repeat() {
 }
 
 void exchange::answer_failure() {
+  if (w().broken == mutation::no_answer) return;
   auto& got = told_story_.got;
   got.status = 502;
   got.own = true;
@@ -306,6 +327,8 @@ void exchange::tell(outcome what, std::string reason) {
   shared_.with.report(who_, request_.of, news);
   if (w().broken == mutation::blame_all && what == outcome::unanswered)
     for (const auto& each : w().hosts) shared_.with.report(each.who, request_.of, news);
+  if (w().broken == mutation::blame_strangers && what == outcome::unanswered)
+    shared_.with.report({"stranger", 1, bunraku::source_kind::list}, request_.of, news);
 }
 
 void exchange::note(stage reached, error_code error, std::string reason, int status) {

@@ -40,7 +40,7 @@ struct story {
   std::vector<bunraku::master> failed_to_connect;
   bool budget_denied = false;
   bool client_left = false;
-  bool beside = false;             ///< of another agent than the one whose run it is
+  bool process_stopped = false;
   bool proof_failed = false;       ///< another master's answer was another one
   bool unprovable = false;         ///< an answer that nobody else can go on with broke off
   bool waited_for_living = false;  ///< a master had all its time, since it said that it lives
@@ -50,6 +50,8 @@ struct story {
   time_point deadline = never;
 };
 
+class exchange;
+
 /// What all exchanges of a daemon share.
 struct forwarding {
   resolver& with;
@@ -57,6 +59,7 @@ struct forwarding {
   std::uint64_t replay_bytes = 65u << 20;
   std::chrono::milliseconds stall{30000};
   std::chrono::milliseconds deadline{600000};
+  std::vector<exchange*> under_way{};
 };
 
 /// One request with all its attempts and the one answer: shim/forward/exchange, step by step. It decides nothing that
@@ -66,7 +69,14 @@ class exchange {
   /// `leaves_at`: the client goes away while this exchange waits for the so many-th time; 0: it stays.
   exchange(forwarding& shared, const request& what, std::chrono::milliseconds first_byte, unsigned leaves_at,
            story& told);
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  ~exchange() { std::erase(shared_.under_way, this); }
   task<nothing> run();
+
+  /// The client goes away. Nobody notices before something is written to it.
+  void client_leaves() noexcept { told_story_.client_left = true; }
+  void process_stops() noexcept { told_story_.process_stopped = true; }
 
  private:
   using error_code = boost::system::error_code;
@@ -78,7 +88,7 @@ class exchange {
   task<step> attempt_once();
   task<error_code> send_request();
   task<error_code> read_head();
-  task<bool> judge_status();
+  task<step> judge_status();
   task<step> relay();
   task<ending> relay_body();
   task<bool> more_from_master();
@@ -99,6 +109,7 @@ class exchange {
   void begin_request();
   void answer_failure();
   void conclude();
+  void leave_litter();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);
   void note(bunraku::stage reached, error_code error, std::string reason, int status);
@@ -114,10 +125,9 @@ class exchange {
   reply reply_;
   std::size_t next_piece_ = 0;
   std::uint64_t there_ = 0;  // bytes of the body that came from this master
-  std::shared_ptr<race> racing_;
   sleeper sleep_;
   unsigned waits_ = 0, leaves_at_;
-  bool replayable_, reused_ = false, planned_ = false, told_ = false, hangs_ = false, asks_catalog_master_ = false;
+  bool replayable_, reused_ = false, planned_ = false, told_ = false, hangs_ = false, doubts_not_found_ = false;
   bool answer_begun_ = false, provable_ = false;
   struct kept_answer {
     bunraku::master who;

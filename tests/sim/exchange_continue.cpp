@@ -32,9 +32,9 @@ task<exchange::step> exchange::relay() {
     if (!on) break;
   }
   const bool whole = how == ending::whole;
-  told_story_.got.cut = !whole;
+  told_story_.got.cut = !whole && w().broken != mutation::short_answers;
   if (whole && !told_) tell(outcome::answered);
-  if (w().broken == mutation::leak && up_) up_->open.leak();
+  if (w().broken == mutation::leak_connections && up_) up_->open.leak();
   if (whole && course_.has_sent_whole()) shared_.idle.put(who_, std::move(*up_));
   up_.reset();
   co_return step::done;
@@ -94,7 +94,7 @@ void exchange::break_off(error_code error) {
 bool exchange::may_go_on() const {
   return request_.method == "GET" && request_.body == 0 &&
          request_.row->interrupted == bunraku::endpoint::repeat::anywhere && reply_.status == 200 &&
-         !asks_catalog_master_ && situation().another;
+         situation().another;
 }
 
 exchange::step exchange::after_break() {

@@ -8,7 +8,7 @@ std::string_view name_of(fault f) noexcept {
   static constexpr std::array<std::string_view, fault_kinds> names{
       "refuse",    "blackhole",       "stop",         "hang_in_tls",   "bad_certificate", "refuses_us",
       "hang",      "hang_after_head", "reset_answer", "reset_request", "close_idle",      "unavailable",
-      "saturated", "error_500",       "garbage",      "slow"};
+      "saturated", "error_500",       "garbage",      "slow",          "status_error"};
   return names[static_cast<std::size_t>(f)];
 }
 

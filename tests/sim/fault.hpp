@@ -30,9 +30,10 @@ enum class fault : std::uint8_t {
   unavailable,      ///< 503
   saturated,        ///< 503 with Retry-After: `number` seconds
   error_500,
-  garbage,  ///< something that is not HTTP
-  slow,     ///< everything takes `number` times as long
-  last = slow
+  garbage,       ///< something that is not HTTP
+  slow,          ///< everything takes `number` times as long
+  status_error,  ///< it serves, and its status says that it does not
+  last = status_error
 };
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::last) + 1;
 std::string_view name_of(fault f) noexcept;

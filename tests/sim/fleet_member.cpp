@@ -57,7 +57,8 @@ dns_outcome_ptr outcome(dns_answer::status state, std::chrono::seconds ttl) {
 
 }  // namespace
 
-fleet_site::fleet_site(bool equal_weights) {
+fleet_site::fleet_site(mutation how) : broken(how) {
+  const bool equal_weights = broken == mutation::equal_weights;
   constexpr std::array<std::uint16_t, 5> weights{10, 15, 20, 25, 30};
   for (std::size_t i = 0; i < weights.size(); ++i)
     masters.emplace_back("compile" + std::to_string(i + 1) + ".example.com", std::uint16_t{8140}, source_kind::srv,
@@ -78,48 +79,56 @@ fleet_member::fleet_member(std::string_view certname, std::uint64_t seed, time_p
       next_request_(first_run) {}
 
 void fleet_member::step(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts) {
-  if (next_probe_ <= now) probe(now, site, counts);
-  if (next_request_ <= now) request(now, site, load, counts);
+  auto& sent = site.is_lost(fleet_site::lost, now) ? counts.loss : counts.calm;
+  if (next_probe_ <= now) probe(now, site, sent);
+  if (next_request_ <= now) request(now, site, load, counts, sent);
   const auto due = learned_.next_probe(now);
   next_probe_ = due ? std::max(*due, now + 1ms) : never;
 }
 
 void fleet_member::ask_dns(const bunraku::policy::dns_question& question, bool exists, time_point now,
-                           fleet_counts& counts) {
+                           const fleet_site& site, packets& sent) {
   // What is said is the same for all; when it is asked again is each one's own decision.
   static const auto found = outcome(dns_answer::status::found, std::chrono::seconds(300));
   static const auto missing = outcome(dns_answer::status::no_such_name, std::chrono::seconds(300));
-  if (book_.decide(question, now).what == dns_decision::action::serve) return;
-  counts.dns_questions += question.second == dns_type::srv ? 1 : 2;  // A and AAAA
+  const bool known = book_.decide(question, now).what == dns_decision::action::serve;
+  if (known && site.broken != mutation::no_answer_kept) return;
+  sent.dns_questions += question.second == dns_type::srv ? 1 : 2;  // A and AAAA
   book_.learn(question, exists ? found : missing, now, chance_);
 }
 
-void fleet_member::find_masters(service s, time_point now, fleet_counts& counts) {
-  if (s == service::files) ask_dns({files, dns_type::srv}, false, now, counts);
-  if (s == service::report) ask_dns({reports, dns_type::srv}, false, now, counts);
-  ask_dns({generic, dns_type::srv}, true, now, counts);
+void fleet_member::find_masters(service s, time_point now, const fleet_site& site, packets& sent) {
+  if (s == service::files) ask_dns({files, dns_type::srv}, false, now, site, sent);
+  if (s == service::report) ask_dns({reports, dns_type::srv}, false, now, site, sent);
+  ask_dns({generic, dns_type::srv}, true, now, site, sent);
 }
 
 bool fleet_member::connects(const bunraku::master& to, service s, time_point now, const fleet_site& site,
-                            fleet_counts& counts) {
-  ask_dns({to.host(), dns_type::a}, true, now, counts);
+                            packets& sent) {
+  ask_dns({to.host(), dns_type::a}, true, now, site, sent);
   if (!site.is_lost(site.number_of(to), now)) return true;
-  ++counts.failed_connections;
+  ++sent.failed_connections;
+  if (site.broken == mutation::no_failure_kept) return false;
   learned_.trying(to, s, now);
-  // Who does not answer loses the race against the next one.
-  if (site.blackhole) learned_.lost_race(to, s, now);
-  else learned_.connect_failed(to, s, kind::connect_failed, "refused", now);
+  // Who does not answer loses the race against the next one, which puts nothing in doubt.
+  if (site.blackhole) {
+    learned_.lost_race(to, s, now);
+    return false;
+  }
+  learned_.connect_failed(to, s, kind::connect_failed, "refused", now);
   book_.doubt({generic, dns_type::srv});
   book_.doubt({to.host(), dns_type::a});
   return false;
 }
 
-void fleet_member::request(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts) {
+void fleet_member::request(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts,
+                           packets& sent) {
   const auto& part = run[at_];
   const auto& row = bunraku::find_endpoint(part.method, part.target);
   ++counts.requests;
   const auto ticket = learned_.begin_exchange(row, part.target, now);
-  find_masters(row.service, now, counts);
+  find_masters(row.service, now, site, sent);
+  if (site.broken == mutation::asks_status_often) ++sent.probes;
   bunraku::source_answer from;
   from.state = bunraku::source_answer::status::answered;
   from.masters = site.told;
@@ -129,8 +138,9 @@ void fleet_member::request(time_point now, const fleet_site& site, fleet_load& l
   bool another = false;
   while (answered == nullptr && plan.front() != nullptr) {
     const auto& to = plan.take_front();
-    if (!connects(to, row.service, now, site, counts)) {
+    if (!connects(to, row.service, now, site, sent)) {
       another = true;
+      if (site.broken == mutation::skip_master) break;
       continue;
     }
     load.count(site.number_of(to), now);
@@ -155,10 +165,10 @@ void fleet_member::request(time_point now, const fleet_site& site, fleet_load& l
   }
 }
 
-void fleet_member::probe(time_point now, const fleet_site& site, fleet_counts& counts) {
+void fleet_member::probe(time_point now, const fleet_site& site, packets& sent) {
   for (const auto& wanted : learned_.take_due_probes(now)) {
-    ++counts.probes;
-    ask_dns({wanted.who.host(), dns_type::a}, true, now, counts);
+    ++sent.probes;
+    ask_dns({wanted.who.host(), dns_type::a}, true, now, site, sent);
     const bool lost = site.is_lost(site.number_of(wanted.who), now);
     learned_.probe_told(wanted.who, wanted.of, lost ? kind::connect_failed : kind::probe_answered,
                         lost ? "no connection" : "", now);

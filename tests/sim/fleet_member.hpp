@@ -1,5 +1,6 @@
 #pragma once
 #include "fleet_load.hpp"
+#include "mutation.hpp"
 #include "policy/answer_book.hpp"
 #include "policy/knowledge.hpp"
 #include "policy/random.hpp"
@@ -22,7 +23,9 @@ struct fleet_site {
   time_point lost_from, lost_to;
   bool blackhole = false;
 
-  explicit fleet_site(bool equal_weights);
+  mutation broken;
+
+  explicit fleet_site(mutation broken);
   bool is_lost(std::size_t master, time_point t) const noexcept {
     return master == lost && lost_from <= t && t < lost_to;
   }
@@ -30,7 +33,11 @@ struct fleet_site {
 };
 
 struct fleet_counts {
-  std::uint64_t requests = 0, unserved = 0, failed_connections = 0, dns_questions = 0, probes = 0;
+  struct packets {
+    std::uint64_t failed_connections = 0, dns_questions = 0, probes = 0;
+  };
+  std::uint64_t requests = 0, unserved = 0;
+  packets calm, loss;  ///< while all masters are well, and while one is lost
 };
 
 /// One agent's host: its daemon's real knowledge and answers, and where its agent is in a run. Packets take no time,
@@ -43,12 +50,13 @@ class fleet_member {
   void step(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts);
 
  private:
-  void request(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts);
-  void probe(time_point now, const fleet_site& site, fleet_counts& counts);
-  void ask_dns(const bunraku::policy::dns_question& question, bool exists, time_point now, fleet_counts& counts);
-  void find_masters(bunraku::service s, time_point now, fleet_counts& counts);
-  bool connects(const bunraku::master& to, bunraku::service s, time_point now, const fleet_site& site,
-                fleet_counts& counts);
+  using packets = fleet_counts::packets;
+  void request(time_point now, const fleet_site& site, fleet_load& load, fleet_counts& counts, packets& sent);
+  void probe(time_point now, const fleet_site& site, packets& sent);
+  void ask_dns(const bunraku::policy::dns_question& question, bool exists, time_point now, const fleet_site& site,
+               packets& sent);
+  void find_masters(bunraku::service s, time_point now, const fleet_site& site, packets& sent);
+  bool connects(const bunraku::master& to, bunraku::service s, time_point now, const fleet_site& site, packets& sent);
 
   bunraku::policy::knowledge learned_;
   bunraku::policy::answer_book book_;

@@ -15,11 +15,14 @@ using bunraku::health;
 /// A race that began just before the deadline may end after it: addresses, TCP and TLS have limits of their own.
 constexpr duration after_deadline = 60s;
 
+/// Idle connections are closed and answers written to disk after so long.
+constexpr duration settled = 30s;
+
 std::string text_of(const request& r) { return r.method + ' ' + r.target; }
 
 }  // namespace
 
-invariants::invariants(world& of, const site& about) : world_(of), site_(about) {}
+invariants::invariants(world& of, const site& about) : world_(of), site_(about), preferred_(of, about) {}
 
 /// While no exchange and no run is on, the host is silent. What was under way a moment ago may end.
 bool invariants::may_send(packet what, daemon& through) const {
@@ -51,6 +54,8 @@ void invariants::ended(const story& s, daemon& through) {
   check_answer(s);
   check_sent(s);
   check_lag(s);
+  if (const auto why = preferred_.objection(s); !why.empty()) world_.fail(why + ": " + text_of(s.what));
+  preferred_.ended(s);
   check_health(through);
   check_success(s, through);
 }
@@ -143,7 +148,11 @@ void invariants::check_success(const story& s, daemon& through) {
 void invariants::check(daemon& through) {
   const auto& learned = through.with().learned();
   if (through.restarts() == 0 && learned.open_exchanges() != under_way_) world_.fail("exchanges are miscounted");
-  if (world_.descriptors > 32 + 16 * (under_way_ + 2))
+  if (through.has_restless_leftovers()) world_.fail("something of a process goes on after it was stopped");
+  const bool idle =
+      under_way_ == 0 && !learned.runs().is_on(world_.now() - settled) && world_.now() > quiet_since_ + settled;
+  if (idle && world_.time.woke_daemon()) world_.fail("a wake-up while idle");
+  if (world_.descriptors > 16 + 8 * (under_way_ + 1))
     world_.fail("too many descriptors: " + std::to_string(world_.descriptors));
   if (world_.time.alarms() > 64 + 16 * under_way_)
     world_.fail("too many timers: " + std::to_string(world_.time.alarms()));

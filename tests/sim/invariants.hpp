@@ -1,5 +1,6 @@
 #pragma once
 #include "exchange.hpp"
+#include "preference.hpp"
 #include "site.hpp"
 #include "world.hpp"
 
@@ -12,7 +13,6 @@
 namespace sim {
 
 class daemon;
-struct history;
 
 /// What must always be true, whatever goes wrong.
 class invariants {
@@ -23,10 +23,19 @@ class invariants {
   void begins();
   void ended(const story& s, daemon& through);
   /// The agent begins a run. Beside another one its requests cannot be told from those of that one.
-  void run_begins(bool alone) {
+  /// After one that died without a report, its first requests may still count as of the old one.
+  void run_begins(bool alone, bool after_death) {
+    preferred_.run_begins(alone && !after_death);
     catalog_from_.reset();
     alone_ = alone;
   }
+  /// In the middle of a run: what the old process knew of it is lost.
+  void process_stopped() {
+    run_begins(false, false);
+    quiet_since_ = world_.now();
+  }
+  /// May such a packet leave now?
+  bool may_send(packet what, daemon& through) const;
   /// After each thing that happens.
   void check(daemon& through);
   /// When all runs are over and long enough has passed.
@@ -43,7 +52,6 @@ class invariants {
   const counters& counts() const noexcept { return counts_; }
 
  private:
-  bool may_send(packet what, daemon& through) const;
   void check_answer(const story& s);
   void check_sent(const story& s);
   void check_health(daemon& through);
@@ -57,9 +65,8 @@ class invariants {
   time_point quiet_since_ = beginning;
   std::optional<bunraku::master> catalog_from_;
   bool alone_ = true;
+  preference preferred_;
   counters counts_;
-  daemon* through_ = nullptr;
-  friend history simulate(std::uint64_t, mutation, bool);
 };
 
 }  // namespace sim

@@ -78,6 +78,11 @@ name_server::said name_server::ask(const bunraku::policy::dns_question& question
   return s;
 }
 
+bool name_server::has(const bunraku::policy::dns_question& question) const {
+  const auto& [name, type] = question;
+  return type == dns_type::srv ? zones.front().srv.contains(name) : addresses.contains(name);
+}
+
 bool name_server::able(time_point from, time_point to) const noexcept {
   return std::ranges::none_of(faults, [&](const fault_window& w) {
     return w.from <= to && w.to >= from && w.what != dns_fault::ttl_0 && w.what != dns_fault::ttl_huge;

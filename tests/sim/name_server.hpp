@@ -54,6 +54,8 @@ class name_server {
     bool truthful;  ///< the zone's records, or that there are none
   };
   said ask(const bunraku::policy::dns_question& question, time_point now);
+  /// The zone has records to answer it with; what exists does so from the beginning to the end.
+  bool has(const bunraku::policy::dns_question& question) const;
   /// Nothing was and will be wrong in this time.
   bool able(time_point from, time_point to) const noexcept;
   std::uint64_t questions() const noexcept { return questions_; }

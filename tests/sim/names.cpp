@@ -1,5 +1,6 @@
 #include "names.hpp"
 
+#include "policy/answer_file.hpp"
 #include "policy/srv_source.hpp"
 
 #include <bunraku/error.hpp>
@@ -59,8 +60,16 @@ source_answer list_answer(const bunraku::source& from) {
 }  // namespace
 
 names::names(world& of, std::vector<bunraku::service_options> services, const bunraku::policy::answer_rules& rules,
-             std::uint64_t seed)
-    : world_(of), services_(std::move(services)), book_(rules, most_answers), chance_(seed) {}
+             answer_disk& disk, std::uint64_t seed)
+    : world_(of),
+      services_(std::move(services)),
+      book_(rules, most_answers),
+      chance_(seed),
+      disk_(disk),
+      pace_(of.now()),
+      keep_(*this) {
+  load();
+}
 
 const source_answer* names::cached_source(bunraku::service s, std::size_t index) {
   const auto& from = services_[index_of(s)].sources[index];
@@ -91,6 +100,12 @@ task<source_answer> names::source(bunraku::service s, std::size_t index) {
     if (verdict) co_return std::move(*verdict);
     const auto& name = from.owner_names()[learned.size()];
     const auto decision = co_await wait({name, dns_type::srv});
+    if (decision.outcome->failed == failure::cancelled) {
+      source_answer none;
+      none.state = source_answer::status::failed;
+      none.error = bunraku::errc::cancelled;
+      co_return none;
+    }
     learned.push_back(name_answer(name, *decision.outcome));
   }
 }
@@ -141,21 +156,33 @@ std::shared_ptr<names::flight> names::ask(const dns_question& question) {
 }
 
 detached names::run(dns_question question, std::shared_ptr<flight> own) {
-  world_.sends(packet::dns);
-  const descriptor socket(world_);
-  auto said = world_.dns.ask(question, world_.now());
-  world_.trace([&] {
-    return "dns     " + question.first + (question.second == dns_type::srv ? " SRV" : " A") + " -> " +
-           (said.outcome.failed != failure::none
-                ? said.outcome.note
-                : std::to_string(said.outcome.answer.srv.size() + said.outcome.answer.a.size()) + " records") +
-           (said.truthful ? "" : " (a lie)");
-  });
-  sleeper sleep(world_.time);
-  co_await sleep.until(said.at);
-  if (said.truthful && said.outcome.answer.state == dns_answer::status::found) seen_[question] = world_.now();
-  own->over =
-      book_.learn(question, std::make_shared<const dns_outcome>(std::move(said.outcome)), world_.now(), chance_);
+  dns_outcome outcome{{}, failure::cancelled, {}};
+  bool truthful = false;
+  if (!closed_) {
+    world_.sends(packet::dns);
+    const descriptor socket(world_);
+    auto said = world_.dns.ask(question, world_.now());
+    world_.trace([&] {
+      return "dns     " + question.first + (question.second == dns_type::srv ? " SRV" : " A") + " -> " +
+             (said.outcome.failed != failure::none
+                  ? said.outcome.note
+                  : std::to_string(said.outcome.answer.srv.size() + said.outcome.answer.a.size()) + " records") +
+             (said.truthful ? "" : " (a lie)");
+    });
+    sleeper sleep(world_.time);
+    own->packet = &sleep;
+    const bool came = co_await sleep.until(said.at);
+    own->packet = nullptr;
+    truthful = came && said.truthful;
+    if (came) outcome = std::move(said.outcome);
+  }
+  if (truthful) seen_[question] = world_.now();
+  const bool cancelled = outcome.failed == failure::cancelled;
+  const bool denies = outcome.failed == failure::none && outcome.answer.state != dns_answer::status::found;
+  own->over = book_.learn(question, std::make_shared<const dns_outcome>(std::move(outcome)), world_.now(), chance_);
+  const bool believed = own->over->standing == bunraku::policy::dns_standing::fresh;
+  if (denies && !truthful && believed) seen_.erase(question);
+  if (!cancelled) noticed();
   flights_.erase(question);
   for (auto* each : std::exchange(own->waiting, {})) each->wake_up();
 }
@@ -167,23 +194,53 @@ void names::connect_failed(bunraku::service s, const bunraku::master& who) {
 }
 
 void names::all_failed(bunraku::service s) {
-  const auto before = book_.revision();
   for (const auto& from : services_[index_of(s)].sources) {
     for (const auto& name : from.owner_names()) {
       const dns_question question{name, dns_type::srv};
-      const auto said = book_.decide(question, world_.now());
+      const auto said = book_.look(question, world_.now());
+      const auto before = book_.revision();
       book_.believe_vanished(question);
-      if (said.outcome && said.outcome->answer.state == dns_answer::status::found) break;
+      if (book_.revision() != before) seen_.erase(question);
+      if (said && said->outcome->answer.state == dns_answer::status::found) break;
     }
   }
-  believed_vanished_ = believed_vanished_ || book_.revision() != before;
 }
 
-void names::remember(names& earlier, duration wall_error) {
-  const auto now = world_.now();
-  for (auto& kept : earlier.book_.worth_keeping(now))
-    book_.restore(kept.question, kept.outcome, kept.learned - wall_error, now);
-  seen_ = earlier.seen_;
+void names::close(bool killed) {
+  closed_ = true;
+  for (const auto& [question, each] : flights_)
+    if (each->packet != nullptr) each->packet->wake_up();
+  keep_.clear();
+  if (pace_.due() && !killed) write();
+}
+
+void names::load() {
+  const auto answers = bunraku::policy::read_answer_file(disk_.text);
+  if (!answers) return;
+  for (const auto& each : *answers) {
+    const auto outcome = std::make_shared<const dns_outcome>(dns_outcome{each.answer, failure::none, {}});
+    const auto age = std::chrono::duration_cast<duration>(world_.wall() - each.learned);
+    book_.restore(each.question, outcome, world_.now() - age, world_.now());
+    const bool says_so = each.answer.state == dns_answer::status::found;
+    if (age < book_.rules().stale_for && says_so == world_.dns.has(each.question)) seen_[each.question] = world_.now();
+  }
+}
+
+void names::noticed() {
+  if (closed_) return;
+  if (std::exchange(changes_, book_.changes()) != book_.changes()) pace_.changed(world_.now());
+  else pace_.confirmed(world_.now());
+  if (pace_.due() && !keep_.is_set()) keep_.set(*pace_.due());
+}
+
+void names::write() {
+  std::vector<bunraku::policy::stored_answer> answers;
+  for (auto& each : book_.worth_keeping(world_.now())) {
+    const auto learned = std::chrono::floor<std::chrono::seconds>(world_.wall() - (world_.now() - each.learned));
+    answers.push_back({std::move(each.question), each.outcome->answer, learned});
+  }
+  disk_.text = bunraku::policy::write_answer_file(answers);
+  pace_.wrote(world_.now(), true);
 }
 
 }  // namespace sim

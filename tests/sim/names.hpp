@@ -1,6 +1,7 @@
 #pragma once
 #include "policy/answer_book.hpp"
 #include "policy/random.hpp"
+#include "policy/store_pace.hpp"
 #include "task.hpp"
 #include "world.hpp"
 
@@ -17,11 +18,17 @@
 
 namespace sim {
 
-/// Asks DNS as engine/discovery and engine/dns_answers do; what to ask when, and what to believe, is the answer book's.
+/// The file of answers that one process leaves to the next.
+struct answer_disk {
+  std::string text;
+};
+
+/// Asks DNS as engine/discovery, engine/dns_answers and engine/kept_answers do; what to ask when, what to believe and
+/// when to write it down is policy's.
 class names {
  public:
   names(world& of, std::vector<bunraku::service_options> services, const bunraku::policy::answer_rules& rules,
-        std::uint64_t seed);
+        answer_disk& disk, std::uint64_t seed);
 
   /// What source number `index` says now.
   task<bunraku::source_answer> source(bunraku::service s, std::size_t index);
@@ -42,19 +49,33 @@ class names {
 
   bunraku::policy::answer_book& book() noexcept { return book_; }
   const std::vector<bunraku::service_options>& services() const noexcept { return services_; }
-  std::size_t flights() const noexcept { return flights_.size(); }
-  /// Questions whose records were seen by this host, so that they may serve when DNS does not.
+  /// Questions whose answer this host has seen and may still use when DNS is silent; since when.
   const std::map<bunraku::policy::dns_question, time_point>& seen() const noexcept { return seen_; }
-  /// What a process that starts knows of what an earlier one saw.
-  void remember(names& earlier, duration wall_error);
-  bool believed_vanished() const noexcept { return believed_vanished_; }
+
+  /// The process ends: what waits goes on, with an error. One that is killed writes nothing any more.
+  void close(bool killed);
+  bool is_closed() const noexcept { return closed_; }
+  bool is_quiet() const noexcept { return flights_.empty(); }
 
  private:
   struct flight {
     std::optional<bunraku::policy::dns_decision> over;
     time_point patience_ends;  ///< who has an older answer waits no longer
     std::vector<sleeper*> waiting;
+    sleeper* packet = nullptr;  ///< under way
   };
+  class keeper final : public timeline::alarm {
+   public:
+    explicit keeper(names& own) noexcept : alarm(own.world_.time), own_(own) {}
+    ~keeper() override = default;
+
+   private:
+    void wake() override { own_.write(); }
+    names& own_;
+  };
+  void load();
+  void noticed();
+  void write();
   std::optional<bunraku::policy::dns_decision> at_once(const bunraku::policy::dns_question& question);
   task<bunraku::policy::dns_decision> wait(bunraku::policy::dns_question question);
   std::shared_ptr<flight> ask(const bunraku::policy::dns_question& question);
@@ -67,7 +88,11 @@ class names {
   std::map<bunraku::policy::dns_question, std::shared_ptr<flight>> flights_;
   std::map<bunraku::policy::dns_question, time_point> seen_;
   bunraku::source_answer known_;
-  bool believed_vanished_ = false;
+  answer_disk& disk_;
+  bunraku::policy::store_pace pace_;
+  keeper keep_;
+  std::uint64_t changes_ = 0;  // of the book, that were noticed
+  bool closed_ = false;
 };
 
 }  // namespace sim

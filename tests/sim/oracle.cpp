@@ -16,16 +16,13 @@ constexpr duration negative = 40s;
 bool oracle::knows(const bunraku::policy::dns_question& question, const story& s) const {
   if (world_.dns.able(s.began - negative, s.ended)) return true;
   const auto seen = names_.seen().find(question);
-  return seen != names_.seen().end() && seen->second <= s.began && !names_.believed_vanished();
+  return seen != names_.seen().end() && seen->second <= s.began;
 }
 
 bool oracle::can_find(const bunraku::master& who, const known_masters& known, const story& s) const {
   if (!knows({who.host(), dns_type::a}, s)) return false;
-  return std::ranges::all_of(known.owner_names, [&](const std::string& name) {
-    // Names that do not exist are answers too, and kept for less long: they count while DNS works.
-    const bool exists = world_.dns.zones.front().srv.contains(name);
-    return exists ? knows({name, dns_type::srv}, s) : world_.dns.able(s.began - 100s, s.ended);
-  });
+  return std::ranges::all_of(known.owner_names,
+                             [&](const std::string& name) { return knows({name, dns_type::srv}, s); });
 }
 
 std::optional<bunraku::master> oracle::able(const story& s) const {
@@ -56,6 +53,7 @@ bool oracle::went_to_a_faulty_one(const story& s) const {
 std::string oracle::excuse(const story& s) const {
   const auto& row = *s.what.row;
   if (s.client_left) return "the client left";
+  if (s.process_stopped) return "the daemon was stopped";
   const bool faulty = went_to_a_faulty_one(s);
   const bool anywhere = row.unanswered == endpoint::repeat::anywhere &&
                         row.server_error == endpoint::repeat::anywhere && row.interrupted == endpoint::repeat::anywhere;
@@ -65,7 +63,6 @@ std::string oracle::excuse(const story& s) const {
   if (s.got.cut && s.unprovable && faulty) return "nobody can go on with it";
   if (s.got.cut && s.proof_failed) return "the others have other content";
   if (s.waited_for_living && s.ended >= s.deadline) return "a master that says it lives had all the time there was";
-  if (s.asked_catalog_master) return "the catalog's own master decides what is not there";
   return {};
 }
 

@@ -5,8 +5,8 @@
 
 namespace sim {
 
-std::optional<link> pool::take(const bunraku::master& to, duration idle_for) {
-  const auto oldest = world_.now() - std::min(idle_for, idle_limit_);
+std::optional<link> pool::take(const bunraku::master& to) {
+  const auto oldest = world_.now() - idle_limit_;
   for (auto it = idle_.rbegin(); it != idle_.rend();) {
     if (it->to != to) {
       ++it;

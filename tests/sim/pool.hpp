@@ -15,7 +15,7 @@ class pool {
   pool(world& of, duration idle_limit, std::size_t most)
       : world_(of), idle_limit_(idle_limit), most_(most), timer_(*this) {}
 
-  std::optional<link> take(const bunraku::master& to, duration idle_for);
+  std::optional<link> take(const bunraku::master& to);
   void put(const bunraku::master& to, link idle);
   void drop(const bunraku::master& to);
   void clear() {

@@ -17,16 +17,15 @@ std::chrono::microseconds since(time_point now, time_point t) {
   return std::chrono::duration_cast<std::chrono::microseconds>(now - t);
 }
 
-/// engine/connect_fault's judgement, of the errors that there are here.
-bunraku::policy::health_event::kind fault_of(error_code error) {
+}  // namespace
+
+bunraku::policy::health_event::kind fault_of(error_code error) noexcept {
   using kind = bunraku::policy::health_event::kind;
   if (error == errc::certificate_untrusted) return kind::bad_certificate;
   if (error == errc::refused_us) return kind::own_fault;
   if (error == errc::cancelled) return kind::cancelled;
   return kind::connect_failed;
 }
-
-}  // namespace
 
 race::race(world& of, names& named, const bunraku::connect_options& options, bunraku::policy::knowledge& learned)
     : world_(of),
@@ -122,6 +121,7 @@ task<race::dialled> race::dial(const bunraku::master& to, std::array<std::uint8_
   dialled out;
   descriptor socket(world_);
   world_.sends(packet::connect);
+  if (names_.is_closed()) world_.fail("a connection of a process that was stopped");
   const host* at = world_.find(to);
   const bool nobody = at == nullptr || address[3] == 255;  // see site.cpp: an address with no host
   const auto c = nobody ? connecting{} : at->connect(world_.now());
@@ -178,6 +178,7 @@ void race::settle(bunraku::plan& from) {
     auto& e = entrants_[i];
     if (i == winning_entrant_ || e.open == 0) continue;
     if (i < winning_entrant_) learned_.lost_race(e.who, service_, world_.now());
+    else learned_.connect_failed(e.who, service_, bunraku::policy::health_event::kind::cancelled, {}, world_.now());
     from.give_back(e.who);
     from.add(bunraku::attempt(e.who, stage::connect, errc::connect_timeout, "not ready yet when another master was",
                               since(world_.now(), e.began)));

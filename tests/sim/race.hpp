@@ -20,6 +20,9 @@
 
 namespace sim {
 
+/// engine/connect_fault's judgement, of the errors that there are here.
+bunraku::policy::health_event::kind fault_of(boost::system::error_code error) noexcept;
+
 /// One race for a connection to the next masters of a plan: engine/connect_op, step by step.
 class race : public std::enable_shared_from_this<race> {
  public:

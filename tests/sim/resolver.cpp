@@ -13,23 +13,43 @@ using kind = bunraku::policy::health_event::kind;
 
 namespace {
 
-/// When a status question that stands at `from` is answered.
-time_point status_answer(const link& on, time_point from) {
-  const auto at = on.at->work(from + on.at->round_trip / 2, 3ms);
-  if (at == never || at > on.at->dies_after(on.since)) return never;
-  return at + on.at->round_trip / 2;
+struct status_answer {
+  time_point comes = never;   ///< the answer
+  time_point breaks = never;  ///< the connection
+  bool running = true;
+};
+
+/// What becomes of a status question that is written at `from`.
+status_answer answer_to_status(const link& on, bunraku::service of, time_point from) {
+  status_answer a;
+  const auto done = on.at->work(from + on.at->round_trip / 2, 3ms);
+  const auto dies = on.at->dies_after(on.since);
+  if (dies != never) a.breaks = std::max(dies, from) + on.at->round_trip / 2;
+  if (done != never && done <= dies) a.comes = done + on.at->round_trip / 2;
+  const auto* const wrong = on.at->request_fault(from, of);
+  a.running = wrong == nullptr || wrong->what != fault::status_error;
+  return a;
 }
 
 }  // namespace
 
 resolver::resolver(world& of, std::string certname, std::vector<bunraku::service_options> services,
                    const bunraku::connect_options& connect, const bunraku::policy::answer_rules& rules,
-                   std::uint64_t seed)
+                   answer_disk& disk, std::uint64_t seed)
     : world_(of),
       connect_(connect),
-      learned_(certname, bunraku::policy::random(seed)),
-      names_(of, std::move(services), rules, seed + 1),
+      learned_(of.broken == mutation::any_order ? "" : certname, bunraku::policy::random(seed)),
+      names_(of, std::move(services), rules, disk, seed + 1),
       probes_(*this) {}
+
+void resolver::stop(bool killed) {
+  stopped_ = true;
+  probes_.clear();
+  names_.close(killed);
+  if (world_.broken == mutation::deaf_to_stop) return;
+  for (const auto& each : racing_) each->cancel();
+  for (const auto& each : asking_) each->cancel();
+}
 
 task<error_code> resolver::extend(bunraku::plan& p) {
   const auto s = p.service();
@@ -67,45 +87,64 @@ bool resolver::try_plan(bunraku::service s, bunraku::plan& into) {
 task<resolver::planned> resolver::plan(bunraku::service s) {
   planned out{{}, bunraku::plan(s)};
   out.error = co_await extend(out.value);
+  if (stopped_) out.error = errc::cancelled;
   co_return std::move(out);
 }
 
-task<race::result> resolver::connect(bunraku::plan& from, std::shared_ptr<race>& held) {
-  held = std::make_shared<race>(world_, names_, connect_, learned_);
-  auto ended = co_await held->run(from, [this](bunraku::plan& more) { return extend_further(&more); });
-  held = nullptr;
+task<race::result> resolver::connect(bunraku::plan& from) {
+  race::result none;
+  none.error = errc::cancelled;
+  if (stopped_) co_return std::move(none);
+  const auto racing = std::make_shared<race>(world_, names_, connect_, learned_);
+  const auto place = racing_.insert(racing_.end(), racing);
+  auto ended = co_await racing->run(from, [this](bunraku::plan& more) { return extend_further(&more); });
+  racing_.erase(place);
   const auto was_reached = [](const bunraku::attempt& a) { return a.reached() > bunraku::stage::tls; };
   if (ended.error == errc::all_tried && std::ranges::none_of(from.attempts(), was_reached))
     names_.all_failed(from.service());
   arm_probes();
+  if (stopped_) co_return std::move(none);
   co_return std::move(ended);
 }
 
-/// engine/status_op.
-task<resolver::told> resolver::put(bunraku::master who, bunraku::service of, duration limit) {
-  told out;
+task<resolver::status_op::result> resolver::status_op::run(bunraku::master who, bunraku::service of, duration limit) {
+  result out;
   const auto until = world_.now() + limit;
-  auto how = connect_;
-  how.race_delay = std::min(how.race_delay, std::chrono::duration_cast<std::chrono::milliseconds>(limit / 4));
+  set(until);
   bunraku::plan only(of);
   only.append({who});
-  const auto racing = std::make_shared<race>(world_, names_, how, learned_);
-  world_.time.at(until, [weak = std::weak_ptr(racing)] {
-    if (const auto r = weak.lock()) r->cancel();
-  });
-  auto raced = co_await racing->run(only, [](bunraku::plan&) -> task<bool> { co_return false; });
-  out.late = raced.error == errc::cancelled;
-  out.dialled = racing->has_dialled();
-  out.error = raced.error == errc::all_tried ? only.attempts().back().error() : raced.error;
-  if (raced.error) co_return out;
-  out.connected = true;
-  world_.sends(packet::status);
-  const auto comes = status_answer(raced.value, world_.now());
-  sleeper sleep(world_.time);
-  co_await sleep.until(std::min(comes, until));
-  out.late = comes > until;
-  if (out.late) out.error = errc::cancelled;
+  auto raced = co_await racing_->run(only, [](bunraku::plan&) -> task<bool> { co_return false; });
+  out.error = raced.error;
+  out.dialled = racing_->has_dialled();
+  out.connected = !raced.error;
+  if (!raced.error && (late_ || cancelled_)) out.error = errc::cancelled;
+  else if (!raced.error) {
+    world_.sends(packet::status);
+    const auto said = answer_to_status(raced.value, of, world_.now());
+    const bool came = co_await sleep_.until(std::min(said.comes, said.breaks));
+    if (!came) out.error = errc::cancelled;
+    else if (said.breaks < said.comes) out.error = make_error_code(boost::system::errc::connection_reset);
+    out.running = !out.error && said.running;
+  }
+  clear();
+  out.late = late_ && !cancelled_;
+  if (cancelled_) out.error = errc::cancelled;
+  else if (!late_ && !only.attempts().empty()) out.error = only.attempts().back().error();
   co_return out;
+}
+
+/// Nothing when there is nobody left who would want to know.
+task<std::optional<resolver::status_op::result>> resolver::put(bunraku::master who, bunraku::service of,
+                                                               duration limit) {
+  if (stopped_) co_return std::nullopt;
+  auto how = connect_;
+  how.race_delay = std::min(how.race_delay, std::chrono::duration_cast<std::chrono::milliseconds>(limit / 4));
+  const auto op = std::make_shared<status_op>(world_, std::make_shared<race>(world_, names_, how, learned_));
+  const auto place = asking_.insert(asking_.end(), op);
+  auto said = co_await op->run(who, of, limit);
+  asking_.erase(place);
+  if (stopped_) co_return std::nullopt;
+  co_return said;
 }
 
 /// One question to a master at a time, however many want to know.
@@ -120,7 +159,9 @@ task<error_code> resolver::ask_status(bunraku::master who, bunraku::service of) 
   }
   const auto place = questions_.insert(questions_.end(), {who, {}});
   const auto said = co_await put(who, of, connect_.status_limit);
-  const auto error = judge(said, who, of);
+  error_code error;
+  if (stopped_) error = errc::cancelled;
+  else if (said) error = judge(*said, who, of);
   world_.trace([&] { return "status  " + who.to_string() + (error ? ": does not say" : ": lives"); });
   for (auto& [sleep, into] : place->waiting) {
     *into = error;
@@ -131,20 +172,23 @@ task<error_code> resolver::ask_status(bunraku::master who, bunraku::service of) 
   co_return error;
 }
 
-error_code resolver::judge(const told& said, const bunraku::master& who, bunraku::service of) {
+error_code resolver::judge(const status_op::result& said, const bunraku::master& who, bunraku::service of) {
   const error_code error = said.late ? make_error_code(errc::connect_timeout) : said.error;
-  if (!error || error == errc::refused_us) return {};
+  if (!error) return error;
   if (said.late && !said.dialled) return {};
+  const auto why = fault_of(error);
+  if (why == kind::own_fault) return {};
   const bool silent = error == errc::connect_timeout || error == errc::tls_timeout;
   if (silent) learned_.status_told(who, of, kind::hangs, "no answer to a status question", world_.now());
-  else if (said.connected) learned_.status_told(who, of, kind::connect_failed, error.message(), world_.now());
+  else if (said.connected) learned_.status_told(who, of, why, error.message(), world_.now());
   return error;
 }
 
 void resolver::arm_probes() {
   const auto next = stopped_ ? std::nullopt : learned_.next_probe(world_.now());
+  const bool restless = world_.broken == mutation::probe_when_idle || world_.broken == mutation::wakes_when_idle;
   if (next) probes_.set(*next);
-  else if (world_.broken == mutation::probe_when_idle && !stopped_) probes_.set(world_.now() + 60s);
+  else if (restless && !stopped_) probes_.set(world_.now() + 60s);
   else probes_.clear();
 }
 
@@ -157,13 +201,14 @@ void resolver::probe_due() {
 detached resolver::probe(bunraku::policy::probe_wanted what) {
   const auto said = co_await put(what.who, what.of, connect_.connect_timeout);
   if (stopped_) co_return;
-  world_.trace([&] { return "probe   " + what.who.to_string() + (said.error ? ": bad" : ": running"); });
-  if (!said.error) learned_.probe_told(what.who, what.of, kind::probe_answered, {}, world_.now());
-  else if (said.late && !said.dialled)
-    learned_.probe_told(what.who, what.of, kind::own_fault, "no address in time", world_.now());
-  else if (said.late || said.connected)
-    learned_.probe_told(what.who, what.of, said.connected ? kind::probe_failed : kind::connect_failed,
-                        "no answer to a status question", world_.now());
+  world_.trace([&] { return "probe   " + what.who.to_string() + (said->running ? ": running" : ": bad"); });
+  const auto told = [&](kind how, std::string_view reason) {
+    learned_.probe_told(what.who, what.of, how, reason, world_.now());
+  };
+  if (said->running) told(kind::probe_answered, {});
+  else if (said->late && !said->dialled) told(kind::own_fault, "DNS was too slow to ask it");
+  else if (said->late) told(said->connected ? kind::probe_failed : kind::connect_failed, "no answer");
+  else if (said->connected) told(kind::probe_failed, "it is not running, or broke off");
   arm_probes();
 }
 

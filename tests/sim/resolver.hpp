@@ -23,7 +23,8 @@ namespace sim {
 class resolver {
  public:
   resolver(world& of, std::string certname, std::vector<bunraku::service_options> services,
-           const bunraku::connect_options& connect, const bunraku::policy::answer_rules& rules, std::uint64_t seed);
+           const bunraku::connect_options& connect, const bunraku::policy::answer_rules& rules, answer_disk& disk,
+           std::uint64_t seed);
 
   struct planned {
     boost::system::error_code error;
@@ -31,7 +32,7 @@ class resolver {
   };
   bool try_plan(bunraku::service s, bunraku::plan& into);
   task<planned> plan(bunraku::service s);
-  task<race::result> connect(bunraku::plan& from, std::shared_ptr<race>& held);
+  task<race::result> connect(bunraku::plan& from);
 
   /// No error: it lives.
   task<boost::system::error_code> ask_status(bunraku::master who, bunraku::service of);
@@ -40,11 +41,10 @@ class resolver {
   bunraku::run_ticket begin_exchange(const bunraku::endpoint& row, std::string_view target);
   void end_exchange(const bunraku::run_ticket& ticket, const bunraku::exchange_end& how);
 
-  /// The process ends: nothing more is sent of its own accord.
-  void stop() noexcept {
-    stopped_ = true;
-    probes_.clear();
-  }
+  /// The handle is destroyed: everything under way ends with `cancelled`.
+  void stop(bool killed);
+  /// Nothing is under way.
+  bool is_quiet() const noexcept { return racing_.empty() && asking_.empty() && names_.is_quiet(); }
 
   bunraku::policy::knowledge& learned() noexcept { return learned_; }
   names& named() noexcept { return names_; }
@@ -53,16 +53,42 @@ class resolver {
  private:
   task<boost::system::error_code> extend(bunraku::plan& p);
   task<bool> extend_further(bunraku::plan* p);
-  struct told {
-    bool connected = false, late = false, dialled = false;
-    boost::system::error_code error;
+  /// engine/status_op: one question, on a connection of its own, within one limit.
+  class status_op final : public timeline::alarm {
+   public:
+    struct result {
+      bool connected = false, late = false, dialled = false, running = false;
+      boost::system::error_code error;
+    };
+    status_op(world& of, std::shared_ptr<race> racing)
+        : alarm(of.time), world_(of), racing_(std::move(racing)), sleep_(of.time) {}
+    ~status_op() override = default;
+    task<result> run(bunraku::master who, bunraku::service of, duration limit);
+    void cancel() noexcept {
+      cancelled_ = true;
+      stop();
+    }
+
+   private:
+    void wake() override {
+      late_ = true;
+      stop();
+    }
+    void stop() noexcept {
+      racing_->cancel();
+      sleep_.wake_up();
+    }
+    world& world_;
+    std::shared_ptr<race> racing_;
+    sleeper sleep_;
+    bool late_ = false, cancelled_ = false;
   };
   struct question {
     bunraku::master who;
     std::vector<std::pair<sleeper*, boost::system::error_code*>> waiting;
   };
-  task<told> put(bunraku::master who, bunraku::service of, duration limit);
-  boost::system::error_code judge(const told& said, const bunraku::master& who, bunraku::service of);
+  task<std::optional<status_op::result>> put(bunraku::master who, bunraku::service of, duration limit);
+  boost::system::error_code judge(const status_op::result& said, const bunraku::master& who, bunraku::service of);
   void arm_probes();
   void probe_due();
   detached probe(bunraku::policy::probe_wanted what);
@@ -82,6 +108,8 @@ class resolver {
   bunraku::policy::knowledge learned_;
   names names_;
   prober probes_;
+  std::list<std::shared_ptr<race>> racing_;
+  std::list<std::shared_ptr<status_op>> asking_;
   std::list<question> questions_;
   bool stopped_ = false;
 };

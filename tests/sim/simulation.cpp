@@ -34,24 +34,48 @@ void describe(world& w, const site& s) {
           return "zone    " + std::to_string(seconds_of(z.from)) + " " + name + " SRV " + std::to_string(r.priority) +
                  " " + std::to_string(r.weight) + " " + r.target;
         });
-  (void)s;
+  for (const auto& j : s.clock_jumps)
+    w.trace([&] {
+      return "clock jumps by " + std::to_string(std::chrono::duration<double>(j.ahead).count()) + " s at " +
+             std::to_string(seconds_of(j.at));
+    });
+}
+
+void interrupt(world& w, daemon& through, invariants& judge, const interruption& how) {
+  w.time.interrupt(how.at, [&w, &through, &judge, what = how.what] {
+    const bool leave = what == interruption::kind::client_leaves;
+    w.trace([&] { return leave ? "the client leaves" : "the daemon is stopped"; });
+    if (leave) return through.clients_leave();
+    through.restart(daemon::end::orderly);
+    judge.process_stopped();
+  });
+}
+
+/// For a mutation.
+void never_end(world& w) {
+  w.time.at(w.now() + 1ms, [&w] { never_end(w); });
 }
 
 }  // namespace
 
-history simulate(std::uint64_t seed, mutation broken, bool tracing) {
+history simulate(std::uint64_t seed, const play& how) {
   bunraku::policy::random chance(seed);
   world w;
-  w.tracing = tracing;
-  w.broken = broken;
+  w.tracing = how.tracing;
+  w.broken = how.broken;
+  w.expected = how.expected;
   w.set_seed(seed);
-  const site about = draw_site(w, chance);
+  site about = draw_site(w, chance);
+  if (how.first_run_alone) about.runs.resize(1);
   describe(w, about);
   history h;
   {
     daemon through(w, about, chance.next());
     invariants judge(w, about);
     w.may_send = [&](packet what) { return judge.may_send(what, through); };
+    for (const auto& j : about.clock_jumps) w.time.at(j.at, [&w, j] { w.set_wall(j.ahead); });
+    if (how.cancel.at != 0) interrupt(w, through, judge, how.cancel);
+    if (how.broken == mutation::endless) never_end(w);
     agent one(w, about, through, judge, chance.next());
     one.live();
     while (!w.failure() && w.time.steps() < most_events && w.time.step()) judge.check(through);
@@ -68,6 +92,7 @@ history simulate(std::uint64_t seed, mutation broken, bool tracing) {
   }
   h.failure = w.failure();
   h.events = w.time.steps();
+  h.waits = w.time.suspensions();
   h.seconds = seconds_of(w.now());
   return h;
 }

@@ -117,6 +117,11 @@ site draw_site(world& into, random& chance) {
   draw_zones(into, chance, s.runs.back() + 60s);
   s.services = draw_services(into, chance);
   s.restarts = one_in(chance, 6);
+  while (s.restarts && one_in(chance, 2)) {
+    constexpr duration day = 24h;
+    s.clock_jumps.push_back({between_times(chance, beginning, s.runs.back()),
+                             one_of<duration>(chance, {-3600s, 3600s, 2 * day, -400 * day, 400 * day})});
+  }
   if (one_in(chance, 10)) s.replay_bytes = 100'000;
 
   for (auto& h : into.hosts)

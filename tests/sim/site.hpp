@@ -21,6 +21,11 @@ struct site {
   std::vector<time_point> runs;  ///< when the agent begins one
   std::uint64_t replay_bytes = 65u << 20;
   bool restarts = false;  ///< the daemon, between runs
+  struct clock_jump {
+    time_point at;
+    duration ahead;
+  };
+  std::vector<clock_jump> clock_jumps;  ///< of the clock on the wall
 };
 
 time_point between_times(bunraku::policy::random& chance, time_point least, time_point most);

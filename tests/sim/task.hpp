@@ -112,6 +112,7 @@ class sleeper final : public timeline::alarm {
         self.who_ = who;
         self.in_time_ = true;
         self.set(when);
+        if (self.of() == timeline::whose::daemon) self.on().suspended();
       }
       bool await_resume() const noexcept { return self.in_time_; }
     };

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 namespace sim {
@@ -20,10 +21,13 @@ inline double seconds_of(time_point t) { return std::chrono::duration<double>(t 
 /// the same seed gives the same history.
 class timeline {
  public:
+  /// Of the daemon's timers there are bounds; what is outside of it may sleep as it likes.
+  enum class whose : std::uint8_t { daemon, outside };
+
   /// A thing that can be woken up. `wake` is called once per `set`, unless `clear` came before.
   class alarm {
    public:
-    explicit alarm(timeline& on) noexcept : on_(on) {}
+    explicit alarm(timeline& on, whose of = whose::daemon) noexcept : on_(on), of_(of) {}
     alarm(const alarm&) = delete;
     alarm& operator=(const alarm&) = delete;
     virtual ~alarm() { clear(); }
@@ -31,6 +35,7 @@ class timeline {
     void clear() noexcept;
     bool is_set() const noexcept { return turn_ != 0; }
     timeline& on() noexcept { return on_; }
+    whose of() const noexcept { return of_; }
 
    protected:
     virtual void wake() = 0;
@@ -38,6 +43,7 @@ class timeline {
    private:
     friend class timeline;
     timeline& on_;
+    whose of_;
     std::uint64_t turn_ = 0;  // of the entry that counts; 0: none
     std::size_t place_ = 0;
   };
@@ -46,9 +52,20 @@ class timeline {
   /// Calls `what` then. For the world itself: it cannot be taken back and does not count as an alarm.
   void at(time_point when, std::function<void()> what);
 
+  /// A coroutine of the daemon begins to wait.
+  void suspended();
+  std::uint64_t suspensions() const noexcept { return suspensions_; }
+  /// Calls `what` before anything else happens, once as many waits have begun.
+  void interrupt(std::uint64_t suspension, std::function<void()> what) {
+    interrupted_at_ = suspension;
+    interruption_ = std::move(what);
+  }
+
   /// Lets the next thing happen; false when there is none.
   bool step();
   std::size_t alarms() const noexcept { return alarms_; }
+  /// The last step was an alarm of the daemon.
+  bool woke_daemon() const noexcept { return woke_daemon_; }
   std::uint64_t steps() const noexcept { return steps_; }
 
  private:
@@ -67,6 +84,7 @@ class timeline {
     return a.when != b.when ? a.when > b.when : a.turn > b.turn;
   }
   void push(const entry& e);
+  void put(time_point when, std::uint64_t turn, std::function<void()> what);
 
   time_point now_ = beginning;
   std::uint64_t turn_ = 0, steps_ = 0;
@@ -76,6 +94,9 @@ class timeline {
   std::vector<std::function<void()>> actions_;
   std::vector<std::size_t> free_actions_;
   std::size_t alarms_ = 0;
+  bool woke_daemon_ = false;
+  std::uint64_t suspensions_ = 0, interrupted_at_ = 0;
+  std::function<void()> interruption_;
 };
 
 }  // namespace sim

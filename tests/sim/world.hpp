@@ -1,11 +1,14 @@
 #pragma once
 #include "host.hpp"
+#include "mutation.hpp"
 #include "name_server.hpp"
 #include "timeline.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,36 +20,23 @@ namespace sim {
 /// A packet of ours that the agent's host sends.
 enum class packet : std::uint8_t { dns, connect, request, status };
 
-/// A rule that a run broke on purpose, to see whether the invariants notice.
-enum class mutation : std::uint8_t {
-  none,
-  report_twice,       ///< a report that got no answer is sent to another master
-  skip_master,        ///< the second master of a plan is never tried
-  same_master_twice,  ///< a failed request goes to the same master once more
-  mixed_bodies,       ///< a body that broke off goes on with whatever another master sends
-  no_deadline,        ///< nobody looks at the clock
-  probe_when_idle,    ///< masters are asked how they are when no run is on
-  blame_all,          ///< each failure is told of every master
-  leak,               ///< a connection is forgotten, not closed
-  equal_weights,      ///< a fleet takes no notice of weights
-  all_at_once,        ///< a fleet's runs begin together
-};
-
-std::optional<mutation> mutation_named(std::string_view name) noexcept;
-
 /// What there is besides the agent's host, and what is known of everything that happens.
 class world {
  public:
   timeline time;
   std::vector<host> hosts;
   name_server dns;
-  /// The clock on the wall: real time, and jumps of it.
-  duration wall_offset{0};
+  /// The clock on the wall jumps.
+  void set_wall(duration ahead) noexcept { wall_ahead_ += ahead; }
+  std::chrono::sys_time<duration> wall() const noexcept {
+    return std::chrono::sys_time<duration>(std::chrono::days(20'000)) + (now() - beginning) + wall_ahead_;
+  }
   mutation broken = mutation::none;
+  std::string_view expected;  ///< words of the rule that has to notice it; others may be broken as well
 
   time_point now() const noexcept { return time.now(); }
   host* find(const bunraku::master& who) noexcept;
-  std::uint64_t salt() noexcept { return ++salt_ * 0x9e3779b97f4a7c15 ^ seed_; }
+  std::uint64_t salt() noexcept;
   void set_seed(std::uint64_t seed) noexcept { seed_ = seed; }
 
   bool tracing = false;
@@ -55,7 +45,7 @@ class world {
   void trace(Text&& text) {
     if (tracing) write(text());
   }
-  /// A rule was broken. The first one counts.
+  /// A rule was broken. The first one counts, or with a mutation the first one that it is to break.
   void fail(std::string what);
   const std::optional<std::string>& failure() const noexcept { return failure_; }
 
@@ -63,12 +53,14 @@ class world {
   void sends(packet what);
   std::function<bool(packet)> may_send;
   std::size_t descriptors = 0;
+  std::vector<std::unique_ptr<timeline::alarm>> litter;  ///< of mutations
   std::uint64_t packets[4] = {};
 
  private:
   void write(const std::string& line) const;
   std::optional<std::string> failure_;
   std::uint64_t salt_ = 0, seed_ = 0;
+  duration wall_ahead_{0};
 };
 
 /// A descriptor of the agent's host: one more while it lives.

@@ -1,0 +1,96 @@
+#include "preference.hpp"
+
+#include "policy/stable_hash.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+namespace sim {
+namespace {
+
+using bunraku::master;
+using bunraku::service;
+
+bool serves(const known_masters& known, const master& who) {
+  return std::ranges::find(known.always, who) != known.always.end();
+}
+
+}  // namespace
+
+preference::preference(world& of, const site& about)
+    : world_(of),
+      site_(about),
+      undisturbed_(
+          of.dns.faults.empty() && of.dns.zones.size() == 1 && !about.restarts &&
+          std::ranges::all_of(of.hosts, [](const host& h) { return h.faults.empty() && h.request_faults.empty(); }) &&
+          std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })) {}
+
+std::optional<master>* preference::pin_of(service s) noexcept {
+  if (s == service::catalog) return &pins_[0];
+  return s == service::files ? &pins_[1] : nullptr;
+}
+
+const std::optional<master>* preference::pinned(service s) const noexcept {
+  if (s != service::catalog && s != service::files) return nullptr;
+  const auto own = s == service::catalog ? 0 : 1;
+  return pins_[own] ? &pins_[own] : &pins_[1 - own];
+}
+
+/// Weighted rendezvous by its definition: the least of -ln(u) / weight among the records of the first priority.
+std::optional<master> preference::preferred(service s) const {
+  const auto key = bunraku::policy::stable_hash(site_.certname);
+  const auto& sources = site_.services[index_of(s)].sources;
+  for (const auto& name : sources.front().owner_names()) {
+    const auto found = world_.dns.zones.front().srv.find(name);
+    if (found == world_.dns.zones.front().srv.end()) continue;
+    const auto place = [&](const bunraku::policy::srv_record& r) {
+      const auto drawn = bunraku::policy::mixed(key ^ bunraku::policy::stable_hash(r.target, r.port));
+      const double cost = -std::log(std::ldexp(static_cast<double>(drawn), -64));
+      return std::tuple(r.priority, r.weight == 0, cost / std::max<double>(1, r.weight));
+    };
+    const auto best = std::ranges::min_element(found->second, {}, place);
+    return master(best->target, best->port, bunraku::source_kind::srv);
+  }
+  if (sources.size() > 1) return sources.back().masters().front();
+  return std::nullopt;
+}
+
+bool preference::is_blameless(const master& who, time_point until) const {
+  const auto* const at = world_.find(who);
+  const auto began = [&](const auto& w) { return w.from <= until; };
+  return at != nullptr && std::ranges::none_of(at->faults, began) && std::ranges::none_of(at->request_faults, began) &&
+         std::ranges::none_of(world_.dns.faults, began) && world_.dns.addresses.find(who.host())->second.size() == 1;
+}
+
+std::string preference::objection(const story& s) const {
+  if (s.sent.empty() || s.process_stopped) return {};
+  const auto& first = s.sent.front().to;
+  const auto known = masters_of(world_, site_, s.what.of);
+  const auto* const own = alone_ ? pinned(s.what.of) : nullptr;
+  const bool has_own = own != nullptr && *own && serves(known, **own);
+  if (has_own && first != **own && is_blameless(**own, s.ended))
+    return "the run was with " + (*own)->to_string() + ", which is well, and this went to " + first.to_string();
+  const bool has_pin = s.what.of == service::catalog || s.what.of == service::files;
+  if (!undisturbed_ || has_own || (has_pin && !alone_)) return {};
+  const auto best = preferred(s.what.of);
+  if (best && first != *best) return first.to_string() + " is not what this node prefers: " + best->to_string();
+  return {};
+}
+
+void preference::ended(const story& s) {
+  auto* const own = pin_of(s.what.of);
+  const auto& got = s.got;
+  const bool answered = !got.own && !got.cut && got.status != 0;
+  const bool refuses = got.status == 429 || got.status == 502 || got.status == 503 || got.status == 504;
+  if (own == nullptr || !answered || refuses || s.asked_catalog_master || s.what.row->name == "status") return;
+  const auto& by = s.sent.back().to;
+  if (!*own) *own = by;
+  if (**own == by) return;
+  const auto old = **own;
+  for (auto& each : pins_)
+    if (each == old) each = by;
+}
+
+}  // namespace sim

@@ -1,0 +1,42 @@
+#pragma once
+#include "exchange.hpp"
+#include "site.hpp"
+#include "world.hpp"
+
+#include <bunraku/master.hpp>
+#include <bunraku/service.hpp>
+
+#include <optional>
+#include <string>
+
+namespace sim {
+
+/// Where each request of a run has to go first, worked out a second time and from nothing but the site: to the run's
+/// own master, and at the begin of a run to the one that this node prefers.
+class preference {
+ public:
+  preference(world& of, const site& about);
+
+  /// The agent begins a run. Beside another one its requests cannot be told from those of that one.
+  void run_begins(bool alone) {
+    pins_[0] = pins_[1] = std::nullopt;
+    alone_ = alone;
+  }
+  /// What is wrong with where this exchange went; empty: nothing.
+  std::string objection(const story& s) const;
+  void ended(const story& s);
+
+ private:
+  std::optional<bunraku::master>* pin_of(bunraku::service s) noexcept;
+  const std::optional<bunraku::master>* pinned(bunraku::service s) const noexcept;
+  std::optional<bunraku::master> preferred(bunraku::service s) const;
+  bool is_blameless(const bunraku::master& who, time_point until) const;
+
+  world& world_;
+  const site& site_;
+  bool undisturbed_;  // nothing will ever be wrong with anybody
+  bool alone_ = true;
+  std::optional<bunraku::master> pins_[2];  // of catalog and files
+};
+
+}  // namespace sim
