@@ -27,6 +27,7 @@ net::awaitable<exchange::error_code> exchange::send_request() {
     client_.out.append(*first);
   }
   auto error = co_await write_body(client_.out);
+  client_.out.clear();  // what is in it from now on goes to the client
   if (!error) error = co_await send_body();
   if (!error && body_.given_out() && client_.up_in.empty()) {
     sent_at_ = clock::now();

@@ -73,9 +73,9 @@ class generated_body final : public body_source {
 
 class gzip_body final : public body_source {
  public:
-  explicit gzip_body(std::unique_ptr<body_source> plain) : plain_(std::move(plain)), input_(65536) {
+  gzip_body(std::unique_ptr<body_source> plain, int level) : plain_(std::move(plain)), input_(65536) {
     constexpr int gzip_window = 15 + 16;
-    if (deflateInit2(&state_, Z_BEST_SPEED, Z_DEFLATED, gzip_window, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(&state_, level, Z_DEFLATED, gzip_window, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
       throw failure("zlib does not start");
     }
   }
@@ -124,8 +124,8 @@ std::unique_ptr<body_source> file_source(const std::filesystem::path& file) {
   return std::make_unique<file_body>(file);
 }
 std::unique_ptr<body_source> generated_source(std::uint64_t bytes) { return std::make_unique<generated_body>(bytes); }
-std::unique_ptr<body_source> gzip_source(std::unique_ptr<body_source> plain) {
-  return std::make_unique<gzip_body>(std::move(plain));
+std::unique_ptr<body_source> gzip_source(std::unique_ptr<body_source> plain, int level) {
+  return std::make_unique<gzip_body>(std::move(plain), level);
 }
 
 std::string read_all(body_source& source) {

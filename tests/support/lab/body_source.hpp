@@ -24,7 +24,8 @@ std::unique_ptr<body_source> text_source(std::string text);
 std::unique_ptr<body_source> file_source(const std::filesystem::path& file);
 // `bytes` bytes; the eight at offset 8*i are generated_word(i), little endian.
 std::unique_ptr<body_source> generated_source(std::uint64_t bytes);
-std::unique_ptr<body_source> gzip_source(std::unique_ptr<body_source> plain);
+// `level` as zlib's: 1 to 9.
+std::unique_ptr<body_source> gzip_source(std::unique_ptr<body_source> plain, int level);
 
 std::string read_all(body_source& source);
 std::uint64_t generated_word(std::uint64_t index);

@@ -65,7 +65,7 @@ namespace {
 
 // Chooses content coding and framing as Jetty under puppetserver does, and returns the head.
 template <class Exchange>
-std::string make_head(Exchange& with) {
+std::string make_head(Exchange& with, int gzip_level) {
   using framing = typename Exchange::framing;
   auto& given = with.given;
   const bool head_only = with.asked.method == "HEAD";
@@ -74,10 +74,10 @@ std::string make_head(Exchange& with) {
   auto length = given.body ? given.body->length() : std::optional<std::uint64_t>(0);
   const bool gzip = may_vary && with.accepts_gzip && length.value_or(least_to_gzip) >= least_to_gzip;
   if (gzip && given.with_length && length && *length <= one_buffer) {
-    given.body = text_source(read_all(*gzip_source(std::move(given.body))));
+    given.body = text_source(read_all(*gzip_source(std::move(given.body), gzip_level)));
     length = given.body->length();
   } else if (gzip) {
-    given.body = gzip_source(std::move(given.body));
+    given.body = gzip_source(std::move(given.body), gzip_level);
     length.reset();
   }
   if (given.status == 304 || given.status == 204) {
@@ -225,7 +225,7 @@ asio::awaitable<bool> connection::before_answer(exchange& with) {
 }
 
 asio::awaitable<bool> connection::send_answer(exchange& with) {
-  auto head = make_head(with);
+  auto head = make_head(with, owner_.options().gzip_level);
   if (with.spoil && with.spoil->has("hang_after_headers")) {
     co_await put(head);
     co_await hang();

@@ -54,6 +54,7 @@ master_options parse_master(const json::object& object) {
                            [&](const auto& v) { master.idle = std::chrono::seconds(json::value_to<unsigned>(v)); }},
                           {"tickets", [&](const auto& v) { master.tickets = tickets_from(text(v)); }},
                           {"tls12_only", [&](const auto& v) { master.tls12_only = v.as_bool(); }},
+                          {"gzip_level", [&](const auto& v) { master.gzip_level = json::value_to<int>(v); }},
                           {"roles",
                            [&](const auto& v) {
                              master.roles.clear();

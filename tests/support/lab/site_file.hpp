@@ -24,6 +24,7 @@ struct master_options {
   std::chrono::seconds idle{30};  // as Jetty
   ticket_time tickets = ticket_time::handshake;
   bool tls12_only = false;
+  int gzip_level = 1;  // two masters' streams differ when theirs do
 };
 
 struct site_options {
