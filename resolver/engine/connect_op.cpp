@@ -44,6 +44,7 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
       entrants_.push_back({from.take_front(), clock::now(), 1, stage::resolve, {}, {}});
       learned_.trying(entrants_.back().who, service_, clock::now());
       start({entrants_.size() - 1, std::nullopt});
+      if (const auto* next = from.front()) names_->prepare_addresses(*next);
       continue;
     }
     const bool more = !waiting_.empty() || from.front() != nullptr;

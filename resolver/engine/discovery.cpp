@@ -263,6 +263,15 @@ boost::asio::awaitable<discovery::address_answer> discovery::async_addresses(std
                         std::move(host));
 }
 
+void discovery::prepare_addresses(const master& who) {
+  boost::system::error_code is_name;
+  boost::asio::ip::make_address(who.host(), is_name);
+  const bool relative = who.source() != source_kind::srv && !who.host().contains('.');
+  if (!is_name || relative || !state_->hosts->find(who.host()).empty()) return;
+  state_->answers->ask({who.host(), dns_type::aaaa});
+  state_->answers->ask({who.host(), dns_type::a});
+}
+
 void discovery::replace(std::vector<service_options> services, dns_options dns) {
   state_->config = std::make_shared<state::configuration>(std::move(services));
   std::set<std::string> names;

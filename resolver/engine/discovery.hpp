@@ -75,6 +75,10 @@ class discovery {
   /// lookup comes to the names behind it. `host` remains the name that TLS verifies.
   boost::asio::awaitable<address_answer> async_addresses(std::string host, source_kind from);
 
+  /// Asks for the addresses of a master that may be needed soon, unless they are known; nobody waits. DNS may be gone
+  /// by the time that the one before it is lost, and a master without an address is no master. Not for relative names.
+  void prepare_addresses(const master& who);
+
   /// Other services and options from now on (a reload). Answers that are still asked for are kept; failures are not.
   void replace(std::vector<service_options> services, dns_options dns);
 

@@ -277,6 +277,32 @@ TEST_F(ResolverTest, RecordsOfAMasterThatCannotBeReachedAreAskedForBeforeTheirTi
   EXPECT_LE(said->answers.at(0).ttl_left, std::chrono::seconds(10));
 }
 
+TEST_F(ResolverTest, NextMastersAddressesAreKnownWhenDnsIsGone) {
+  const auto one = serving("good1.test"), two = serving("spare.test");
+  bool silent = false;
+  test::dns_responder server(io_.get_executor(),
+                             [&](const test::dns_responder::question& q) -> test::dns_responder::answers {
+                               if (silent) return {};
+                               test::dns_packet said(q.name, q.type, q.id);
+                               if (q.type == test::rr::a) said.answer(q.name, q.type, 3600, {127, 0, 0, 1});
+                               return {said};
+                             });
+  auto r = make({list({one, two})});
+  auto options = r.options();
+  options.dns.nameservers = {server.address()};
+  r.replace(options, identity_);
+  EXPECT_EQ(connect(r).host, "good1.test");
+  io_.restart();
+  while (server.count("spare.test", test::rr::a) + server.count("spare.test", test::rr::aaaa) < 2)
+    ASSERT_NE(io_.run_one_for(std::chrono::seconds(60)), 0u);
+  io_.poll();
+  silent = true;
+  for (const auto& each : open_) each->close();
+  const auto got = connect(r);
+  ASSERT_EQ(got.attempts.size(), 2u);
+  EXPECT_EQ(got.attempts[1].reached(), stage::connect) << got.attempts[1].to_string();
+}
+
 TEST_F(ResolverTest, DestroyedResolverCancelsAConnectUnderWay) {
   auto r = std::make_unique<resolver>(make({list({hanging("good1.test")})}));
   net::io_context& io = static_cast<net::io_context&>(r->get_executor().context());
