@@ -28,12 +28,31 @@ void add_common(CLI::App& to, shim::cli::invocation& into) {
 int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("run")) return shim::cli::run(with);
   if (app.got_subcommand("check")) return shim::cli::check(with);
+  if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
   if (app.got_subcommand("status")) return shim::cli::status(with);
   if (app.got_subcommand("explain")) return shim::cli::explain(with);
   if (app.got_subcommand("drain")) return shim::cli::drain(with);
   if (app.got_subcommand("undrain")) return shim::cli::undrain(with);
   if (app.got_subcommand("reload")) return shim::cli::reload(with);
   return shim::cli::resolve(with);
+}
+
+void add_enroll(CLI::App& app, shim::cli::invocation& with, std::uint32_t& seconds) {
+  auto* enroll = app.add_subcommand("enroll", "get this node its key and certificate, without the agent");
+  enroll
+      ->add_option("--ca-fingerprint", with.ca_fingerprint,
+                   "believe only the CA bundle with this SHA-256, of its text or of its root certificate")
+      ->type_name("SHA256:HEX");
+  enroll->add_flag("--trust-first-ca", with.trust_first_ca, "believe the first CA bundle that comes, whoever sends it");
+  auto* once = enroll->add_flag("--once", with.once, "do not wait until the certificate is signed");
+  enroll->add_option("--wait-for-cert", seconds, "ask again after about so long, instead of puppet.conf's waitforcert")
+      ->check(CLI::Range(std::uint32_t{1}, std::uint32_t{86400}))
+      ->excludes(once)
+      ->each([&](const std::string&) { with.wait_for_cert.emplace(); })
+      ->type_name("SECONDS");
+  enroll->footer(
+      "Does what is missing, whatever was done before, and never makes a key where there is one. Exit status 0: the "
+      "node has its certificate; 1: not yet, or the CA refuses; 2: something on this host is in the way.");
 }
 
 void add_socket(CLI::App& to, shim::cli::invocation& into) {
@@ -106,6 +125,8 @@ int main(int argc, char** argv) try {
       "Asks DNS now, without connecting to any master. Exit status 0: every service has a master; 1: one has "
       "none; 2: configuration or puppet.conf are wrong.");
 
+  std::uint32_t wait_for_cert = 0;
+  add_enroll(app, with, wait_for_cert);
   add_control(app, with);
 
   try {
@@ -115,6 +136,7 @@ int main(int argc, char** argv) try {
     return status == 0 ? shim::cli::good : shim::cli::not_done;
   }
   if (seeded->count() != 0) with.seed = seed;
+  if (with.wait_for_cert) with.wait_for_cert = std::chrono::seconds(wait_for_cert);
   const int status = dispatch(app, with);
   std::cout.flush();
   if (!std::cout) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "daemon/setup.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,11 +11,15 @@ namespace shim::cli {
 /// The command line, taken apart by main.cpp.
 struct invocation : daemon::places {
   bool json = false;
-  bool watch = false;                 ///< status: again and again
-  std::string socket;                 ///< the daemon's control socket; empty: bunraku.toml's
-  std::string master, lasts;          ///< drain, undrain
-  std::string service;                ///< resolve: only this one; explain: this one
-  std::uint64_t picks = 0;            ///< resolve: draws to count, 0 for none
+  bool watch = false;                                 ///< status: again and again
+  std::string socket;                                 ///< the daemon's control socket; empty: bunraku.toml's
+  std::string master, lasts;                          ///< drain, undrain
+  std::string service;                                ///< resolve: only this one; explain: this one
+  std::uint64_t picks = 0;                            ///< resolve: draws to count, 0 for none
+  std::string ca_fingerprint;                         ///< enroll: of the CA bundle or its root; empty: puppet.conf's
+  bool trust_first_ca = false;                        ///< enroll: the first CA bundle is believed
+  bool once = false;                                  ///< enroll: one pass, no waiting
+  std::optional<std::chrono::seconds> wait_for_cert;  ///< enroll: between passes, instead of puppet.conf's waitforcert
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
 
@@ -28,6 +33,8 @@ int run(const invocation& with);
 int check(const invocation& with);
 /// What each source says of a service's masters, and the order in which they are tried.
 int resolve(const invocation& with);
+/// Key, signing request, CA bundle, CRLs and certificate of this node, as far as they are missing.
+int enroll(const invocation& with);
 
 // What follows asks the running daemon over its control socket; without one it cannot be done.
 

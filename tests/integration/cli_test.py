@@ -23,7 +23,7 @@ def bunraku(*arguments, program=None):
 class Arguments(unittest.TestCase):
     def test_help_and_version_are_good(self):
         for arguments in (["--help"], ["run", "--help"], ["check", "--help"], ["resolve", "--help"], ["status", "--help"],
-                          ["explain", "--help"], ["drain", "--help"], ["undrain", "--help"], ["reload", "--help"],
+                          ["enroll", "--help"], ["explain", "--help"], ["drain", "--help"], ["undrain", "--help"], ["reload", "--help"],
                           ["--version"]):
             done = bunraku(*arguments)
             self.assertEqual(done.returncode, GOOD, done)

@@ -1,0 +1,109 @@
+#include "cli/print_problems.hpp"
+#include "cli/verbs.hpp"
+#include "enroll/enrolment.hpp"
+
+#include <bunraku/resolver.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <random>
+
+namespace shim::cli {
+namespace net = boost::asio;
+
+namespace {
+
+using enroll::outcome;
+
+int exit_code_of(outcome how) {
+  switch (how) {
+    case outcome::enrolled: return good;
+    case outcome::later:
+    case outcome::refused: return bad_news;
+    case outcome::cannot_here: break;
+  }
+  return not_done;
+}
+
+/// Nothing, after telling why, if what is given is no fingerprint.
+std::optional<enroll::trust_choice> read_trust(const invocation& with, const bunraku::site& site) {
+  enroll::trust_choice out{{}, with.trust_first_ca};
+  const bool given = !with.ca_fingerprint.empty();
+  const auto& text = given ? with.ca_fingerprint : site.enrolment.ca_fingerprint;
+  if (text.empty()) return out;
+  const auto read = enroll::read_fingerprint(text);
+  if (!read) {
+    print(std::cerr, {bunraku::problem(bunraku::severity::error, given ? "--ca-fingerprint" : "ca_fingerprint",
+                                       "`" + text.substr(0, 100) + "` is no SHA-256 fingerprint",
+                                       "write SHA256: and 64 hexadecimal digits, with or without colons")});
+    return std::nullopt;
+  }
+  out.fingerprint = *read;
+  return out;
+}
+
+net::awaitable<outcome> keep_trying(enroll::enrolment& work, std::chrono::seconds between) {
+  std::random_device device;
+  net::steady_timer timer(co_await net::this_coro::executor);
+  for (;;) {
+    const outcome how = co_await work.pass();
+    if (how != outcome::later || between.count() == 0) co_return how;
+    const auto pause = enroll::pause_before_next(between, device());
+    std::cout << "asking again in " << (pause.count() + 999) / 1000 << " s" << std::endl;
+    timer.expires_after(pause);
+    co_await timer.async_wait(net::as_tuple(net::use_awaitable));
+  }
+}
+
+}  // namespace
+
+int enroll(const invocation& with) {
+  auto made = daemon::load_setup(with);
+  // The node is on its way to the ssldir that the warning misses.
+  std::erase_if(made.found, [&](const bunraku::problem& p) {
+    return made.site && p.where() == made.site->ssldir && p.level() == bunraku::severity::warning;
+  });
+  print(std::cerr, made.found);
+  if (!made.options || bunraku::has_error(made.found)) return not_done;
+  const auto& site = *made.site;
+  const auto trusted = read_trust(with, site);
+  if (!trusted) return not_done;
+
+  net::io_context loop(1);
+  bunraku::resolver resolver(loop.get_executor(), *made.options, nullptr);
+  enroll::ca_client ca(resolver, made.options->connect.tls_timeout);
+  enroll::enrolment work(
+      site, *trusted, ca, [](const bunraku::problems& found) { print(std::cerr, found); },
+      [](const std::string& line) { std::cout << line << std::endl; });
+
+  std::optional<outcome> result;
+  std::exception_ptr broken;
+  net::signal_set signals(loop, SIGINT, SIGTERM);
+  signals.async_wait([&](boost::system::error_code error, int) {
+    if (!error) loop.stop();  // what is under way ends with its files whole, and gives the lock back
+  });
+  const auto between =
+      with.once ? std::chrono::seconds(0) : with.wait_for_cert.value_or(site.enrolment.wait_for_certificate);
+  net::co_spawn(loop, keep_trying(work, between), [&](std::exception_ptr thrown, outcome how) {
+    broken = thrown;
+    result = how;
+    signals.cancel();
+    loop.stop();
+  });
+  loop.run();
+  if (broken) std::rethrow_exception(broken);
+  if (result) return exit_code_of(*result);
+  std::cerr << "bunraku: stopped; run it again to go on.\n";
+  return bad_news;
+}
+
+}  // namespace shim::cli
