@@ -33,6 +33,7 @@ class Knot:
         self.address = address
         self.port = port
         self.serial = 0
+        self.ttl = 60  # of every record, from the next set_records() on
         self.lines = []
         self.process = None
         # The agent's resolver knows only port 53; nobody but root may bind it.
@@ -46,7 +47,7 @@ class Knot:
         self.lines = list(lines)
         self.serial += 1
         with open(os.path.join(self.directory, "zone.new"), "w", encoding="ascii") as zone:
-            zone.write(f"$ORIGIN {self.domain}.\n$TTL 60\n@ SOA ns hostmaster {self.serial} 3600 600 86400 1\n"
+            zone.write(f"$ORIGIN {self.domain}.\n$TTL {self.ttl}\n@ SOA ns hostmaster {self.serial} 3600 600 86400 1\n"
                        f"@ NS ns\nns A {self.address}\n")
             zone.writelines(line + "\n" for line in self.lines)
         os.replace(os.path.join(self.directory, "zone.new"), os.path.join(self.directory, "zone"))

@@ -1,9 +1,14 @@
-"""Addresses for one site: a /24 inside 127.0.0.0/8 that no other site on this machine uses, and ports free in it."""
+"""Addresses for one site: a /24 inside 127.0.0.0/8 that no other site on this machine uses, and ports free in it. And a
+network of a test's own."""
 
+import ctypes
 import errno
+import os
 import random
 import socket
+import subprocess
 
+_CLONE_NEWNET = 0x40000000
 _LOCK_PORT = 47999  # bound on x.254 of each range in use; freed by the kernel when the test ends
 
 
@@ -49,3 +54,11 @@ def can_bind(address, port, kind=socket.SOCK_STREAM):
         except OSError:
             return False
         return True
+
+
+def own_network():
+    """From here on this thread, and what it starts, has a network namespace with nothing but loopback. For root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        raise AssertionError(f"no network namespace of its own, which root may have: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
