@@ -30,8 +30,8 @@ detached agent::live() {
       through_.restart(one_of<end>(chance_, {end::orderly, end::orderly, end::killed, end::killed, end::file_damaged}));
     }
     world_.trace([&] { return "run     " + std::to_string(number); });
-    const bool alone = !one_in(chance_, 8);
-    if (!alone) beside(100 + number);
+    if (one_in(chance_, 8)) beside(100 + number);
+    const bool alone = others_ == 0;
     judge_.run_begins(alone, died_);
     co_await run(number++);
   }
@@ -96,9 +96,11 @@ task<nothing> agent::apply(std::uint64_t number) {
 
 /// Another agent of the same node: `puppet plugin download`, or a run with a state directory of its own.
 detached agent::beside(std::uint64_t number) {
+  ++others_;
   co_await pause(0s, 4s);
   if (one_in(chance_, 2)) co_await pluginsync(number);
   else co_await run(number);
+  --others_;
 }
 
 task<nothing> agent::pause(duration least, duration most) {

@@ -34,6 +34,7 @@ class agent {
   invariants& judge_;
   bunraku::policy::random chance_;
   bool done_ = false;
+  int others_ = 0;     // agents beside it
   bool died_ = false;  // in the middle of its last run
 };
 

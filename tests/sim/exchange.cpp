@@ -86,7 +86,7 @@ void exchange::conclude() {
                                       .of = request_.of,
                                       .answered_by = answered && w().broken != mutation::no_pins ? &who_ : nullptr,
                                       .needed_another = !failed.empty() && failed.front().who() != who_,
-                                      .lag_checked = doubts_not_found_,
+                                      .lag_checked = told_story_.doubts_not_found,
                                       .status = got.status,
                                       .bytes_up = request_.body,
                                       .bytes_down = got.bytes});
@@ -242,7 +242,6 @@ exchange::step exchange::judge_silence(error_code error) {
   else if (error == timed_out) how = silence::late;
   else if (error == errc::refused_us) how = silence::refused;
   else if (error == not_http) how = silence::unreadable;
-  told_story_.waited_for_living = told_story_.waited_for_living || (how == silence::late && course_.asked() != 0);
   auto next = course_.unanswered(how, situation(), now(), [this] { return may_repeat(); });
   w().trace(
       [&] { return "silence " + error.message() + (hangs_ ? " (hangs)" : "") + " -> " + std::string(name_of(next)); });
@@ -261,6 +260,9 @@ exchange::step exchange::judge_silence(error_code error) {
     return step::again;
   }
   if (how == silence::hung) shared_.idle.drop(who_);
+  told_story_.sent.back().mishap = how == silence::refused || (!course_.has_sent_whole() && !course_.has_heard())
+                                       ? mishap::unsent
+                                       : mishap::unanswered;
   if (how != silence::refused)
     tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, "silence");
   note(stage::first_byte, error, error.message(), 0);
@@ -274,12 +276,12 @@ task<exchange::step> exchange::judge_status() {
   auto next = course_.failed(*what, situation(), now(), [this] { return may_repeat(); });
   if (w().broken == mutation::believes_not_found && next == move::ask_catalog_master) next = move::deliver;
   w().trace([&] { return "status  " + std::to_string(reply_.status) + " -> " + std::string(name_of(next)); });
+  told_story_.sent.back().mishap = *what;
   if (next == move::deliver) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(reply_.status), reply_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
-    doubts_not_found_ = true;
-    told_story_.asked_catalog_master = true;
+    told_story_.doubts_not_found = true;
     plan_.put_next(*shared_.with.learned().catalog_master(ticket_));
   }
   const auto whole_at = reply_.pieces.empty() ? now() : reply_.pieces.back().at;

@@ -35,17 +35,16 @@ struct story {
   struct sending {
     bunraku::master to;
     bool reused, stale, may_have_processed;
+    std::optional<bunraku::mishap> mishap{};  ///< nothing: it was answered
   };
   std::vector<sending> sent;
   std::vector<bunraku::master> failed_to_connect;
   bool budget_denied = false;
   bool client_left = false;
   bool process_stopped = false;
-  bool proof_failed = false;       ///< another master's answer was another one
-  bool unprovable = false;         ///< an answer that nobody else can go on with broke off
-  bool waited_for_living = false;  ///< a master had all its time, since it said that it lives
-  bool asked_catalog_master = false;
-  std::uint32_t same_again = 0;  ///< moves to the same master, and stale connections
+  bool proof_failed = false;      ///< another master's answer was another one
+  bool doubts_not_found = false;  ///< one said 404, and another one was asked whether that is so
+  std::uint32_t same_again = 0;   ///< moves to the same master, and stale connections
   boost::system::error_code no_connection;
   time_point deadline = never;
 };
@@ -127,7 +126,7 @@ class exchange {
   std::uint64_t there_ = 0;  // bytes of the body that came from this master
   sleeper sleep_;
   unsigned waits_ = 0, leaves_at_;
-  bool replayable_, reused_ = false, planned_ = false, told_ = false, hangs_ = false, doubts_not_found_ = false;
+  bool replayable_, reused_ = false, planned_ = false, told_ = false, hangs_ = false;
   bool answer_begun_ = false, provable_ = false;
   struct kept_answer {
     bunraku::master who;

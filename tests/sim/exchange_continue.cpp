@@ -34,7 +34,10 @@ task<exchange::step> exchange::relay() {
   const bool whole = how == ending::whole;
   told_story_.got.cut = !whole && w().broken != mutation::short_answers;
   if (whole && !told_) tell(outcome::answered);
-  if (w().broken == mutation::leak_connections && up_) up_->open.leak();
+  if (w().broken == mutation::leak_connections && up_) {
+    up_->open.leak();
+    descriptor(w()).leak();
+  }
   if (whole && course_.has_sent_whole()) shared_.idle.put(who_, std::move(*up_));
   up_.reset();
   co_return step::done;
@@ -87,6 +90,7 @@ void exchange::break_off(error_code error) {
   w().trace([&] {
     return "broken  " + who_.to_string() + " after " + std::to_string(there_) + " bytes: " + error.message();
   });
+  told_story_.sent.back().mishap = mishap::broken_answer;
   tell(outcome::broken_answer, error.message());
   note(stage::body, error, error.message(), reply_.status);
 }
@@ -108,10 +112,7 @@ exchange::step exchange::after_break() {
 exchange::step exchange::take_back() { return after_break(); }
 
 task<bool> exchange::go_on_elsewhere() {
-  if (!provable_) {
-    told_story_.unprovable = true;
-    co_return false;
-  }
+  if (!provable_) co_return false;
   const content first = reply_.body;
   for (auto next = after_break(); next == step::again;) {
     const auto error = co_await connect();

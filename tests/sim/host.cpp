@@ -173,8 +173,9 @@ bool needs_new_code(const request& what) noexcept {
 
 bool host::able(service of, time_point from, time_point to) const noexcept {
   const auto spoils = [&](const window& w) {
-    return w.from <= to && w.to >= from && (!w.only || *w.only == of) && w.what != fault::close_idle &&
-           w.what != fault::status_error;
+    if (w.from > to || w.to < from || (w.only && *w.only != of)) return false;
+    if (w.what == fault::slow) return of == service::catalog && w.number > 10;  // it may take half of the deadline
+    return w.what != fault::close_idle && w.what != fault::status_error;
   };
   return std::ranges::none_of(faults, spoils) && std::ranges::none_of(request_faults, spoils);
 }

@@ -76,7 +76,7 @@ struct host {
   /// `since`: when the connection was made. `kept`: it was idle before. `again` counts requests of this simulation, so
   /// that what differs by chance differs by request.
   reply serve(const request& what, time_point now, time_point since, bool kept, std::uint64_t salt) const;
-  /// Would it serve each request of this service that comes between both times, at its usual speed?
+  /// Would it serve each request of this service that comes between both times, well within the deadline?
   bool able(bunraku::service of, time_point from, time_point to) const noexcept;
 
  private:

@@ -15,6 +15,8 @@ using bunraku::health;
 /// A race that began just before the deadline may end after it: addresses, TCP and TLS have limits of their own.
 constexpr duration after_deadline = 60s;
 
+/// The pool's own bound, see daemon.cpp.
+constexpr std::size_t most_idle = 32;
 /// Idle connections are closed and answers written to disk after so long.
 constexpr duration settled = 30s;
 
@@ -152,7 +154,7 @@ void invariants::check(daemon& through) {
   const bool idle =
       under_way_ == 0 && !learned.runs().is_on(world_.now() - settled) && world_.now() > quiet_since_ + settled;
   if (idle && world_.time.woke_daemon()) world_.fail("a wake-up while idle");
-  if (world_.descriptors > 16 + 8 * (under_way_ + 1))
+  if (world_.descriptors > most_idle + 8 * (under_way_ + 1))
     world_.fail("too many descriptors: " + std::to_string(world_.descriptors));
   if (world_.time.alarms() > 64 + 16 * under_way_)
     world_.fail("too many timers: " + std::to_string(world_.time.alarms()));

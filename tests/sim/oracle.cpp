@@ -25,28 +25,41 @@ bool oracle::can_find(const bunraku::master& who, const known_masters& known, co
                              [&](const std::string& name) { return knows({name, dns_type::srv}, s); });
 }
 
+bool oracle::could_serve(const host& at, const story& s) const {
+  return at.able(s.what.of, s.began, s.ended) && (!needs_new_code(s.what) || at.version(s.began) != 0);
+}
+
 std::optional<bunraku::master> oracle::able(const story& s) const {
   const auto known = masters_of(world_, site_, s.what.of);
-  for (const auto& who : known.always) {
-    const auto* const at = world_.find(who);
-    if (at == nullptr || !at->able(s.what.of, s.began, s.ended) || !can_find(who, known, s)) continue;
-    if (needs_new_code(s.what) && at->version(s.began) == 0) continue;
-    return who;
-  }
+  for (const auto& who : known.always)
+    if (could_serve(*world_.find(who), s) && can_find(who, known, s)) return who;
   return std::nullopt;
 }
 
 bool oracle::some_master_serves(const story& s) const {
-  return std::ranges::any_of(masters_of(world_, site_, s.what.of).always, [&](const bunraku::master& who) {
-    return world_.find(who)->able(s.what.of, s.began, s.ended);
-  });
+  return std::ranges::any_of(masters_of(world_, site_, s.what.of).always,
+                             [&](const bunraku::master& who) { return could_serve(*world_.find(who), s); });
 }
 
-bool oracle::went_to_a_faulty_one(const story& s) const {
-  return std::ranges::any_of(s.sent, [&](const story::sending& each) {
-    const auto* const at = world_.find(each.to);
-    return (s.what.row->unanswered == endpoint::repeat::same_master || !each.stale) &&
-           !at->able(s.what.of, s.began, s.ended);
+/// Nobody else may be asked, because of what became of this one.
+std::string oracle::excuse_of(const story::sending& each, const story& s) const {
+  const auto& row = *s.what.row;
+  const bool own_fault = world_.find(each.to)->able(s.what.of, s.began, s.ended);
+  if (!each.mishap || own_fault || (each.stale && row.unanswered != endpoint::repeat::same_master)) return {};
+  if (s.what.body > site_.replay_bytes) return "its body was not kept";
+  const bool unsent = *each.mishap == bunraku::mishap::unsent;
+  const auto next = bunraku::judge(row, *each.mishap, {.proven_unprocessed = unsent, .catalog_from_another = true});
+  if (next == bunraku::move::next_master || next == bunraku::move::ask_catalog_master) return {};
+  return "it may not be repeated elsewhere: " + std::string(name_of(*each.mishap));
+}
+
+/// An able master has the version of which the client has the begin.
+bool oracle::has_rest_of(const story& s) const {
+  const auto known = masters_of(world_, site_, s.what.of);
+  return std::ranges::any_of(known.always, [&](const bunraku::master& who) {
+    const auto& at = *world_.find(who);
+    const bool same = at.version(s.began) == s.got.body.version && at.version(s.ended) == s.got.body.version;
+    return same && could_serve(at, s) && can_find(who, known, s);
   });
 }
 
@@ -54,15 +67,11 @@ std::string oracle::excuse(const story& s) const {
   const auto& row = *s.what.row;
   if (s.client_left) return "the client left";
   if (s.process_stopped) return "the daemon was stopped";
-  const bool faulty = went_to_a_faulty_one(s);
-  const bool anywhere = row.unanswered == endpoint::repeat::anywhere &&
-                        row.server_error == endpoint::repeat::anywhere && row.interrupted == endpoint::repeat::anywhere;
-  if (!anywhere && faulty) return "it may not be repeated elsewhere";
-  if (s.got.status == 500 && row.error_500 == endpoint::repeat::never) return "500 is an answer to it";
-  if (s.what.body > site_.replay_bytes && !s.sent.empty()) return "its body was not kept";
-  if (s.got.cut && s.unprovable && faulty) return "nobody can go on with it";
-  if (s.got.cut && s.proof_failed) return "the others have other content";
-  if (s.waited_for_living && s.ended >= s.deadline) return "a master that says it lives had all the time there was";
+  for (const auto& each : s.sent)
+    if (auto why = excuse_of(each, s); !why.empty()) return why;
+  const bool provable = s.what.method == "GET" && row.interrupted == endpoint::repeat::anywhere && s.got.status == 200;
+  if (s.got.cut && s.got.bytes != 0 && !provable) return "nobody can go on with it";
+  if (s.got.cut && s.proof_failed && !has_rest_of(s)) return "the others have other content";
   return {};
 }
 

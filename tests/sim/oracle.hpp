@@ -4,6 +4,8 @@
 #include "site.hpp"
 #include "world.hpp"
 
+#include <bunraku/master.hpp>
+
 #include <optional>
 #include <string>
 
@@ -24,7 +26,9 @@ class oracle {
  private:
   bool can_find(const bunraku::master& who, const known_masters& known, const story& s) const;
   bool knows(const bunraku::policy::dns_question& question, const story& s) const;
-  bool went_to_a_faulty_one(const story& s) const;
+  bool could_serve(const host& at, const story& s) const;
+  std::string excuse_of(const story::sending& each, const story& s) const;
+  bool has_rest_of(const story& s) const;
 
   world& world_;
   const site& site_;

@@ -84,7 +84,7 @@ void preference::ended(const story& s) {
   const auto& got = s.got;
   const bool answered = !got.own && !got.cut && got.status != 0;
   const bool refuses = got.status == 429 || got.status == 502 || got.status == 503 || got.status == 504;
-  if (own == nullptr || !answered || refuses || s.asked_catalog_master || s.what.row->name == "status") return;
+  if (own == nullptr || !answered || refuses || s.doubts_not_found || s.what.row->name == "status") return;
   const auto& by = s.sent.back().to;
   if (!*own) *own = by;
   if (**own == by) return;
