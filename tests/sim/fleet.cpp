@@ -22,7 +22,7 @@ constexpr auto lost_at = std::chrono::minutes(60), back_at = std::chrono::minute
 constexpr auto settled_at = back_at + run_interval, over_at = settled_at + run_interval;
 
 /// Per agent and hour.
-constexpr double most_dns_questions = 12, most_probes_of_the_lost = 2, most_failed_connections = 0.3;
+constexpr double most_dns_questions = 18, most_probes_of_the_lost = 2, most_failed_connections = 0.3;
 
 std::size_t resident_megabytes() {
   std::size_t total = 0, resident = 0;

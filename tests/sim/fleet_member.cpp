@@ -138,6 +138,7 @@ void fleet_member::request(time_point now, const fleet_site& site, fleet_load& l
   bool another = false;
   while (answered == nullptr && plan.front() != nullptr) {
     const auto& to = plan.take_front();
+    if (plan.front() != nullptr) ask_dns({plan.front()->host(), dns_type::a}, true, now, site, sent);
     if (!connects(to, row.service, now, site, sent)) {
       another = true;
       if (site.broken == mutation::skip_master) break;

@@ -120,6 +120,11 @@ task<names::addresses> names::find(std::string host) {
   co_return out;
 }
 
+void names::prepare_addresses(const bunraku::master& who) {
+  const dns_question question{who.host(), dns_type::a};
+  if (book_.decide(question, world_.now()).what != action::serve) ask(question);
+}
+
 std::optional<dns_decision> names::at_once(const dns_question& question) {
   auto decided = book_.decide(question, world_.now());
   if (decided.what == action::serve_and_ask) ask(question);

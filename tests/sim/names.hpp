@@ -42,6 +42,9 @@ class names {
   };
   task<addresses> find(std::string host);
 
+  /// Nobody waits.
+  void prepare_addresses(const bunraku::master& who);
+
   /// A master of this service cannot be reached.
   void connect_failed(bunraku::service s, const bunraku::master& who);
   /// None of them can.

@@ -56,6 +56,7 @@ task<race::result> race::run(bunraku::plan& from, extend_plan extend) {
       entrants_.push_back({from.take_front(), world_.now(), 1, stage::resolve, {}, {}});
       learned_.trying(entrants_.back().who, service_, world_.now());
       start({entrants_.size() - 1, std::nullopt});
+      if (const auto* next = from.front()) names_.prepare_addresses(*next);
       continue;
     }
     const bool more = !waiting_.empty() || from.front() != nullptr;
