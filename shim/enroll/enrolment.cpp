@@ -234,7 +234,7 @@ net::awaitable<enrolment::stop> enrolment::fetch_ca() {
   saw_other_ca_ = false;
   const auto judge = [&](const answer& said) { return trust_bundle(said, believed); };
   auto reply = co_await ca_.read(bunraku::enrolment_tls::unverified(), target_of("certificate", "ca"), judge);
-  if (!reply.from || !believed) co_return nobody("the CA bundle", reply);
+  if (!reply.from || !believed) co_return nobody("no master of the ca service gave the CA bundle", reply);
   const auto fingerprint = "SHA256:" + bunraku::ca_trust::fingerprint_of(reply.body);
   if (trusted_.fingerprint.empty())
     problem_({problem(severity::warning, site_.credentials.ca,
@@ -260,7 +260,7 @@ net::awaitable<enrolment::stop> enrolment::fetch_crls() {
   };
   auto reply =
       co_await ca_.read(bunraku::enrolment_tls(*trust_), target_of("certificate_revocation_list", "ca"), judge);
-  if (!reply.from || !complete) co_return nobody("the CRLs", reply);
+  if (!reply.from || !complete) co_return nobody("no master of the ca service gave the CRLs", reply);
   if (const auto stopped = write(site_.credentials.crl, complete->crl_pem(), public_file)) co_return stopped;
   progress_("CRLs from " + reply.from->to_string());
   trust_ = std::move(complete);
@@ -291,7 +291,8 @@ net::awaitable<enrolment::stop> enrolment::submit() {
   if (bunraku::has_error(request.found)) co_return end(outcome::cannot_here, request.found);
   const auto reply = co_await ca_.write(bunraku::enrolment_tls(*trust_),
                                         target_of("certificate_request", site_.certname), request.pem);
-  if (!reply.from) co_return nobody("the CA that takes requests", reply);
+  if (!reply.from)
+    co_return nobody("the signing request did not come through to the CA (others are not given it)", reply);
   const std::string who = reply.from->to_string();
   const std::string said = "answered " + std::to_string(reply.status) + ": " + beginning_of(reply.body);
   switch (judge_submission(reply.status, reply.body)) {
@@ -329,7 +330,7 @@ net::awaitable<enrolment::stop> enrolment::fetch_certificate() {
     return said.status == 200 || said.status == 404 ? std::string() : status_text(said);
   };
   auto reply = co_await ca_.read(bunraku::enrolment_tls(*trust_), target_of("certificate", site_.certname), judge);
-  if (!reply.from) co_return nobody("this node's certificate", reply);
+  if (!reply.from) co_return nobody("no master of the ca service could be asked for the certificate", reply);
   const std::string who = reply.from->to_string();
   if (reply.status == 404)
     co_return end(outcome::later,
@@ -372,7 +373,7 @@ enrolment::stop enrolment::nobody(const std::string& what, const ca_reply& reply
   std::string all;
   for (const auto& one : reply.tried) all += (all.empty() ? "" : "; ") + one;
   return end(saw_other_ca_ ? outcome::refused : outcome::later,
-             problem(severity::error, "ca", "no master of the ca service gave " + what + ": " + all,
+             problem(severity::error, "ca", what + ": " + all,
                      "mend what is said there; `bunraku resolve ca` shows whom DNS and puppet.conf name"));
 }
 
