@@ -43,6 +43,9 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
   };
 }
 
+/// At a forced end exchanges are still under way, and they refer to limits_ and others, which end before loop_ does.
+daemon::~daemon() { loop_.forget(); }
+
 void daemon::say(log_level level, std::string_view line) const {
   if (log_->level() <= level) log_->write(level, line);
 }

@@ -19,6 +19,14 @@
 
 namespace shim::daemon {
 
+/// A loop that can let go of all coroutines that wait in it while what they refer to still lives. Nothing runs on it
+/// after that.
+class forgetful_loop : public boost::asio::io_context {
+ public:
+  using io_context::io_context;
+  void forget() { shutdown(); }
+};
+
 /// `bunraku run`: owns everything that lives as long as the process and joins it. One thread.
 /// A reload reads everything anew, and takes it only if nothing of it is wrong: what runs is never given up for a bad
 /// file.
@@ -27,6 +35,9 @@ class daemon {
   /// `setup` and `who` are without errors.
   daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log);
 
+  ~daemon();
+  daemon(const daemon&) = delete;
+  daemon& operator=(const daemon&) = delete;
   /// Opens the listeners. Problems with an error: it cannot run.
   bunraku::problems start(const setup& setup, const leg_identities& who);
   /// Until SIGTERM or SIGINT, and then until all is drained. The process's exit code.
@@ -47,7 +58,7 @@ class daemon {
 
   places places_;
   std::shared_ptr<log_spdlog> log_;
-  boost::asio::io_context loop_{1};
+  forgetful_loop loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
   config::configuration configuration_;

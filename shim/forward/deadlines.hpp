@@ -4,6 +4,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cassert>
 #include <chrono>
 
 namespace shim::forward {
@@ -17,6 +18,9 @@ class deadlines {
  public:
   using clock = std::chrono::steady_clock;
   explicit deadlines(boost::asio::any_io_executor executor) : timer_(std::move(executor)) {}
+  ~deadlines() { assert(first_ == nullptr); }
+  deadlines(const deadlines&) = delete;
+  deadlines& operator=(const deadlines&) = delete;
 
  private:
   friend class deadline;

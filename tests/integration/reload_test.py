@@ -158,11 +158,13 @@ class Ending(unittest.TestCase):
 
     def test_a_second_sigterm_does_not_wait(self):
         self.one.fault("hang_before_answer", path_prefix=TARGET)
-        with self.shim.client() as client:
+        with self.shim.client() as client, self.shim.client() as idle, self.shim.open_unix() as half:
+            self.assertEqual(idle.request("GET", "/puppet/v3/file_content/modules/lab/generated/1").status, 200)
+            half.sendall(b"GET / HT")
             client.send_request("GET", TARGET)
-            until(lambda: self.one.events("arrived"), "the request at its master")
+            until(lambda: self.one.events("arrived")[1:], "the request at its master")
             self.shim.process.signal(signal.SIGTERM)
-            self.shim.process.wait_for_line(r"draining connections=1")
+            self.shim.process.wait_for_line(r"draining connections=3")
             self.shim.process.signal(signal.SIGHUP)
             self.shim.process.wait_for_line(r"reload refused: stopping already")
             self.shim.process.signal(signal.SIGTERM)
