@@ -82,8 +82,16 @@ bool chains_to(X509* certificate, X509* root, const std::vector<x509_ptr>& all, 
   return good;
 }
 
-// A clock that is wrong shows in every date, so it is named before anything else.
+bool has_expired(const X509* ca, time_point now) {
+  const auto ends = moment_of(X509_get0_notAfter(ca));
+  return !ends || now > *ends;
+}
+
+// A clock that is wrong shows in every date, so it is named before anything else. A CA that ended may be left over from
+// a rotation: that is one only if nothing else is there.
 void check_dates(const credentials::parts& parts, time_point now, problems& found) {
+  const bool all_expired =
+      std::ranges::all_of(parts.ca, [&](const x509_ptr& ca) { return has_expired(ca.get(), now); });
   for (const auto& ca : parts.ca) {
     const auto begins = moment_of(X509_get0_notBefore(ca.get())), ends = moment_of(X509_get0_notAfter(ca.get()));
     const std::string who = "CA certificate " + subject_of(ca.get());
@@ -91,7 +99,7 @@ void check_dates(const credentials::parts& parts, time_point now, problems& foun
     else if (now < *begins)
       found.push_back(error(parts.files.ca, who + " is not valid before " + text_of(*begins) + clock_text(now),
                             "set this host's clock right"));
-    else if (now > *ends)
+    else if (all_expired)
       found.push_back(error(parts.files.ca, who + " expired on " + text_of(*ends) + clock_text(now),
                             "set this host's clock right, or renew the CA"));
   }
@@ -148,7 +156,7 @@ ca_trust_reading ca_trust::with_crls(std::string_view bundle, time_point now) co
   }
   const bool whole_chain = parts.files.check == revocation::chain;
   for (const auto& ca : parts.ca) {
-    if (!whole_chain || has_crl(ca.get(), parts.crls)) continue;
+    if (!whole_chain || has_expired(ca.get(), now) || has_crl(ca.get(), parts.crls)) continue;
     found.push_back(error(where,
                           "there is no CRL of " + subject_of(ca.get()) +
                               ", and certificate_revocation asks for "

@@ -26,15 +26,17 @@ class reader {
   reader(bunraku::connection& stream, std::string_view method) : stream_(stream), method_(method) {}
 
   net::awaitable<answer> read() {
-    std::size_t head_size = 0;
     http::head_scanner scanner;
-    while (head_size == 0) {
-      const bool more = co_await read_more();
-      if (!more) co_return failed();
+    std::size_t head_size = 0;
+    for (;;) {
       const auto scanned = scanner.scan(received_);
       if (!scanned) co_return refused(scanned.error());
       head_size = *scanned;
-      if (head_size == 0) continue;
+      if (head_size == 0) {
+        const bool more = co_await read_more();
+        if (!more) co_return failed();
+        continue;
+      }
       const auto head = http::parse_response(std::string_view(received_).substr(0, head_size), {}, method_);
       if (!head) co_return refused(head.error());
       if (head->status >= 200) {
@@ -45,7 +47,6 @@ class reader {
       }
       received_.erase(0, head_size);  // an interim answer
       scanner.reset();
-      head_size = 0;
     }
     received_.erase(0, head_size);
     if (encoded_) {

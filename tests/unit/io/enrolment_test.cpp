@@ -212,6 +212,14 @@ TEST_F(Enrolment, AClockThatIsAYearWrongIsNamed) {
   EXPECT_THAT(words(node.found), HasSubstr("the certificate is not valid before"));
 }
 
+TEST_F(Enrolment, ACaLeftOverFromARotationIsNoObstacle) {
+  const authority old("Old", key::ec(), -days(100), -days(1));
+  const auto both = ca_trust::read(bundle_ + old.pem(), files_, now());
+  ASSERT_TRUE(both.value) << words(both.found);
+  EXPECT_TRUE(both.value->with_crls(inter_.crl() + root_.crl(), now()).value);
+  EXPECT_THAT(words(ca_trust::read(old.pem(), files_, now()).found), HasSubstr("CN=Old expired on"));
+}
+
 TEST_F(Enrolment, CrlsOfTheWholeChainAreDemanded) {
   EXPECT_EQ(trust_with_crls().crl_pem().find("-----BEGIN X509 CRL-----"), 0U);
   EXPECT_THAT(words(trust().with_crls(inter_.crl(), now()).found), HasSubstr("there is no CRL of CN=Root"));
