@@ -37,6 +37,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
     say(log_level::warning,
         "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
   };
+  forwarding_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   forwarding_.record = [this](const forward::exchange_record& record) {
     if (!configuration_.log.access) return;
     if (log_->level() <= log_level::info) log_->write(log_level::info, forward::to_line(record));

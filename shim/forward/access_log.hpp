@@ -23,6 +23,7 @@ struct exchange_record {
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
   std::chrono::microseconds first_byte{0}, total{0};
   std::string continued;  ///< where another master took over inside the answer; else empty
+  std::string not_kept;   ///< why the request's body could not have been sent to another master; else empty
   std::string why;        ///< how the failed attempts ended; empty if there were none
 };
 

@@ -93,9 +93,21 @@ void exchange::conclude() {
                                           .status = record_.status,
                                           .bytes_up = record_.bytes_up,
                                           .bytes_down = record_.bytes_down});
+  tell_what_was_not_kept();
   record_.total = since(began_);
   record_.why = join(plan_.attempts());
   if (shared_.record) shared_.record(record_);
+}
+
+void exchange::tell_what_was_not_kept() {
+  const auto& kept = body_.kept();
+  record_.not_kept = kept.why_not();
+  if (kept.in_file()) shared_.files_fail = false;
+  if (!kept.file_failed() || shared_.files_fail) return;
+  shared_.files_fail = true;
+  if (shared_.warn)
+    shared_.warn("request bodies larger than limits.replay_bytes cannot be sent to another master reason=\"" +
+                 kept.why_not() + "\" fix=\"make room there, or set limits.replay_file_bytes to 0\"");
 }
 
 /// A connection to the plan's next master: an idle one, or a new one. What cannot be sent twice gets a new one: its

@@ -38,6 +38,8 @@ struct forwarding {
   std::chrono::milliseconds deadline{600000};  ///< of an exchange until its answer begins
   std::vector<std::string> strip_headers{};    ///< the site's own, besides the built-in ones
   std::function<void(const exchange_record&)> record{};
+  std::function<void(std::string_view)> warn{};
+  bool files_fail = false;  ///< the last body that needed a file could not have it, and that was told
 };
 
 /// The client's side of one connection, with what is worth keeping from exchange to exchange.
@@ -120,6 +122,7 @@ class exchange {
   bool may_repeat();
   void ask_same_again();
   void conclude();
+  void tell_what_was_not_kept();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);
   std::optional<std::chrono::seconds> retry_after() const;

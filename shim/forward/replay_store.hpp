@@ -45,6 +45,7 @@ class replay_store {
   const std::string& why_not() const noexcept { return why_not_; }
   /// It is not whole because of the file, not because of the limits.
   bool file_failed() const noexcept { return file_failed_; }
+  bool in_file() const noexcept { return file_.has_value(); }
 
  private:
   void give_up(std::string why);
