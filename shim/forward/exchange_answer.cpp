@@ -178,7 +178,14 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     };
     status = std::ranges::any_of(attempts, too_slow) ? 504 : 502;
     message += "no master of service " + std::string(to_.service_name) + " answered: " + join(attempts);
-    if (!body_.replayable()) message += ". The request could not be kept for another master: " + body_.kept().why_not();
+    const auto repeat = to_.endpoint->unanswered;
+    const bool once = repeat == bunraku::endpoint::repeat::unsent_only || repeat == bunraku::endpoint::repeat::never;
+    const auto& last = attempts.back();
+    const bool taken =
+        course_.has_sent_whole() && last.reached() == stage::first_byte && last.error() != errc::refused_us;
+    if (once && taken) message += ". It may have arrived there, so no other master was sent it";
+    else if (!body_.replayable())
+      message += ". The request could not be kept for another master: " + body_.kept().why_not();
   } else {
     message += "service " + std::string(to_.service_name) + ": " + error.message() + ". 'bunraku resolve " +
                std::string(to_.service_name) + "' shows what was asked";
