@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -205,6 +208,28 @@ TEST(MishapOfStatus, ReadsTheStatusLine) {
   EXPECT_EQ(mishap_of_status(metadata, 503, true), mishap::saturated);
   EXPECT_EQ(mishap_of_status(metadata, 429, true), mishap::saturated);
   EXPECT_EQ(mishap_of_status(metadata, 429, false), std::nullopt);
+}
+
+TEST(MishapOfStatus, IsTheSameForEveryRowButFor404) {
+  struct reading {
+    int status;
+    bool retry_after;
+    std::optional<mishap> what;
+  };
+  // 304: nothing changed. 400 to a signing request: it is there already. 403: the rules say no, elsewhere too.
+  constexpr reading all[] = {
+      {200, false, std::nullopt},         {200, true, std::nullopt},          {304, false, std::nullopt},
+      {400, false, std::nullopt},         {403, false, std::nullopt},         {429, false, std::nullopt},
+      {429, true, mishap::saturated},     {500, false, mishap::error_500},    {500, true, mishap::error_500},
+      {502, false, mishap::server_error}, {503, false, mishap::server_error}, {503, true, mishap::saturated},
+      {504, false, mishap::server_error},
+  };
+  constexpr std::string_view of_files[] = {"file_metadata", "file_metadatas", "file_content", "static_file_content"};
+  for (const auto& e : endpoints()) {
+    for (const auto& r : all) EXPECT_EQ(mishap_of_status(e, r.status, r.retry_after), r.what) << e.name << r.status;
+    const bool file = std::ranges::find(of_files, e.name) != std::end(of_files);
+    EXPECT_EQ(mishap_of_status(e, 404, false), file ? std::optional(mishap::not_found) : std::nullopt) << e.name;
+  }
 }
 
 TEST(MishapOfStatus, NotFoundIsAnAnswerWhereItCannotBeLag) {
