@@ -70,9 +70,9 @@ net::awaitable<outcome> enrolment::pass() {
   if (const auto stopped = make_directories()) co_return *stopped;
   ssl_lock lock(site_.enrolment.lock);
   if (const auto held = lock.take()) {
-    const bool by_puppet = held->what().starts_with("another Puppet");
-    end(outcome::later, *held);
-    co_return by_puppet ? outcome::later : outcome::cannot_here;
+    const auto how = lock.is_anothers() ? outcome::later : outcome::cannot_here;
+    end(how, *held);
+    co_return how;
   }
   outcome out = co_await pass_under_lock();
   co_return out;

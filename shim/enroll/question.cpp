@@ -135,7 +135,8 @@ std::string head_of(std::string_view method, const std::string& target, const st
                     const std::string& body) {
   std::string text(method);
   text += " " + target + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: text/plain\r\nConnection: close\r\n";
-  text += "User-Agent: bunraku\r\n";
+  // puppetserver translates what it refuses with, and judge_submission() reads it.
+  text += "User-Agent: bunraku\r\nAccept-Language: en\r\n";
   if (!body.empty()) text += "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   return text + "\r\n";
 }

@@ -74,7 +74,8 @@ failure ssl_lock::take() {
   const exclusion alone(slash == path_.npos ? "." : path_.substr(0, slash));
   if (is_there(path_)) {
     const pid_t holder = pid_in(path_);
-    if (is_held_by(holder))
+    anothers_ = is_held_by(holder);
+    if (anothers_)
       return problem(severity::error, path_,
                      "another Puppet is changing this node's certificates: process " + std::to_string(holder) + ", `" +
                          text_of("/proc/" + std::to_string(holder) + "/cmdline").substr(0, 100) + "`",
@@ -94,7 +95,8 @@ failure ssl_lock::take() {
   ::unlink(fresh.c_str());
   if (held_) return std::nullopt;
   ::prctl(PR_SET_NAME, own_name);
-  if (error == EEXIST)
+  anothers_ = error == EEXIST;
+  if (anothers_)
     return problem(severity::error, path_, "another Puppet took the lock just now", "wait until it has ended");
   return cannot(path_, error);
 }

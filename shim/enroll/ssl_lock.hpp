@@ -15,13 +15,15 @@ class ssl_lock {
   ssl_lock(const ssl_lock&) = delete;
   ssl_lock& operator=(const ssl_lock&) = delete;
 
-  /// A failure names who holds it.
+  /// A failure names who holds it, if that is what it is.
   failure take();
+  /// Did take() fail because another Puppet holds it?
+  bool is_anothers() const noexcept { return anothers_; }
   void release() noexcept;
 
  private:
   std::string path_;
-  bool held_ = false;
+  bool held_ = false, anothers_ = false;
 };
 
 }  // namespace shim::enroll

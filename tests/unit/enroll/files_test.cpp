@@ -138,6 +138,7 @@ TEST_F(Files, TheLockHoldsOurPidUnderANameThatPuppetTakesForItsOwn) {
     ssl_lock second(path("ssl.lock"));
     const auto failed = second.take();
     ASSERT_TRUE(failed);
+    EXPECT_TRUE(second.is_anothers());
     EXPECT_THAT(failed->what(), HasSubstr("process " + std::to_string(::getpid())));
   }
   EXPECT_EQ(own_name(), "bunraku");
@@ -150,6 +151,13 @@ TEST_F(Files, AStaleLockIsTakenAway) {
     ssl_lock lock(path("ssl.lock"));
     EXPECT_EQ(lock.take(), std::nullopt) << stale;
   }
+}
+
+TEST_F(Files, ALockThatCannotBeMadeIsNobodys) {
+  ssl_lock lock(path("no/ssl.lock"));
+  ASSERT_TRUE(lock.take());
+  EXPECT_FALSE(lock.is_anothers());
+  EXPECT_EQ(own_name(), "bunraku");
 }
 
 TEST_F(Files, ALockThatBecameAnothersStays) {

@@ -61,6 +61,35 @@ TEST_F(Settings, SetFlagsSayWhoWasConfigured) {
   EXPECT_EQ(s.report_server, "r");
 }
 
+TEST_F(Settings, EnrolmentHasPuppetsDefaults) {
+  const auto e = read("").value.enrolment;
+  const std::string ssl = "/etc/puppetlabs/puppet/ssl/";
+  EXPECT_EQ(e.key_type + " " + e.key_length + " " + e.named_curve, "rsa 4096 prime256v1");
+  EXPECT_EQ(e.csr_attributes, "/etc/puppetlabs/puppet/csr_attributes.yaml");
+  EXPECT_EQ(e.certificates, ssl + "certs");
+  EXPECT_EQ(e.private_keys, ssl + "private_keys");
+  EXPECT_EQ(e.public_keys, ssl + "public_keys");
+  EXPECT_EQ(e.secrets, ssl + "private");
+  EXPECT_EQ(e.request, ssl + "certificate_requests/node1.example.com.pem");
+  EXPECT_EQ(e.lock, ssl + "ssl.lock");
+  EXPECT_EQ(e.user + ":" + e.group, "puppet:puppet");
+  EXPECT_EQ(e.dns_alt_names + e.ca_fingerprint, "");
+  EXPECT_EQ(e.wait_for_certificate, std::chrono::seconds(120));
+}
+
+TEST_F(Settings, EnrolmentIsInterpolatedAsTheRest) {
+  const auto e = read(
+                     "[main]\ncertname = a\nssldir = /s\nrequestdir = $ssldir/r\n[agent]\nkey_type = ec\n"
+                     "ca_fingerprint = AB\nwaitforcert = 5m\ndns_alt_names = $certname,b\n")
+                     .value.enrolment;
+  EXPECT_EQ(e.request, "/s/r/a.pem");
+  EXPECT_EQ(e.lock, "/s/ssl.lock");
+  EXPECT_EQ(e.key_type, "ec");
+  EXPECT_EQ(e.ca_fingerprint, "AB");
+  EXPECT_EQ(e.dns_alt_names, "a,b");
+  EXPECT_EQ(e.wait_for_certificate, std::chrono::seconds(300));
+}
+
 TEST_F(Settings, OtherSectionsDoNotCount) {
   EXPECT_FALSE(read("[server]\nserver = a\n[user]\nserver = b\n[master]\nserver = c\n").value.server_set);
 }
