@@ -101,6 +101,7 @@ detached agent::beside(std::uint64_t number) {
   if (one_in(chance_, 2)) co_await pluginsync(number);
   else co_await run(number);
   --others_;
+  died_ = true;  // what it asked for after a report began a run that has none
 }
 
 task<nothing> agent::pause(duration least, duration most) {

@@ -35,7 +35,7 @@ class agent {
   bunraku::policy::random chance_;
   bool done_ = false;
   int others_ = 0;     // agents beside it
-  bool died_ = false;  // in the middle of its last run
+  bool died_ = false;  // the last run may still be on
 };
 
 }  // namespace sim
