@@ -211,7 +211,9 @@ discovery::discovery(boost::asio::any_io_executor executor, std::vector<service_
                      std::shared_ptr<log_sink> log)
     : state_(std::make_shared<state>(std::move(executor), std::move(services), dns, std::move(log))) {}
 
-discovery::~discovery() { state_->answers->close(); }
+discovery::~discovery() { stop(); }
+
+void discovery::stop() noexcept { state_->answers->close(); }
 
 boost::asio::awaitable<source_answer> discovery::async_source(service s, std::size_t index) {
   return state::ask(state_, s, index);

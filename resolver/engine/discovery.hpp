@@ -29,6 +29,8 @@ class discovery {
   discovery(boost::asio::any_io_executor executor, std::vector<service_options> services, dns_options dns,
             std::shared_ptr<log_sink> log);
   ~discovery();
+  /// Every lookup under way, and each that is begun from now on, ends with `cancelled`; no more questions.
+  void stop() noexcept;
   discovery(const discovery&) = delete;
   discovery& operator=(const discovery&) = delete;
 

@@ -57,6 +57,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   void stop() noexcept {
     stopped_ = true;
+    names_->stop();
     for (auto& racing : racing_) racing->cancel();
     questions_->stop();
   }
@@ -186,6 +187,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   /// The caller holds a share of this object.
   net::awaitable<engine::connect_op::result> run_race(std::shared_ptr<engine::connect_op> race, plan& p) {
+    if (stopped_) co_return engine::connect_op::result{errc::cancelled, {}};
     const auto place = racing_.insert(racing_.end(), race);
     auto ended = co_await race->run(p, [this](plan& more) { return extend_further(more); });
     racing_.erase(place);

@@ -303,6 +303,41 @@ TEST_F(ResolverTest, NextMastersAddressesAreKnownWhenDnsIsGone) {
   EXPECT_EQ(got.attempts[1].reached(), stage::connect) << got.attempts[1].to_string();
 }
 
+TEST_F(ResolverTest, DestroyedResolverAsksDnsNoMore) {
+  test::dns_responder silent(io_.get_executor(),
+                             [](const test::dns_responder::question&) { return test::dns_responder::answers{}; });
+  auto options = make({source::srv({"_first._tcp.test"}), source::srv({"_second._tcp.test"})}).options();
+  options.dns.nameservers = {silent.address()};
+  options.dns.lookup_deadline = options.dns.try_timeout = std::chrono::milliseconds(300);
+  auto r = std::make_unique<resolver>(io_.get_executor(), std::move(options), identity_);
+  std::optional<error_code> ended;
+  r->async_plan(service::catalog, [&](error_code error, const plan&) {
+    ended = error;
+    io_.stop();
+  });
+  while (silent.count("_first._tcp.test", test::rr::srv) == 0) ASSERT_NE(io_.run_one_for(std::chrono::seconds(60)), 0u);
+  r.reset();
+  io_.run_for(std::chrono::seconds(60));
+  EXPECT_EQ(ended, errc::cancelled);
+  EXPECT_EQ(silent.count("_second._tcp.test", test::rr::srv), 0u);
+}
+
+TEST_F(ResolverTest, DestroyedResolverDialsNobody) {
+  const auto master = serving("good1.test");
+  auto r = std::make_unique<resolver>(make({list({master})}));
+  plan p(service::catalog);
+  p.append({master});
+  std::optional<error_code> ended;
+  r->async_connect(p, [&](error_code error, const connected&) {
+    ended = error;
+    io_.stop();
+  });
+  r.reset();  // before the operation had its first turn
+  io_.run_for(std::chrono::seconds(60));
+  EXPECT_EQ(ended, errc::cancelled);
+  EXPECT_NE(p.front(), nullptr) << "it was tried";
+}
+
 TEST_F(ResolverTest, DestroyedResolverCancelsAConnectUnderWay) {
   auto r = std::make_unique<resolver>(make({list({hanging("good1.test")})}));
   net::io_context& io = static_cast<net::io_context&>(r->get_executor().context());
