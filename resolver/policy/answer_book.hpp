@@ -86,7 +86,7 @@ struct dns_decision {
 ///  - A failure where nothing better is known is served for `ttl.negative`.
 /// Bounds: `capacity` questions; a new one beyond that replaces the one whose last question is the longest ago.
 /// Threads: none of its own.
-/// Source: RFC 8767, RFC 2308, contrib/adr/0008.
+/// Source: RFC 8767, RFC 2308.
 class answer_book {
  public:
   using time_point = std::chrono::steady_clock::time_point;
