@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <optional>
+#include <regex>
 #include <set>
 #include <span>
 #include <utility>
@@ -38,6 +39,8 @@ constexpr std::array<std::string_view, 4> own_attributes = {"extReq", "1.2.840.1
                                                             "1.3.6.1.4.1.311.2.1.14"};
 constexpr std::array<std::string_view, 2> own_extensions = {"subjectAltName", "2.5.29.17"};
 
+constexpr std::size_t longest_number = 100;  // longer text is none
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_dotted(std::string_view text) {
@@ -51,6 +54,17 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+/// A float that Ruby prints as it stands there: few digits, none that could be left out, no exponent needed.
+bool is_plain_float(std::string_view number) {
+  const auto dot = number.find('.');
+  if (dot == number.npos || dot == 0 || number.size() > 16) return false;
+  const auto whole = number.substr(0, dot), fraction = number.substr(dot + 1);
+  if (!std::ranges::all_of(whole, is_digit) || fraction.empty() || !std::ranges::all_of(fraction, is_digit))
+    return false;
+  if (whole.front() == '0' && (whole.size() > 1 || fraction.starts_with("0000"))) return false;
+  return fraction == "0" || fraction.back() != '0';
+}
+
 /// What Ruby's YAML makes of an unquoted value, as text; nothing when that is not what stands there.
 std::optional<std::string> as_ruby_reads(const std::string& plain) {
   if (plain.empty() || plain == "~" || lower(plain) == "null") return std::string();
@@ -58,22 +72,16 @@ std::optional<std::string> as_ruby_reads(const std::string& plain) {
   if (word == "true" || word == "false") return word;
   for (const std::string_view truth : {"yes", "no", "on", "off", ".inf", "-.inf", "+.inf", ".nan"})
     if (word == truth) return std::nullopt;
-  const std::string_view number = plain.starts_with('-') ? std::string_view(plain).substr(1) : plain;
-  const bool begins_like_number =
-      is_digit(plain.front()) || ((plain.front() == '+' || plain.front() == '-' || plain.front() == '.') &&
-                                  plain.size() > 1 && (is_digit(plain[1]) || plain[1] == '.'));
   if (plain.starts_with(':')) return std::nullopt;  // a Symbol
-  if (!begins_like_number) return plain;
-  if (std::ranges::all_of(number, is_digit))
-    return number == "0" || number.front() != '0' ? std::optional(plain) : std::nullopt;
-  // Anything else that is made of a number's characters alone may be a float, a date, a time, base 60, hexadecimal.
-  // Text with letters beyond those, or with several dots, is none.
-  if (std::ranges::count(plain, '.') > 1) return plain;
-  const bool numeric = std::ranges::all_of(word, [](char c) {
-    return is_digit(c) || c == '.' || c == '_' || c == ',' || c == ':' || c == '-' || c == '+' || c == ' ' ||
-           c == 'x' || c == 'o' || (c >= 'a' && c <= 'f') || c == 't' || c == 'z';
-  });
-  return numeric ? std::nullopt : std::optional(plain);
+  const std::string_view number = plain.starts_with('-') ? std::string_view(plain).substr(1) : plain;
+  if (!number.empty() && std::ranges::all_of(number, is_digit))
+    return plain == "0" || number.front() != '0' ? std::optional(plain) : std::nullopt;
+  if (is_plain_float(number) || std::ranges::count(plain, '.') > 1 || plain.size() > longest_number) return plain;
+  // Source: Psych's scalar_scanner.rb. Hexadecimal, binary, base 60, digits in groups, floats; dates and times.
+  static const std::regex other(
+      "[-+]?(0[xX][0-9a-fA-F_,]+|0[bB][01_,]+|[0-9_,:.]*[0-9][0-9_,:.]*|[0-9_,]*\\.[0-9]*[eE][-+][0-9]+)"
+      "|-?[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?");
+  return std::regex_match(plain, other) ? std::nullopt : std::optional(plain);
 }
 
 class reader {
@@ -167,7 +175,7 @@ class reader {
     }
     auto read = as_ruby_reads(node.Scalar());
     if (!read)
-      error(where(node), "Puppet does not take the value of `" + key + "` for the text that stands there",
+      error(where(node), "YAML may take the value of `" + key + "` for something else than the text that stands there",
             "put it in quotes");
     return read;
   }

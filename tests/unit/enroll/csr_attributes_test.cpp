@@ -58,13 +58,38 @@ TEST(CsrAttributes, PlainValuesArePuppets) {
   EXPECT_EQ(value("True"), "true");
   EXPECT_EQ(value("~"), "");
   EXPECT_EQ(value("null"), "");
+  for (const auto* same : {"0", "1.5", "192.168", "-0.5", "7.0", "-0.0", "0.0001", "12e4", "1e3", "08-15",
+                           "5ed80375-e3c7-44f5-bb08-41a04433fe2e", "+", "1-2", "12abc", "5-", "3.x"})
+    EXPECT_EQ(value(same), same);
   EXPECT_EQ(value("10.0.0.1"), "10.0.0.1");
   EXPECT_EQ(value("3ware"), "3ware");
   EXPECT_EQ(value("a: b"), "refused");
   EXPECT_EQ(value("ED803750-E3C7-44F5-BB08-41A04433FE2E"), "ED803750-E3C7-44F5-BB08-41A04433FE2E");
   EXPECT_EQ(value("'1.10'"), "1.10");
-  for (const auto* other : {"1.10", "007", "0x1F", "yes", "Off", "1_000", "12:30:45", "2024-01-01", "1e3", "+5", ".5",
-                            ":sym", ".inf", "!ruby/object x"})
+  for (const auto* other : {"1.10",
+                            "007",
+                            "-0",
+                            "00.5",
+                            "1.",
+                            "0.00001",
+                            "12345678901234567.5",
+                            "0x1F",
+                            "0b11",
+                            "1,000",
+                            "yes",
+                            "Off",
+                            "1_000",
+                            "12:30:45",
+                            "2024-01-01",
+                            "2024-01-01T10:00:00Z",
+                            "2024-1-1 10:00:00",
+                            "1.5e+3",
+                            "+5",
+                            ".5",
+                            ":sym",
+                            ".inf",
+                            "-",
+                            "!ruby/object x"})
     EXPECT_EQ(value(other), "refused") << other;
 }
 
@@ -82,7 +107,7 @@ TEST(CsrAttributes, WhatPuppetRefusesIsRefusedWithItsLine) {
 }
 
 TEST(CsrAttributes, EveryProblemAtOnce) {
-  EXPECT_THAT(parse("a: 1\nextension_requests:\n  pp_x: a\n  pp_role: 1.0\n").found, SizeIs(3));
+  EXPECT_THAT(parse("a: 1\nextension_requests:\n  pp_x: a\n  pp_role: 1.00\n").found, SizeIs(3));
 }
 
 TEST(CsrAttributes, BrokenYamlNamesItsLine) {
