@@ -102,7 +102,7 @@ reply host::serve(const request& what, time_point now, time_point since, bool ke
     return r;
   }
   if (w && w->what == fault::reset_request) {
-    r.broken = std::min(r.broken, now + round_trip);
+    r.broken = std::min(r.broken, std::max(now + round_trip, w->from + round_trip / 2));
     if (what.body < 1000) r.taken = now;  // it was small enough to be gone before the reset came
     return r;
   }
