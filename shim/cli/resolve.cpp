@@ -72,6 +72,7 @@ int resolve(const invocation& with) {
   auto made = daemon::load_setup(with);
   print(std::cerr, made.found);
   if (!made.options || bunraku::has_error(made.found)) return not_done;
+  made.options->dns.store_is_read_only = true;  // the file is the daemon's
   const auto which = chosen(with, *made.options);
   if (!which) return not_done;
 

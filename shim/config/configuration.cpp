@@ -82,6 +82,11 @@ void read_dns(table_reader& in, configuration& into) {
     into.dns.try_timeout = into.dns.lookup_deadline;
   }
   into.dns.ttl_floor = std::chrono::ceil<std::chrono::seconds>(in.duration("ttl_floor"));
+  into.dns.stale_for = std::chrono::ceil<std::chrono::seconds>(in.duration("stale_for"));
+  into.dns.vanished_for = std::chrono::ceil<std::chrono::seconds>(in.duration("vanished_for"));
+  into.dns.store_file = in.text("store");
+  if (const auto& store = into.dns.store_file; !store.empty() && store != "auto" && !store.starts_with('/'))
+    in.error("store", "`store` is not an absolute path.", "Begin it with /, or give \"auto\", or \"\" for none.");
   const auto srv = in.text("srv");
   into.srv = srv == "true" ? srv_use::yes : srv == "false" ? srv_use::no : srv_use::automatic;
   if (const auto domain = in.text("srv_domain"); !domain.empty()) {

@@ -68,6 +68,13 @@ constexpr std::array table{
     key_row{"dns", "try_timeout", shape::duration, "\"1s\"", 50, minute, "",
             "before the next try or name server; at most lookup_deadline"},
     key_row{"dns", "ttl_floor", shape::duration, "\"5s\"", second, hour, "", "answers are kept at least this long"},
+    key_row{"dns", "stale_for", shape::duration, "\"7d\"", 0, 30 * day, "",
+            "while DNS fails, its last answer is used until it is this old; \"0s\": not at all"},
+    key_row{"dns", "vanished_for", shape::duration, "\"1h\"", 0, 7 * day, "",
+            "records that are gone are used this long still, unless none of their masters can be reached"},
+    key_row{"dns", "store", shape::text, "\"auto\"", 0, path_length, "",
+            "the file that keeps the last answers for the next start; auto: dns-answers in $STATE_DIRECTORY, else none; "
+            "\"\": none"},
     key_row{
         "dns", "srv", shape::choice, "\"auto\"", 0, 0, "auto|true|false",
         "ask SRV records; auto: if use_srv_records or srv_domain is set, or if puppet.conf names no master but this "

@@ -10,6 +10,15 @@ namespace shim::daemon {
 namespace net = boost::asio;
 using bunraku::log_level;
 
+namespace {
+
+bunraku::resolver_options with_log(bunraku::resolver_options options, std::shared_ptr<log_spdlog> log) {
+  options.log = std::move(log);
+  return options;
+}
+
+}  // namespace
+
 daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log)
     : places_(std::move(where)),
       log_(std::move(log)),
@@ -17,7 +26,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       drain_timer_(loop_),
       configuration_(*setup.configuration),
       site_(*setup.site),
-      resolver_(loop_.get_executor(), *setup.options, who.upstream),
+      resolver_(loop_.get_executor(), with_log(*setup.options, log_), who.upstream),
       limits_(loop_.get_executor()),
       pool_(loop_.get_executor(), setup.configuration->limits.upstream_idle,
             setup.configuration->limits.idle_connections),
@@ -64,8 +73,7 @@ void daemon::take(const setup& setup, const leg_identities& who) {
   certname_ = setup.site->certname;
   log_->set_level(configuration_.log.level);
   const auto& limits = configuration_.limits;
-  auto options = *setup.options;
-  options.log = log_;
+  auto options = with_log(*setup.options, log_);
   // The configuration does not know the ports of inherited sockets, nor those that the kernel chose.
   for (const auto& at : listeners_.addresses()) {
     const auto add = [&](const char* host) {

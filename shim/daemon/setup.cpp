@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <pwd.h>
@@ -63,6 +64,15 @@ std::optional<std::string> read_config(const std::string& file, bunraku::problem
 }
 
 void append(bunraku::problems& to, const bunraku::problems& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+// `[dns] store`: "auto" is below what systemd gives the service to keep things in.
+std::string store_path(const std::string& configured) {
+  if (configured != "auto") return configured;
+  const char* const given = std::getenv("STATE_DIRECTORY");
+  std::string directory = given == nullptr ? "" : given;
+  directory = directory.substr(0, directory.find(':'));
+  return directory.starts_with('/') ? directory + "/dns-answers" : "";
+}
 
 void tell_missing_masters(setup& made) {
   std::string silent;
@@ -138,6 +148,7 @@ setup load_setup(const places& with) {
   made.site = std::move(site.value);
   if (!made.configuration || !made.site) return made;
   made.options = config::assemble(*made.configuration, *made.site);
+  made.options->dns.store_file = store_path(made.configuration->dns.store_file);
   made.sound = !bunraku::has_error(made.found);
   tell_missing_masters(made);
   return made;

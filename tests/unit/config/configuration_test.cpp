@@ -43,6 +43,8 @@ TEST(Configuration, DefaultsOfTheLibraryAreOurs) {
   EXPECT_EQ(c.dns.lookup_deadline, dns.lookup_deadline);
   EXPECT_EQ(c.dns.try_timeout, dns.try_timeout);
   EXPECT_EQ(c.dns.ttl_floor, dns.ttl_floor);
+  EXPECT_EQ(c.dns.stale_for, dns.stale_for);
+  EXPECT_EQ(c.dns.vanished_for, dns.vanished_for);
   EXPECT_EQ(c.connect.connect_timeout, connect.connect_timeout);
   EXPECT_EQ(c.connect.tls_timeout, connect.tls_timeout);
   EXPECT_EQ(c.connect.race_delay, connect.race_delay);
@@ -85,6 +87,9 @@ hosts_file = ""
 lookup_deadline = "2s"
 try_timeout = "500ms"
 ttl_floor = "1s"
+stale_for = "2d"
+vanished_for = "0s"
+store = "/var/lib/bunraku/dns-answers"
 srv = true
 srv_domain = "Example.COM."
 [connect]
@@ -120,6 +125,9 @@ to = "stderr"
   EXPECT_EQ(c.dns.lookup_deadline, 2s);
   EXPECT_EQ(c.dns.try_timeout, 500ms);
   EXPECT_EQ(c.dns.ttl_floor, 1s);
+  EXPECT_EQ(c.dns.stale_for, 48h);
+  EXPECT_EQ(c.dns.vanished_for, 0s);
+  EXPECT_EQ(c.dns.store_file, "/var/lib/bunraku/dns-answers");
   EXPECT_EQ(c.srv, srv_use::yes);
   EXPECT_EQ(c.srv_domain, "example.com");
   EXPECT_EQ(c.connect.connect_timeout, 1s);
@@ -258,6 +266,7 @@ TEST(AdminSection, SocketIsAutoUnlessAPathOrNoneIsGiven) {
 }
 
 TEST(AdminSection, RelativeOrOverlongPathIsRefused) {
+  EXPECT_THAT(bad("[dns]\nstore = \"answers\"\n"), HasSubstr("b.toml:2: error: `store` is not an absolute path."));
   EXPECT_THAT(bad("[admin]\nsocket = \"run/c.sock\"\n"), HasSubstr("b.toml:2: error: `socket` is not an absolute"));
   EXPECT_THAT(bad("[admin]\nsocket = \"/" + std::string(107, 'x') + "\"\n"), HasSubstr("b.toml:2: error:"));
 }
