@@ -72,9 +72,10 @@ constexpr std::array table{
             "while DNS fails, its last answer is used until it is this old; \"0s\": not at all"},
     key_row{"dns", "vanished_for", shape::duration, "\"1h\"", 0, 7 * day, "",
             "records that are gone are used this long still, unless none of their masters can be reached"},
-    key_row{"dns", "store", shape::text, "\"auto\"", 0, path_length, "",
-            "the file that keeps the last answers for the next start; auto: dns-answers in $STATE_DIRECTORY, else none; "
-            "\"\": none"},
+    key_row{
+        "dns", "store", shape::text, "\"auto\"", 0, path_length, "",
+        "the file that keeps the last answers for the next start; auto: dns-answers in $STATE_DIRECTORY, else none; "
+        "\"\": none"},
     key_row{
         "dns", "srv", shape::choice, "\"auto\"", 0, 0, "auto|true|false",
         "ask SRV records; auto: if use_srv_records or srv_domain is set, or if puppet.conf names no master but this "
