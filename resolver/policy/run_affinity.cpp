@@ -55,7 +55,7 @@ bool run_affinity::begins_anew(const endpoint& row, std::string_view target, tim
 }
 
 void run_affinity::start(time_point now) {
-  const bool busy = on_ && (under_way_ > 0 || now - run_.last < limits_.overlap);
+  const bool busy = on_ && (under_way_ > 0 || now - busy_ < limits_.overlap);
   if (on_) finish(is_on(now) ? run_summary::end::replaced : run_summary::end::idle);
   if (!busy) {
     pins_.clear();
@@ -88,6 +88,7 @@ run_affinity::ticket run_affinity::begin(const endpoint& row, std::string_view t
   if (!is_on(now)) return {};
   note_markers(row, target);
   run_.last = now;
+  if (may_begin_a_run(row)) busy_ = now;
   ++run_.requests;
   ++under_way_;
   return {run_.id, run_.moves};
@@ -97,12 +98,13 @@ void run_affinity::end(const ticket& of, const result& r, time_point now) {
   if (!on_ || of.run != run_.id) return;
   --under_way_;
   run_.last = now;
+  if (may_begin_a_run(r.row)) busy_ = now;
   run_.bytes_up += r.bytes_up;
   run_.bytes_down += r.bytes_down;
-  run_.failovers += r.needed_another;
+  run_.failovers += r.failed_first != nullptr;
   if (r.answered_by) {
     count_use(r.of, *r.answered_by);
-    if (has_pin(r.of) && may_pin(r)) settle_pin(of, r.of, *r.answered_by);
+    if (has_pin(r.of) && may_pin(r)) settle_pin(of, r);
     if (r.row.name == "catalog" && r.status == 200) catalog_master_ = *r.answered_by;
   } else {
     ++run_.unserved;
@@ -115,16 +117,22 @@ run_affinity::pin* run_affinity::pin_of(service of) noexcept {
   return found == pins_.end() ? nullptr : &*found;
 }
 
-void run_affinity::settle_pin(const ticket& of, service s, const master& who) {
-  auto* const own = pin_of(s);
-  if (!own) {
-    if (pins_.size() < max_pins) pins_.push_back({s, who});
+void run_affinity::settle_pin(const ticket& of, const result& r) {
+  const auto& who = *r.answered_by;
+  const bool is_late = of.moves != run_.moves;
+  if (const auto* const own = pin_of(r.of)) {
+    if (own->who != who && !is_late) move_pins(own->who, who);
     return;
   }
-  if (own->who == who || of.moves != run_.moves) return;
-  const master old = own->who;
+  const auto* const wish = pinned(r.of);
+  const bool wish_failed = wish && r.failed_first && *wish == *r.failed_first && *wish != who;
+  if (wish_failed && !is_late) move_pins(*wish, who);
+  if (pins_.size() < max_pins) pins_.push_back({r.of, who});
+}
+
+void run_affinity::move_pins(master from, const master& to) {
   for (auto& each : pins_)
-    if (each.who == old) each.who = who;
+    if (each.who == from) each.who = to;
   ++run_.moves;
 }
 

@@ -49,11 +49,11 @@ struct run_summary {
 ///         without recursion). The body of the catalog request also has that uuid, but bodies are not read. CA, status
 ///         and report requests begin no run. It ends when its report's exchange ends, whatever the answer, or by being
 ///         idle. A run that begins while the one before was busy moments ago takes over its masters: they may be one
-///         run.
+///         run. CA requests do not count for that: an agent begins with them, also after a run that died.
 /// Pins:   `catalog` and `files` go to the same master, if it serves both; a further service has a pin of its own; `ca`
 ///         and `report` have none. The first master that answers is pinned. When another one had to answer, the run
 ///         moves to that one with all services that were with the old one, once: answers of exchanges that began before
-///         the move do not move it back.
+///         the move do not move it back. So it is too when `catalog`, not pinned yet, tried the master of `files`.
 ///         Who only says that it cannot serve (429, 502, 503, 504) is not pinned.
 /// Bounds: 16 pins, 4 summaries not yet taken.
 /// Threads: one at a time. No timers: idleness is seen at the next call.
@@ -72,10 +72,10 @@ class run_affinity {
   };
   struct result {
     const endpoint& row;
-    service of;                   ///< where it was routed
-    const master* answered_by;    ///< null: nobody
-    bool needed_another = false;  ///< not the first master that was tried
-    bool lag_checked = false;     ///< `answered_by` was only asked whether a 404 is to be believed: no reason to move
+    service of;                            ///< where it was routed
+    const master* answered_by;             ///< null: nobody
+    const master* failed_first = nullptr;  ///< the first master that was tried, when another one was tried after it
+    bool lag_checked = false;  ///< `answered_by` was only asked whether a 404 is to be believed: no reason to move
     int status = 0;
     std::uint64_t bytes_up = 0, bytes_down = 0;
   };
@@ -111,13 +111,15 @@ class run_affinity {
   void finish(run_summary::end how);
   void note_markers(const endpoint& row, std::string_view target);
   pin* pin_of(service of) noexcept;
-  void settle_pin(const ticket& of, service s, const master& who);
+  void settle_pin(const ticket& of, const result& r);
+  void move_pins(master from, const master& to);
   void count_use(service of, const master& who);
 
   limits limits_;
   bool on_ = false;
   std::uint64_t last_id_ = 0;
   run_summary run_;
+  time_point busy_;  // when a request that may begin a run last began or ended
   std::size_t under_way_ = 0;
   bool probe_seen_ = false, catalog_seen_ = false;
   std::vector<pin> pins_;

@@ -85,10 +85,11 @@ void exchange::conclude() {
   record_.bytes_up = body_.bytes();
   const bool answered = record_.status != 0 && !record_.own_answer && !record_.cut;
   const auto& failed = plan_.attempts();
+  const auto* const failed_first = !failed.empty() && failed.front().who() != who_ ? &failed.front().who() : nullptr;
   shared_.resolver.end_exchange(ticket_, {.row = *to_.endpoint,
                                           .of = to_.service,
                                           .answered_by = answered ? &who_ : nullptr,
-                                          .needed_another = !failed.empty() && failed.front().who() != who_,
+                                          .failed_first = failed_first,
                                           .lag_checked = doubts_not_found_,
                                           .status = record_.status,
                                           .bytes_up = record_.bytes_up,

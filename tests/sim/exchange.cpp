@@ -79,13 +79,15 @@ void exchange::conclude() {
   const auto& got = told_story_.got;
   const bool answered = got.status != 0 && !got.own && !got.cut;
   const auto& failed = plan_.attempts();
+  const auto* const failed_first = !failed.empty() && failed.front().who() != who_ ? &failed.front().who() : nullptr;
   told_story_.ended = now();
+  if (failed_first != nullptr) told_story_.failed_first = *failed_first;
   leave_litter();
   if (w().broken == mutation::forgotten_ends) return;
   shared_.with.end_exchange(ticket_, {.row = *request_.row,
                                       .of = request_.of,
                                       .answered_by = answered && w().broken != mutation::no_pins ? &who_ : nullptr,
-                                      .needed_another = !failed.empty() && failed.front().who() != who_,
+                                      .failed_first = failed_first,
                                       .lag_checked = told_story_.doubts_not_found,
                                       .status = got.status,
                                       .bytes_up = request_.body,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -135,12 +136,12 @@ void fleet_member::request(time_point now, const fleet_site& site, fleet_load& l
   bunraku::plan plan(row.service);
   learned_.add_in_order(plan, from, now);
   const bunraku::master* answered = nullptr;
-  bool another = false;
+  std::optional<bunraku::master> failed_first;
   while (answered == nullptr && plan.front() != nullptr) {
     const auto& to = plan.take_front();
     if (plan.front() != nullptr) ask_dns({plan.front()->host(), dns_type::a}, true, now, site, sent);
     if (!connects(to, row.service, now, site, sent)) {
-      another = true;
+      if (!failed_first) failed_first = to;
       if (site.broken == mutation::skip_master) break;
       continue;
     }
@@ -152,8 +153,13 @@ void fleet_member::request(time_point now, const fleet_site& site, fleet_load& l
     answered = &to;
   }
   if (answered == nullptr) ++counts.unserved;
-  learned_.end_exchange(
-      ticket, {.row = row, .of = row.service, .answered_by = answered, .needed_another = another, .status = 200}, now);
+  learned_.end_exchange(ticket,
+                        {.row = row,
+                         .of = row.service,
+                         .answered_by = answered,
+                         .failed_first = failed_first ? &*failed_first : nullptr,
+                         .status = 200},
+                        now);
   while (learned_.take_finished(now)) {
   }
   if (++at_ == run.size()) {

@@ -86,7 +86,11 @@ void preference::ended(const story& s) {
   const bool refuses = got.status == 429 || got.status == 502 || got.status == 503 || got.status == 504;
   if (own == nullptr || !answered || refuses || s.doubts_not_found || s.what.row->name == "status") return;
   const auto& by = s.sent.back().to;
-  if (!*own) *own = by;
+  if (!*own) {
+    const auto* const wish = pinned(s.what.of);
+    if (alone_ && *wish && s.failed_first == **wish) pins_[0] = pins_[1] = by;
+    *own = by;
+  }
   if (**own == by) return;
   const auto old = **own;
   for (auto& each : pins_)

@@ -17,10 +17,10 @@ struct run_ticket {
 /// first; when another one had to answer, the run moves there, once and as a whole.
 struct exchange_end {
   const endpoint& row;
-  service of;                   ///< where it was routed
-  const master* answered_by;    ///< null: nobody
-  bool needed_another = false;  ///< it was not the first master that was tried
-  bool lag_checked = false;     ///< it was only asked whether a 404 is to be believed: the run does not move to it
+  service of;                            ///< where it was routed
+  const master* answered_by;             ///< null: nobody
+  const master* failed_first = nullptr;  ///< the first master that was tried, when another one was tried after it
+  bool lag_checked = false;  ///< it was only asked whether a 404 is to be believed: the run does not move to it
   int status = 0;
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
 };

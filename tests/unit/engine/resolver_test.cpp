@@ -232,7 +232,7 @@ TEST_F(ResolverTest, RunStaysWithTheMasterThatAnsweredIt) {
   const auto& row = find_endpoint("POST", "/puppet/v3/catalog/agent1.test");
   const auto ticket = r.begin_exchange(row, "/puppet/v3/catalog/agent1.test?environment=production");
   r.end_exchange(ticket,
-                 {.row = row, .of = service::catalog, .answered_by = &second, .needed_another = true, .status = 200});
+                 {.row = row, .of = service::catalog, .answered_by = &second, .failed_first = &first, .status = 200});
   EXPECT_EQ(connect(r).host, "good2.test");
   const auto& report = find_endpoint("PUT", "/puppet/v3/report/agent1.test");
   const auto last = r.begin_exchange(report, "/puppet/v3/report/agent1.test");

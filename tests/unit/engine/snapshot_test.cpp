@@ -126,7 +126,7 @@ TEST_F(Snapshot, TheRunAndItsMasterAreTold) {
   const auto ticket = resolver_.begin_exchange(row, "/puppet/v3/catalog/agent1.test");
   EXPECT_EQ(resolver_.snapshot().open_exchanges, 1u);
   resolver_.end_exchange(
-      ticket, {.row = row, .of = service::catalog, .answered_by = &two, .needed_another = true, .status = 200});
+      ticket, {.row = row, .of = service::catalog, .answered_by = &two, .failed_first = &one, .status = 200});
   const auto now = resolver_.snapshot();
   EXPECT_EQ(now.open_exchanges, 0u);
   ASSERT_TRUE(now.run);

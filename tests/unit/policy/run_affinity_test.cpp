@@ -42,19 +42,19 @@ struct RunAffinity : testing::Test {
     const auto& row = find_endpoint(method, target);
     return {&row, runs.begin(row, target, now)};
   }
-  void end(const exchange& x, const master* by, bool needed_another = false, int status = 200) {
+  void end(const exchange& x, const master* by, const master* failed_first = nullptr, int status = 200) {
     runs.end(x.ticket,
              {.row = *x.row,
               .of = x.row->service,
               .answered_by = by,
-              .needed_another = needed_another,
+              .failed_first = failed_first,
               .status = status,
               .bytes_up = 10,
               .bytes_down = 100},
              now);
   }
-  void one(std::string_view target, const master* by, bool needed_another = false, int status = 200) {
-    end(begin(target), by, needed_another, status);
+  void one(std::string_view target, const master* by, const master* failed_first = nullptr, int status = 200) {
+    end(begin(target), by, failed_first, status);
     now += 100ms;
   }
   std::uint64_t id() const { return runs.current() ? runs.current()->id : 0; }
@@ -202,7 +202,7 @@ TEST_F(RunAffinity, ARunBesideABusyOneTakesOverItsMasters) {
 TEST_F(RunAffinity, WhenThePinnedMasterDiesTheRunMovesOnceAndTogether) {
   one(probe, &a);
   one(catalog, &a);
-  one(content, &b, true);
+  one(content, &b, &a);
   EXPECT_EQ(pin(service::files), b);
   EXPECT_EQ(pin(service::catalog), b);
   EXPECT_EQ(runs.current()->moves, 1u);
@@ -211,10 +211,49 @@ TEST_F(RunAffinity, WhenThePinnedMasterDiesTheRunMovesOnceAndTogether) {
   EXPECT_EQ(runs.current()->moves, 1u);
 }
 
+TEST_F(RunAffinity, ACatalogThatCouldNotBeWhereTheFilesAreTakesThemAlong) {
+  one(plugins, &a);
+  one(catalog, &b, &a);
+  EXPECT_EQ(pin(service::catalog), b);
+  EXPECT_EQ(pin(service::files), b);
+  EXPECT_EQ(runs.current()->moves, 1u);
+  one(content, &b);
+  EXPECT_EQ(runs.current()->moves, 1u);
+}
+
+TEST_F(RunAffinity, FilesStayWhenTheCatalogOnlyFailedElsewhere) {
+  one(plugins, &a);
+  one(catalog, &b, &f);  // which does not serve from `a`
+  EXPECT_EQ(pin(service::catalog), b);
+  EXPECT_EQ(pin(service::files), a);
+  EXPECT_EQ(runs.current()->moves, 0u);
+}
+
+TEST_F(RunAffinity, ACatalogThatBeganBeforeTheMoveDoesNotMoveTheFilesAgain) {
+  one(plugins, &a);
+  const auto compiling = begin(catalog);
+  one(content, &b, &a);
+  end(compiling, &f, &a);
+  EXPECT_EQ(pin(service::files), b);
+  EXPECT_EQ(runs.current()->moves, 1u);
+}
+
+TEST_F(RunAffinity, CaRequestsDoNotKeepTheMastersOfADeadRun) {
+  one(std::string(node) + "1111", &a);
+  one(catalog, &a);
+  now += 60s;
+  one(crl, &r);
+  const auto x = begin(std::string(node) + "2222");
+  EXPECT_EQ(id(), 2u);
+  EXPECT_EQ(runs.pinned(service::catalog), nullptr);
+  end(x, &b);
+  EXPECT_EQ(pin(service::catalog), b);
+}
+
 TEST_F(RunAffinity, AnAnswerThatWasUnderWayDoesNotMoveTheRunBack) {
   one(content, &a);
   const auto slow = begin(content);
-  one(content, &b, true);
+  one(content, &b, &a);
   end(slow, &a);
   EXPECT_EQ(pin(service::files), b);
   EXPECT_EQ(runs.current()->moves, 1u);
@@ -223,8 +262,8 @@ TEST_F(RunAffinity, AnAnswerThatWasUnderWayDoesNotMoveTheRunBack) {
 TEST_F(RunAffinity, ManyRequestsOfADyingMasterMoveTheRunOnce) {
   one(content, &a);
   const auto first = begin(content), second = begin(content);
-  end(first, &b, true);
-  end(second, &f, true);
+  end(first, &b, &a);
+  end(second, &f, &a);
   EXPECT_EQ(pin(service::files), b);
   EXPECT_EQ(runs.current()->moves, 1u);
 }
@@ -236,7 +275,7 @@ TEST_F(RunAffinity, FilesWithMastersOfTheirOwnDoNotMoveTheCatalog) {
   EXPECT_EQ(pin(service::files), f);
   EXPECT_EQ(pin(service::catalog), a);
   EXPECT_EQ(runs.current()->moves, 0u);
-  one(content, &b, true);
+  one(content, &b, &a);
   EXPECT_EQ(pin(service::files), b);
   EXPECT_EQ(pin(service::catalog), a);
 }
@@ -253,10 +292,10 @@ TEST_F(RunAffinity, AFurtherServiceHasAPinOfItsOwn) {
 TEST_F(RunAffinity, KnowsWhoCompiledTheCatalog) {
   one(content, &a);
   EXPECT_EQ(runs.catalog_master(), nullptr);
-  one(catalog, &a, false, 500);
+  one(catalog, &a, nullptr, 500);
   EXPECT_EQ(runs.catalog_master(), nullptr);
   one(catalog, &a);
-  one(content, &b, true);
+  one(content, &b, &a);
   EXPECT_EQ(*runs.catalog_master(), a) << "the run moved, the catalog did not change";
 }
 
@@ -271,15 +310,15 @@ TEST_F(RunAffinity, AskingTheCatalogsMasterAboutA404MovesNothing) {
 
 TEST_F(RunAffinity, WhoOnlySaysThatItCannotServeIsNotPinned) {
   one(content, &a);
-  for (const int status : {429, 502, 503, 504}) one(content, &b, true, status);
+  for (const int status : {429, 502, 503, 504}) one(content, &b, &a, status);
   EXPECT_EQ(pin(service::files), a);
-  one(content, &b, true, 404);
+  one(content, &b, &a, 404);
   EXPECT_EQ(pin(service::files), b);
 }
 
 TEST_F(RunAffinity, CountsWhatNobodyAnswered) {
   one(content, &a);
-  one(content, nullptr, true);
+  one(content, nullptr, &a);
   EXPECT_EQ(runs.current()->unserved, 1u);
   EXPECT_EQ(pin(service::files), a);
 }
