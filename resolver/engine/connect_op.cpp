@@ -28,6 +28,18 @@ void connect_op::cancel() noexcept {
   wake_.cancel();
 }
 
+void connect_op::give_up(plan& from) {
+  if (is_over() && !winner_) return;
+  cancel();
+  for (auto& e : entrants_) {
+    if (e.open == 0) continue;
+    e.open = 0;
+    learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
+    add_unfinished(e, errc::cancelled, "not ready yet when the caller gave up");
+  }
+  take_failed(from);
+}
+
 net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan extend) {
   result out;
   service_ = from.service();
@@ -168,8 +180,7 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
 
 /// Hands what became of the entrants over to the plan. Those that were only slower than the winner may be tried again.
 void connect_op::settle(plan& from) {
-  for (auto& f : failed_) from.add(std::move(f));
-  failed_.clear();
+  take_failed(from);
   if (!winner_) return;
   for (std::size_t i = 0; i != entrants_.size(); ++i) {
     auto& e = entrants_[i];
@@ -177,9 +188,19 @@ void connect_op::settle(plan& from) {
     if (i < winning_entrant_) learned_.lost_race(e.who, service_, clock::now());
     else learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
     from.give_back(e.who);
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
-    from.add(attempt(e.who, stage::connect, errc::connect_timeout, "not ready yet when another master was", took));
+    add_unfinished(e, errc::connect_timeout, "not ready yet when another master was");
   }
+  take_failed(from);
+}
+
+void connect_op::take_failed(plan& from) {
+  for (auto& f : failed_) from.add(std::move(f));
+  failed_.clear();
+}
+
+void connect_op::add_unfinished(const entrant& e, boost::system::error_code error, std::string why) {
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
+  failed_.emplace_back(e.who, stage::connect, error, std::move(why), took);
 }
 
 }  // namespace bunraku::engine

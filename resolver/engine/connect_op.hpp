@@ -42,6 +42,9 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   boost::asio::awaitable<result> run(plan& from, extend_plan extend);
   /// Ends run() with `cancelled`.
   void cancel() noexcept;
+  /// The same for a caller who does not wait for that: what is under way is over at once, and so told. `from` is
+  /// run()'s plan.
+  void give_up(plan& from);
   /// False while no address is known to dial.
   bool has_dialled() const noexcept { return dialled_; }
   const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
@@ -68,6 +71,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   bool is_own_listener(const boost::asio::ip::address& address, std::uint16_t port) const;
   void fail(std::size_t entrant, stage reached, boost::system::error_code error, std::string reason);
   void settle(plan& from);
+  void take_failed(plan& from);
+  void add_unfinished(const entrant& e, boost::system::error_code error, std::string why);
   void take_winner(result& into);
   /// Whatever a contestant still brings is of no use, and who waits for run() may be gone.
   bool is_over() const noexcept { return over_ || cancelled_ || winner_ != nullptr; }

@@ -32,6 +32,7 @@ class bunraku_category final : public boost::system::error_category {
       case errc::refused_us: return "the master refused our certificate";
       case errc::not_own_certificate: return "the client did not show this agent's own certificate";
       case errc::cancelled: return "cancelled";
+      case errc::deadline: return "the operation's time was over";
     }
     return "unknown error " + std::to_string(value);
   }

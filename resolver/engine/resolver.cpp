@@ -3,21 +3,19 @@
 #include "engine/snapshot.hpp"
 #include "engine/status_questions.hpp"
 #include "engine/upstream.hpp"
+#include "io/operation.hpp"
 #include "policy/knowledge.hpp"
 #include "policy/run_line.hpp"
 
 #include <bunraku/resolver.hpp>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <list>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 namespace bunraku {
@@ -30,6 +28,37 @@ policy::random chance_of_this_process() {
   std::random_device device;
   return policy::random(static_cast<std::uint64_t>(device()) << 32 | device());
 }
+
+connected value_of(engine::connect_op::result& ended, const connected*) { return std::move(ended.value); }
+std::optional<dialled> value_of(engine::connect_op::result& ended, const std::optional<dialled>*) {
+  return std::move(ended.plain);
+}
+
+/// An asynchronous operation that connects. Its plan is its own while it is under way: the caller may be gone before
+/// it.
+template <class Value>
+struct connecting {
+  std::shared_ptr<io::operation<Value>> caller;
+  plan* theirs;  ///< null: nobody sees the plan
+  plan own;
+  std::shared_ptr<engine::connect_op> race;
+
+  void give_up(error_code why) {
+    if (race) race->give_up(own);
+    if (theirs) *theirs = own;  // a copy: the coroutine may still be at work on it
+    else caller->complete(why, nothing());
+  }
+  void complete(error_code error, Value value) {
+    if (caller->is_over()) return;
+    if (theirs) *theirs = std::move(own);
+    caller->complete(error, std::move(value));
+  }
+  /// Without a connection; says who was tried, if nothing else does.
+  Value nothing() const {
+    if constexpr (std::is_same_v<Value, connected>) return theirs ? connected{} : connected(own.attempts());
+    else return Value();
+  }
+};
 
 }  // namespace
 
@@ -50,16 +79,29 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   const resolver_options& options() const noexcept { return options_; }
   policy::knowledge& learned() noexcept { return *learned_; }
   engine::status_questions& questions() noexcept { return *questions_; }
+  const std::shared_ptr<const engine::upstream>& tls() const noexcept { return tls_; }
 
   bunraku::snapshot look() const {
     return engine::take_snapshot(options_.services, *names_, *learned_, std::chrono::steady_clock::now());
   }
 
+  void cancel() { open_->abort_all(); }
   void stop() noexcept {
     stopped_ = true;
+    open_->abort_all();
     names_->stop();
-    for (auto& racing : racing_) racing->cancel();
     questions_->stop();
+  }
+
+  template <class... Values>
+  std::shared_ptr<io::operation<Values...>> begin(handler_of<Values...> handler, std::chrono::milliseconds limit,
+                                                  net::cancellation_type accepted) {
+    auto caller = std::make_shared<io::operation<Values...>>(executor_, std::move(handler));
+    caller->listen(accepted);
+    caller->belong_to(open_);
+    caller->end_within(limit);
+    if (stopped_) caller->abort(net::error::operation_aborted);
+    return caller;
   }
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
@@ -104,48 +146,37 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     return true;
   }
 
-  net::awaitable<void> plan_for(service s, net::any_completion_handler<void(error_code, plan)> handler) {
-    const auto self = shared_from_this();
+  static net::awaitable<void> plan_for(std::shared_ptr<impl> self, service s,
+                                       std::shared_ptr<io::operation<plan>> caller) {
     plan made(s);
-    error_code error = co_await extend(made);
-    if (stopped_) error = errc::cancelled;
-    finish(std::move(handler), error, std::move(made));
+    const error_code error = co_await self->extend(made);
+    caller->complete(error, std::move(made));
   }
 
-  net::awaitable<void> resolve(service s, net::any_completion_handler<void(error_code, resolution)> handler) {
-    const auto self = shared_from_this();
+  static net::awaitable<void> resolve(std::shared_ptr<impl> self, service s,
+                                      std::shared_ptr<io::operation<resolution>> caller) {
     resolution out;
     out.service = s;
-    if (index_of(s) < options_.services.size()) out.service_name = name_of_service(s);
-    for (std::size_t i = 0; i < names_->source_count(s); ++i) {
-      auto answer = co_await names_->async_source(s, i);
+    if (index_of(s) < self->options_.services.size()) out.service_name = self->name_of_service(s);
+    for (std::size_t i = 0; i < self->names_->source_count(s) && !caller->is_over(); ++i) {
+      auto answer = co_await self->names_->async_source(s, i);
       const bool absent = answer.state == source_answer::status::absent;
       out.answers.push_back(std::move(answer));
       if (absent) break;
     }
-    const error_code error = stopped_ ? make_error_code(errc::cancelled) : error_code{};
-    finish(std::move(handler), error, std::move(out));
+    caller->complete({}, std::move(out));
   }
 
-  net::awaitable<void> connect(plan& p, net::any_completion_handler<void(error_code, connected)> handler) {
-    const auto self = shared_from_this();
-    if (!tls_) {
-      finish(std::move(handler), make_error_code(errc::credentials_invalid), connected{});
-      co_return;
-    }
-    auto ended = co_await run_race(new_race(tls_, options_.connect), p);
-    finish(std::move(handler), ended.error, std::move(ended.value));
-  }
-
-  net::awaitable<void> dial(plan& p, net::any_completion_handler<void(error_code, std::optional<dialled>)> handler) {
-    const auto self = shared_from_this();
-    auto ended = co_await run_race(new_race(nullptr, options_.connect), p);
-    finish(std::move(handler), ended.error, std::move(ended.plain));
-  }
-
-  /// `what` is an operation of `self` that may begin only when the handle is gone: its own share would come too late.
-  static net::awaitable<void> holding(std::shared_ptr<impl> self, net::awaitable<void> what) {
-    co_await std::move(what);
+  /// `p` may be null: then the plan is made first.
+  template <class Value>
+  static void connect(const std::shared_ptr<impl>& self, service s, plan* p,
+                      std::shared_ptr<const engine::upstream> tls, std::shared_ptr<io::operation<Value>> caller) {
+    if (caller->is_over()) return;
+    auto own = p != nullptr ? std::move(*p) : plan(s);
+    auto race = self->new_race(std::move(tls), self->options_.connect);
+    auto c = std::make_shared<connecting<Value>>(connecting<Value>{caller, p, std::move(own), std::move(race)});
+    caller->on_abort([raw = c.get()](error_code why) { raw->give_up(why); });  // which is what keeps the caller's side
+    net::co_spawn(self->executor_, run(self, std::move(c)), net::detached);
   }
 
   run_ticket begin_exchange(const endpoint& row, std::string_view target) {
@@ -185,18 +216,22 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
                                                 options_.log, *learned_);
   }
 
-  /// The caller holds a share of this object.
-  net::awaitable<engine::connect_op::result> run_race(std::shared_ptr<engine::connect_op> race, plan& p) {
-    if (stopped_) co_return engine::connect_op::result{errc::cancelled, {}};
-    const auto place = racing_.insert(racing_.end(), race);
-    auto ended = co_await race->run(p, [this](plan& more) { return extend_further(more); });
-    racing_.erase(place);
+  template <class Value>
+  static net::awaitable<void> run(std::shared_ptr<impl> self, std::shared_ptr<connecting<Value>> c) {
+    if (c->theirs == nullptr) {
+      const error_code error = co_await self->extend(c->own);
+      if (error) c->complete(error, c->nothing());
+    }
+    if (c->caller->is_over()) co_return;
+    auto ended = co_await c->race->run(c->own, [raw = self.get()](plan& more) { return raw->extend_further(more); });
+    if (c->caller->is_over()) co_return;
     const auto was_reached = [](const attempt& a) { return a.reached() > stage::tls; };
-    if (ended.error == errc::all_tried && std::ranges::none_of(p.attempts(), was_reached))
-      names_->all_failed(p.service());
-    questions_->plan_probes();
-    if (stopped_) co_return engine::connect_op::result{errc::cancelled, {}};
-    co_return ended;
+    if (ended.error == errc::all_tried && std::ranges::none_of(c->own.attempts(), was_reached))
+      self->names_->all_failed(c->own.service());
+    self->questions_->plan_probes();
+    if constexpr (std::is_same_v<Value, connected>)
+      if (c->theirs == nullptr) ended.value.set_tried(c->own.attempts());
+    c->complete(ended.error, value_of(ended, static_cast<const Value*>(nullptr)));
   }
 
   net::awaitable<bool> extend_further(plan& p) {
@@ -204,20 +239,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     co_return !error;
   }
 
-  template <class Handler, class Value>
-  void finish(Handler handler, error_code error, Value value) {
-    auto target = net::get_associated_executor(handler, executor_);
-    net::post(executor_, net::bind_executor(target, [h = std::move(handler), error, v = std::move(value)]() mutable {
-                std::move(h)(error, std::move(v));
-              }));
-  }
-
   executor_type executor_;
   resolver_options options_;
   std::shared_ptr<policy::knowledge> learned_;
   std::shared_ptr<engine::discovery> names_;
   std::shared_ptr<const engine::upstream> tls_;
-  std::list<std::shared_ptr<engine::connect_op>> racing_;
+  std::shared_ptr<io::open_operations> open_ = std::make_shared<io::open_operations>();
   std::shared_ptr<engine::status_questions> questions_;
   bool stopped_ = false;
 };
@@ -262,21 +289,33 @@ void resolver::drain(const master& who, std::chrono::seconds lasts) {
 }
 bool resolver::undrain(const master& who) { return impl_->learned().undrain(who, std::chrono::steady_clock::now()); }
 bunraku::snapshot resolver::snapshot() const { return impl_->look(); }
+void resolver::cancel() { impl_->cancel(); }
 
-void resolver::start_resolve(service s, net::any_completion_handler<void(error_code, resolution)> h) {
-  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->resolve(s, std::move(h))), net::detached);
+void resolver::start_resolve(const shared_impl& share, service s, std::chrono::milliseconds limit,
+                             handler_of<resolution> handler) {
+  auto caller = share->begin(std::move(handler), limit, io::any_cancellation);
+  net::co_spawn(share->executor(), impl::resolve(share, s, std::move(caller)), net::detached);
 }
-void resolver::start_plan(service s, net::any_completion_handler<void(error_code, plan)> h) {
-  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->plan_for(s, std::move(h))), net::detached);
+void resolver::start_plan(const shared_impl& share, service s, std::chrono::milliseconds limit,
+                          handler_of<plan> handler) {
+  auto caller = share->begin(std::move(handler), limit, io::any_cancellation);
+  net::co_spawn(share->executor(), impl::plan_for(share, s, std::move(caller)), net::detached);
 }
-void resolver::start_ask_status(master who, service s, net::any_completion_handler<void(error_code)> h) {
-  impl_->questions().ask(std::move(who), s, std::move(h));
+void resolver::start_connect(const shared_impl& share, service s, plan* p, std::chrono::milliseconds limit,
+                             handler_of<connected> handler) {
+  auto caller = share->begin(std::move(handler), limit, io::cancellation_with_effects);
+  if (!share->tls()) caller->complete(errc::credentials_invalid, connected{});
+  impl::connect(share, s, p, share->tls(), std::move(caller));
 }
-void resolver::start_connect(plan& p, net::any_completion_handler<void(error_code, connected)> h) {
-  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->connect(p, std::move(h))), net::detached);
+void resolver::start_dial(const shared_impl& share, plan& p, std::chrono::milliseconds limit,
+                          handler_of<std::optional<dialled>> handler) {
+  auto caller = share->begin(std::move(handler), limit, io::cancellation_with_effects);
+  impl::connect(share, p.service(), &p, nullptr, std::move(caller));
 }
-void resolver::start_dial(plan& p, net::any_completion_handler<void(error_code, std::optional<dialled>)> h) {
-  net::co_spawn(impl_->executor(), impl::holding(impl_, impl_->dial(p, std::move(h))), net::detached);
+void resolver::start_ask_status(const shared_impl& share, master who, service s, handler_of<> handler) {
+  auto caller = share->begin(std::move(handler), no_limit, io::any_cancellation);
+  if (caller->is_over()) return;
+  share->questions().ask(std::move(who), s, [caller](error_code error) { caller->complete(error); });
 }
 
 }  // namespace bunraku

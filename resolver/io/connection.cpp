@@ -2,6 +2,9 @@
 
 #include <bunraku/connection.hpp>
 
+#include <boost/asio/append.hpp>
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
@@ -13,18 +16,46 @@ using error_code = boost::system::error_code;
 
 namespace {
 
-/// One read or write that waits: try, wait, try again. Completes through the handler's own executor, posted.
-struct transfer {
-  io::stream* native;
+/// What waits on a socket for a handler: it has the handler's allocator and cancellation slot, and a share of the
+/// stream. Its executor is bound to it where the wait begins: without one of the handler's own it is the stream's.
+template <class Handler>
+struct waiter {
+  using allocator_type = net::associated_allocator_t<Handler>;
+  using cancellation_slot_type = net::associated_cancellation_slot_t<Handler>;
+  allocator_type get_allocator() const noexcept { return net::get_associated_allocator(handler); }
+  cancellation_slot_type get_cancellation_slot() const noexcept {
+    return net::get_associated_cancellation_slot(handler);
+  }
+  /// The wait may have ended well, and the stream been closed before this turn.
+  error_code outcome(error_code error) const noexcept {
+    return !error && !native->is_open() ? error_code(net::error::operation_aborted) : error;
+  }
+
+  std::shared_ptr<io::stream> native;
+  Handler handler;
+};
+
+using wait_handler = net::any_completion_handler<void(error_code)>;
+using transfer_handler = net::any_completion_handler<void(error_code, std::size_t)>;
+
+struct readiness : waiter<wait_handler> {
+  void operator()(error_code error) {
+    error = outcome(error);
+    std::move(handler)(error);
+  }
+};
+
+/// One read or write that waits: try, wait, try again.
+struct transfer : waiter<transfer_handler> {
   void* data;
   std::size_t size;
   direction which;
-  net::any_completion_handler<void(error_code, std::size_t)> handler;
 
   std::size_t attempt(error_code& error) const noexcept {
     return which == direction::read ? native->read_some(data, size, error) : native->write_some(data, size, error);
   }
   void operator()(error_code error) {
+    error = outcome(error);
     std::size_t n = 0;
     if (!error) {
       n = attempt(error);
@@ -41,13 +72,12 @@ struct transfer {
 };
 
 void start_transfer(transfer op) {
-  auto executor = net::get_associated_executor(op.handler, op.native->socket().get_executor());
   error_code error;
-  const auto n = op.attempt(error);
+  std::size_t n = 0;
+  if (op.native->is_open()) n = op.attempt(error);
+  else error = net::error::bad_descriptor;
   if (error == net::error::would_block) return op.again();
-  net::post(op.native->socket().get_executor(),
-            net::bind_executor(
-                executor, [handler = std::move(op.handler), error, n]() mutable { std::move(handler)(error, n); }));
+  net::post(op.native->socket().get_executor(), net::append(std::move(op.handler), error, n));
 }
 
 }  // namespace
@@ -90,36 +120,41 @@ bool connection::resumed() const noexcept {
 
 void connection::start_wait(direction which, wait_handler handler) {
   auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
-  native_->async_wait(
-      which, net::bind_executor(executor, [h = std::move(handler)](error_code error) mutable { std::move(h)(error); }));
+  native_->async_wait(which, net::bind_executor(executor, readiness{{native_, std::move(handler)}}));
 }
 void connection::start_wait_either(wait_handler handler) {
   struct both {
-    io::stream& native;
+    std::shared_ptr<io::stream> native;
     wait_handler handler;
     error_code first;
     int left = 2;
     void one_done(error_code error) {
       if (left-- == 2) {
         first = error;
-        native.cancel();
-      } else {
-        std::move(handler)(first);
+        native->cancel();
+        return;
       }
+      auto slot = net::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) slot.clear();
+      std::move(handler)(first);
     }
   };
   auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
-  auto shared = std::make_shared<both>(both{*native_, std::move(handler), {}});
+  auto shared = std::make_shared<both>(both{native_, std::move(handler), {}});
+  auto slot = net::get_associated_cancellation_slot(shared->handler);
+  if (slot.is_connected())
+    slot.assign([weak = std::weak_ptr<io::stream>(native_)](net::cancellation_type) {
+      if (const auto native = weak.lock()) native->cancel();
+    });
   native_->readable_again();
   for (const auto which : {direction::read, direction::write})
     native_->async_wait_socket(which, net::bind_executor(executor, [shared](error_code e) { shared->one_done(e); }));
 }
 void connection::start_read(net::mutable_buffer buffer, transfer_handler handler) {
-  start_transfer({native_.get(), buffer.data(), buffer.size(), direction::read, std::move(handler)});
+  start_transfer({{native_, std::move(handler)}, buffer.data(), buffer.size(), direction::read});
 }
 void connection::start_write(net::const_buffer buffer, transfer_handler handler) {
-  start_transfer(
-      {native_.get(), const_cast<void*>(buffer.data()), buffer.size(), direction::write, std::move(handler)});
+  start_transfer({{native_, std::move(handler)}, const_cast<void*>(buffer.data()), buffer.size(), direction::write});
 }
 
 }  // namespace bunraku

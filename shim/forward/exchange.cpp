@@ -123,6 +123,7 @@ net::awaitable<exchange::error_code> exchange::connect() {
   }
   attempt_began_ = clock::now();
   reused_ = false;
+  era_ = shared_.pool.era();
   if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable())) {
     auto idle = shared_.pool.take(*plan_.front());
     if (idle) {
@@ -228,7 +229,7 @@ net::awaitable<exchange::error_code> exchange::fill_head() {
 net::awaitable<bool> exchange::ask_status() {
   error_code error;
   co_await shared_.resolver.async_ask_status(who_, to_.service, net::redirect_error(net::use_awaitable, error));
-  const bool lives = !error || error == bunraku::errc::cancelled || error == bunraku::errc::credentials_invalid;
+  const bool lives = !error || error == net::error::operation_aborted || error == bunraku::errc::credentials_invalid;
   if (lives) course_.lives();
   co_return lives;
 }

@@ -28,8 +28,12 @@ enum class direction { read, write };
 ///
 /// Threads: distinct objects may be used in distinct threads; one object in one thread at a time, its executor's.
 ///          At most one read-side and one write-side operation at a time.
-/// Cancels: `cancel()` ends all waits and asynchronous operations with `operation_aborted`; the stream stays usable
-///          for reading after an aborted read. After an aborted or failed write, only close it.
+/// Cancels: `cancel()`, `close()` and destruction end all waits and asynchronous operations with `operation_aborted`;
+/// so
+///          does every kind of cancellation by a handler's slot, for its own operation (both, for async_wait_either).
+///          The stream stays usable for reading after an aborted read. After an aborted or failed write, only close it.
+/// Tokens:  any completion token. Handlers run through their associated executor (the stream's by default), posted,
+///          with their associated allocator.
 /// Errors:  `boost::asio::error::eof` for an orderly end, `boost::asio::ssl::error::stream_truncated`'s meaning (the
 ///          peer left without saying goodbye) is reported as `boost::asio::error::connection_reset`.
 ///          `errc::refused_us` from the first read: the master's TLS did not want our certificate (TLS 1.3 says so only
@@ -114,7 +118,7 @@ class connection {
   void start_read(boost::asio::mutable_buffer buffer, transfer_handler handler);
   void start_write(boost::asio::const_buffer buffer, transfer_handler handler);
 
-  std::unique_ptr<io::stream> native_;
+  std::shared_ptr<io::stream> native_;  // operations under way have a share: they may complete when this object is gone
 };
 
 }  // namespace bunraku

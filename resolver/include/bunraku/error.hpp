@@ -38,7 +38,8 @@ enum class errc {
   not_own_certificate = 411,        ///< local leg: the client showed no certificate, or not the agent's own
 
   // 900: lifecycle
-  cancelled = 900,  ///< the owner cancelled, or the resolver is gone
+  cancelled = 900,  ///< in an answer or attempt: given up. Handlers get boost::asio::error::operation_aborted instead
+  deadline = 901,   ///< the limit that the operation was given has passed
 };
 
 const boost::system::error_category& category() noexcept;

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace bunraku {
 
@@ -26,21 +27,34 @@ namespace bunraku {
 class connected {
  public:
   connected(connection stream, master who) : stream_(std::move(stream)), who_(std::move(who)) {}
+  explicit connected(std::vector<attempt> tried) : connected() { tried_ = std::move(tried); }
   connected() : who_({}, 0, source_kind::list) {}
   connection& stream() noexcept { return stream_; }
   const master& who() const noexcept { return who_; }
+  /// Who was tried before it, or in vain: of async_connect(service) alone, the others have a plan that tells.
+  const std::vector<attempt>& tried() const noexcept { return tried_; }
+  void set_tried(std::vector<attempt> tried) { tried_ = std::move(tried); }
 
  private:
   connection stream_;
   master who_;
+  std::vector<attempt> tried_;
 };
 
 /// Finds the masters of Puppet's services and connects to them as the agent.
 ///
-/// A move-only handle on a shared implementation. Every operation holds a share: destroying the handle cancels what is
-/// under way, and each handler still runs exactly once, with `errc::cancelled`.
-/// Threads:  all calls on the executor's thread; one resolver per thread. Completions are posted there, never called
-///           from within the initiating function.
+/// A move-only handle on a shared implementation. An operation belongs to the implementation, also one that was
+/// deferred and is launched when the handle was moved or is gone. Tokens:   any completion token; all signatures begin
+/// with an error_code. Handlers run through their associated
+///           executor (the resolver's by default), posted, never within the initiating function; that executor has
+///           outstanding work until then. The handler's allocator serves its own storage and its completion.
+/// Cancels:  by the handler's cancellation slot, by cancel(), by the handle's destruction: the operation completes at
+///           once with boost::asio::error::operation_aborted. Each handler runs exactly once. async_resolve, async_plan
+///           and async_ask_status take every kind of cancellation; the connecting ones terminal and partial, since
+///           packets cannot be unsent. A question to DNS that is under way goes on, and its answer is kept.
+/// Limits:   an operation that is given a limit ends with `errc::deadline` after it. Without one the options' limits
+///           bound each step, and so the whole.
+/// Threads:  all calls on the executor's thread, emitting a cancellation signal too; one resolver per thread.
 /// Idle:     a resolver that nobody asks sends no packets and sets no timers.
 class resolver {
  public:
@@ -54,19 +68,35 @@ class resolver {
 
   executor_type get_executor() const;
 
+  static constexpr std::chrono::milliseconds no_limit = std::chrono::milliseconds::max();
+
   /// What every source of the service says now. Signature: void(error_code, resolution); the error is only ever
-  /// `cancelled`: what went wrong with a source is in its answer.
+  /// operation_aborted or `deadline`: what went wrong with a source is in its answer.
+  template <class CompletionToken>
+  auto async_resolve(service s, std::chrono::milliseconds limit, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, resolution)>(
+        [share = impl_](auto handler, service of, std::chrono::milliseconds within) {
+          start_resolve(share, of, within, std::move(handler));
+        },
+        token, s, limit);
+  }
   template <class CompletionToken>
   auto async_resolve(service s, CompletionToken&& token) {
-    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, resolution)>(
-        [](auto handler, resolver* self, service of) { self->start_resolve(of, std::move(handler)); }, token, this, s);
+    return async_resolve(s, no_limit, std::forward<CompletionToken>(token));
   }
 
   /// A plan for one request. Signature: void(error_code, plan). Errors: service_absent, no_masters, dns_*.
   template <class CompletionToken>
-  auto async_plan(service s, CompletionToken&& token) {
+  auto async_plan(service s, std::chrono::milliseconds limit, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, plan)>(
-        [](auto handler, resolver* self, service of) { self->start_plan(of, std::move(handler)); }, token, this, s);
+        [share = impl_](auto handler, service of, std::chrono::milliseconds within) {
+          start_plan(share, of, within, std::move(handler));
+        },
+        token, s, limit);
+  }
+  template <class CompletionToken>
+  auto async_plan(service s, CompletionToken&& token) {
+    return async_plan(s, no_limit, std::forward<CompletionToken>(token));
   }
   /// The same at once, if everything it needs is known; else false and `into` is untouched.
   bool try_plan(service s, plan& into);
@@ -74,11 +104,33 @@ class resolver {
   /// Connects to the plan's next masters: a race in which the next address or master starts when the one before fails
   /// or takes longer than race_delay; the first whose TLS stands wins and the others are given up. Those that failed
   /// are in `from.attempts()`. Signature: void(error_code, connected). Errors: all_tried (see the attempts),
-  /// credentials_invalid. `from` must live until completion.
+  /// credentials_invalid. `from` must live until completion, and nobody may look at it before.
+  template <class CompletionToken>
+  auto async_connect(plan& from, std::chrono::milliseconds limit, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, connected)>(
+        [share = impl_](auto handler, plan* p, std::chrono::milliseconds within) {
+          start_connect(share, p->service(), p, within, std::move(handler));
+        },
+        token, &from, limit);
+  }
   template <class CompletionToken>
   auto async_connect(plan& from, CompletionToken&& token) {
+    return async_connect(from, no_limit, std::forward<CompletionToken>(token));
+  }
+  /// The same for whoever needs one connection and no second choice: plans, and connects. Signature: void(error_code,
+  /// connected), where `tried()` tells of those that failed, also when there is no connection. Errors: of both. What
+  /// became of the connection is to be reported: until then the master counts as one that somebody is trying.
+  template <class CompletionToken>
+  auto async_connect(service s, std::chrono::milliseconds limit, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, connected)>(
-        [](auto handler, resolver* self, plan* p) { self->start_connect(*p, std::move(handler)); }, token, this, &from);
+        [share = impl_](auto handler, service of, std::chrono::milliseconds within) {
+          start_connect(share, of, nullptr, within, std::move(handler));
+        },
+        token, s, limit);
+  }
+  template <class CompletionToken>
+  auto async_connect(service s, CompletionToken&& token) {
+    return async_connect(s, no_limit, std::forward<CompletionToken>(token));
   }
 
   /// The same race for TCP connections alone, for callers that bring their own TLS or pass on another's: needs no
@@ -86,10 +138,20 @@ class resolver {
   /// next master. Signature: void(error_code, std::optional<dialled>), there without an error. Errors: as
   /// async_connect's, without credentials_invalid.
   template <class CompletionToken>
-  auto async_dial(plan& from, CompletionToken&& token) {
+  auto async_dial(plan& from, std::chrono::milliseconds limit, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::optional<dialled>)>(
-        [](auto handler, resolver* self, plan* p) { self->start_dial(*p, std::move(handler)); }, token, this, &from);
+        [share = impl_](auto handler, plan* p, std::chrono::milliseconds within) {
+          start_dial(share, *p, within, std::move(handler));
+        },
+        token, &from, limit);
   }
+  template <class CompletionToken>
+  auto async_dial(plan& from, CompletionToken&& token) {
+    return async_dial(from, no_limit, std::forward<CompletionToken>(token));
+  }
+
+  /// Ends all operations that are under way. The resolver goes on, and so do the connections it made.
+  void cancel();
 
   /// What a master made of a request. Masters that failed lately are tried behind the others of their priority, and
   /// those given up (three failures in a row, or a bad certificate) behind all others, until their time is over.
@@ -102,15 +164,15 @@ class resolver {
   /// Asks a master for its status on a fresh connection, with `connect_options::status_limit` for everything.
   /// Signature: void(error_code). No error: it lives (it answered HTTP, whatever the status), or nothing can be said
   /// because the fault is ours: go on waiting. An error: refused, reset, a certificate that must not be accepted, or no
-  /// answer in time: it hangs, plans avoid it from now on. `cancelled`: the resolver is gone. Questions to one master
+  /// answer in time: it hangs, plans avoid it from now on. Questions to one master
   /// at the same time share one connection.
   template <class CompletionToken>
   auto async_ask_status(const master& who, service of, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
-        [](auto handler, resolver* self, master m, service s) {
-          self->start_ask_status(std::move(m), s, std::move(handler));
+        [share = impl_](auto handler, master m, service s) {
+          start_ask_status(share, std::move(m), s, std::move(handler));
         },
-        token, this, who, of);
+        token, who, of);
   }
   /// May this process send a further attempt of a request to a master? If so, it is charged. What never reached a
   /// master (no connection) loads nobody and is not to be charged. Requests and time fill the budget again.
@@ -141,15 +203,22 @@ class resolver {
   const resolver_options& options() const noexcept;
 
  private:
-  void start_resolve(service s, boost::asio::any_completion_handler<void(boost::system::error_code, resolution)> h);
-  void start_plan(service s, boost::asio::any_completion_handler<void(boost::system::error_code, plan)> h);
-  void start_ask_status(master who, service s, boost::asio::any_completion_handler<void(boost::system::error_code)> h);
-  void start_connect(plan& p, boost::asio::any_completion_handler<void(boost::system::error_code, connected)> h);
-  void start_dial(plan& p,
-                  boost::asio::any_completion_handler<void(boost::system::error_code, std::optional<dialled>)> h);
-
   class impl;
-  std::shared_ptr<impl> impl_;
+  using shared_impl = std::shared_ptr<impl>;
+  template <class... Values>
+  using handler_of = boost::asio::any_completion_handler<void(boost::system::error_code, Values...)>;
+
+  static void start_resolve(const shared_impl& share, service s, std::chrono::milliseconds limit,
+                            handler_of<resolution> handler);
+  static void start_plan(const shared_impl& share, service s, std::chrono::milliseconds limit,
+                         handler_of<plan> handler);
+  static void start_connect(const shared_impl& share, service s, plan* p, std::chrono::milliseconds limit,
+                            handler_of<connected> handler);
+  static void start_dial(const shared_impl& share, plan& p, std::chrono::milliseconds limit,
+                         handler_of<std::optional<dialled>> handler);
+  static void start_ask_status(const shared_impl& share, master who, service s, handler_of<> handler);
+
+  shared_impl impl_;
 };
 
 }  // namespace bunraku

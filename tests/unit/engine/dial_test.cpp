@@ -141,7 +141,7 @@ TEST_F(Dial, ADestroyedResolverCancelsIt) {
   r.reset();
   run();
   EXPECT_EQ(calls, 1);
-  EXPECT_EQ(told, errc::cancelled);
+  EXPECT_EQ(told, net::error::operation_aborted);
 }
 
 }  // namespace
