@@ -2,7 +2,8 @@
 
 ctest starts the site before the first test and ends it after the last one. By hand:
     SITE_DIR=/tmp/s tests/puppet/site up
-    SITE_DIR=/tmp/s BUNRAKU_BIN=build/release/bin/bunraku /usr/bin/python3 tests/puppet/agent_run_test.py
+    export PYTHONPATH=tests/support/py SITE_DIR=/tmp/s BUNRAKU_BIN=build/release/bin/bunraku
+    /usr/bin/python3 tests/puppet/agent_run_test.py
 """
 
 import os
@@ -44,7 +45,10 @@ class Request:
 
 
 class RealSite:
-    def __init__(self):
+    """node: who agent() and command() mean, if not the node that the site enrols."""
+
+    def __init__(self, node=None):
+        self.node = {"SITE_NODE": node} if node else {}
         if "SITE_DIR" not in os.environ:
             raise RuntimeError("SITE_DIR must say where the site is; see " + str(SCRIPT))
         lines = self.command("env").stdout.splitlines()
@@ -61,7 +65,7 @@ class RealSite:
 
     def attempt(self, *args, **env):
         return subprocess.run(
-            [SCRIPT, *args], env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [SCRIPT, *args], env={**os.environ, **self.node, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if args[0] != "env" else None, text=True, timeout=900, check=False)
 
     def restore(self):
@@ -71,6 +75,12 @@ class RealSite:
     def agent(self, *args, hosts=None):
         """A real `puppet agent --test`. hosts: lines of its hosts file, as in "127.0.0.1 name"."""
         return self.attempt("agent", "--color=false", *args, SITE_HOSTS=hosts or "")
+
+    def start_agent(self, *args, hosts=None):
+        """The same in the background, as a Popen."""
+        return subprocess.Popen(
+            [SCRIPT, "agent", "--color=false", *args], env={**os.environ, **self.node, "SITE_HOSTS": hosts or ""},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def mark(self):
         """Where the access logs end now; for requests_since()."""
@@ -113,7 +123,7 @@ class RealSite:
 class Shim:
     """`bunraku run` for the site's node; its masters are found by SRV from the site's DNS server."""
 
-    def __init__(self, site, address=("127.0.0.1", 8140)):
+    def __init__(self, site, way="terminate", address=("127.0.0.1", 8140)):
         if "BUNRAKU_BIN" not in os.environ:
             raise RuntimeError("BUNRAKU_BIN must name the program under test")
         self.site = site
@@ -124,8 +134,8 @@ class Shim:
         self.log = Path(self.directory.name) / "log"
         self.config.write_text(
             f'[puppet]\nconf = "{site.env["SITE_PUPPET_CONF"]}"\n'
-            f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\n'
-            f'[[listen]]\nway = "terminate"\naddress = "{self.address[0]}:{self.address[1]}"\n', encoding="utf-8")
+            f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\nsrv_domain = "{site.domain}"\n'
+            f'[[listen]]\nway = "{way}"\naddress = "{self.address[0]}:{self.address[1]}"\n', encoding="utf-8")
         self.process = None
 
     @property
@@ -202,10 +212,16 @@ class ShimTest(SiteTest):
 
     def setUp(self):
         super().setUp()
-        self.shim = Shim(self.site)
+        self.start_shim()
+
+    def start_shim(self, way="terminate"):
+        self.make_shim(way)
+        self.shim.start()
+
+    def make_shim(self, way):
+        self.shim = Shim(self.site, way)
         self.addCleanup(self.shim.directory.cleanup)
         self.addCleanup(self.end_shim)
-        self.shim.start()
 
     def end_shim(self):
         output = self.shim.output()
