@@ -14,7 +14,10 @@ policy::health_event::kind fault_of(boost::system::error_code error) noexcept {
       case errc::certificate_expired:
       case errc::certificate_revoked:
       case errc::certificate_wrong_name:
-      case errc::certificate_wrong_purpose: return kind::bad_certificate;
+      case errc::certificate_wrong_purpose:
+      case errc::certificate_no_master:
+      case errc::certificate_not_pinned:
+      case errc::outside_domain: return kind::bad_certificate;
       case errc::credentials_invalid:
       case errc::crl_missing:
       case errc::crl_expired:

@@ -1,6 +1,7 @@
 #include "engine/connect_op.hpp"
 
 #include "engine/connect_fault.hpp"
+#include "policy/master_identity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -12,12 +13,13 @@ namespace net = boost::asio;
 
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-                       std::shared_ptr<log_sink> log, policy::knowledge& learned)
+                       std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned)
     : executor_(std::move(executor)),
       names_(std::move(names)),
       tls_(std::move(tls)),
       options_(options),
       never_dial_(std::move(never_dial)),
+      within_(std::move(within)),
       log_(std::move(log)),
       learned_(learned),
       race_(options.race_delay, options.race_width),
@@ -56,7 +58,8 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
       entrants_.push_back({from.take_front(), clock::now(), 1, stage::resolve, {}, {}});
       learned_.trying(entrants_.back().who, service_, clock::now());
       start({entrants_.size() - 1, std::nullopt});
-      if (const auto* next = from.front()) names_->prepare_addresses(*next);
+      if (const auto* next = from.front(); next != nullptr && !policy::refuse_target(within_, *next))
+        names_->prepare_addresses(*next);
       continue;
     }
     const bool more = !waiting_.empty() || from.front() != nullptr;
@@ -100,12 +103,16 @@ void connect_op::start(contestant who) {
 
 net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, contestant who) {
   if (!who.address) {
+    if (auto why = policy::refuse_target(self->within_, self->entrants_[who.entrant].who)) {
+      self->fail(who.entrant, stage::resolve, errc::outside_domain, std::move(*why));
+      co_return;
+    }
     const bool found = co_await self->find_addresses(who);
     if (!found || self->is_over()) co_return;
   }
   const master& to = self->entrants_[who.entrant].who;
   io::ssl_ptr ssl;
-  if (self->tls_) ssl = self->tls_->prepare(to);
+  if (self->tls_) ssl = self->tls_->prepare(to, self->service_);
   if (self->tls_ && !ssl) {
     self->fail(who.entrant, stage::tls, errc::tls_failed, "\"" + to.host() + "\" cannot be a certificate's name");
     co_return;

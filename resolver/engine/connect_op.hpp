@@ -32,7 +32,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   /// `tls` may be null: then the race is for TCP alone, and its winner is `result::plain`.
   connect_op(boost::asio::any_io_executor executor, std::shared_ptr<discovery> names,
              std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-             std::shared_ptr<log_sink> log, policy::knowledge& learned);
+             std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned);
 
   struct result {
     boost::system::error_code error;
@@ -82,6 +82,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::shared_ptr<const upstream> tls_;
   connect_options options_;
   std::vector<master> never_dial_;
+  std::vector<std::string> within_;
   std::shared_ptr<log_sink> log_;
   policy::knowledge&
       learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it

@@ -31,6 +31,9 @@ class bunraku_category final : public boost::system::error_category {
       case errc::crl_expired: return "the CRL is expired or not yet valid";
       case errc::refused_us: return "the master refused our certificate";
       case errc::not_own_certificate: return "the client did not show this agent's own certificate";
+      case errc::certificate_no_master: return "the master's certificate lacks the names that masters must have";
+      case errc::certificate_not_pinned: return "the key of the master's certificate is not pinned";
+      case errc::outside_domain: return "DNS names a master outside of the allowed domains";
       case errc::cancelled: return "cancelled";
       case errc::deadline: return "the operation's time was over";
     }

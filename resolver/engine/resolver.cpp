@@ -69,7 +69,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
         options_(std::move(options)),
         learned_(std::make_shared<policy::knowledge>(options_.affinity, chance_of_this_process())),
         names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)) {
-    if (own) tls_ = std::make_shared<engine::upstream>(*own);
+    if (own) tls_ = std::make_shared<engine::upstream>(*own, options_);
     questions_ = std::make_shared<engine::status_questions>(
         executor_, learned_, [this](const connect_options& how) { return tls_ ? new_race(tls_, how) : nullptr; },
         options_.connect);
@@ -109,7 +109,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     learned_->reloaded(options_.affinity);
     questions_->replace(options_.connect);
     names_->replace(options_.services, options_.dns);
-    tls_ = own ? std::make_shared<engine::upstream>(*own) : nullptr;
+    tls_ = own ? std::make_shared<engine::upstream>(*own, options_) : nullptr;
   }
 
   /// Adds the masters of sources that were not asked yet until one knows any that are new.
@@ -213,7 +213,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   std::shared_ptr<engine::connect_op> new_race(std::shared_ptr<const engine::upstream> tls,
                                                const connect_options& how) {
     return std::make_shared<engine::connect_op>(executor_, names_, std::move(tls), how, options_.never_dial,
-                                                options_.log, *learned_);
+                                                options_.demands.within, options_.log, *learned_);
   }
 
   template <class Value>

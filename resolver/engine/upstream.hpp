@@ -1,26 +1,31 @@
 #pragma once
 #include "io/openssl_ptr.hpp"
 #include "io/tls_sessions.hpp"
+#include "policy/master_identity.hpp"
 
 #include <bunraku/identity.hpp>
 #include <bunraku/master.hpp>
+#include <bunraku/options.hpp>
+#include <bunraku/service.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace bunraku::engine {
 
-/// The upstream leg's TLS: the context of one identity and the sessions verified with it. Replaced whole when the
-/// identity is; connections under way keep the one they began with.
+/// The upstream leg's TLS: the context of one identity, the sessions verified with it, and what each service demands of
+/// its masters. Replaced whole when one of them is; connections under way keep the one they began with.
 class upstream {
  public:
-  explicit upstream(const identity& own);
-  /// A fresh SSL for this master: its name set and verified, a session offered. Null only when out of memory or when
-  /// the host is no possible name.
-  io::ssl_ptr prepare(const master& to) const;
+  upstream(const identity& own, const resolver_options& options);
+  /// A fresh SSL for this master: its name and what `of` demands set and verified, a session offered. Null only when
+  /// out of memory, when the host is no possible name, or when there is no such service.
+  io::ssl_ptr prepare(const master& to, service of) const;
 
  private:
   io::ssl_ctx_ptr context_;
   std::shared_ptr<io::tls_sessions> sessions_;
+  std::vector<std::shared_ptr<const policy::certificate_demands>> demands_;  // by service; null: none
 };
 
 }  // namespace bunraku::engine

@@ -1,5 +1,6 @@
 #include "io/tls_context.hpp"
 
+#include "io/tls_demands.hpp"
 #include "io/tls_verify.hpp"
 
 #include <openssl/err.h>
@@ -104,7 +105,8 @@ ssl_ctx_ptr make_local_context(std::shared_ptr<const credentials> own) {
   return context;
 }
 
-bool prepare_upstream(SSL* ssl, std::string_view host) {
+bool prepare_upstream(SSL* ssl, std::string_view host, std::shared_ptr<const policy::certificate_demands> demands) {
+  if (demands && !keep_demands(ssl, std::move(demands))) return false;
   const std::string name(host);
   if (name.find('\0') == std::string::npos && is_address(name))
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) == 1;
@@ -112,10 +114,12 @@ bool prepare_upstream(SSL* ssl, std::string_view host) {
   return SSL_set_tlsext_host_name(ssl, name.c_str()) == 1 && SSL_set1_host(ssl, name.c_str()) == 1;
 }
 
-bool may_resume(const SSL_SESSION* session, std::string_view host, std::chrono::sys_seconds now) {
+bool may_resume(const SSL_SESSION* session, std::string_view host, std::chrono::sys_seconds now,
+                const policy::certificate_demands* demands) {
   if (SSL_SESSION_is_resumable(session) != 1) return false;
   X509* leaf = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(session));
-  return leaf != nullptr && is_for_host(leaf, host) && in_its_time(leaf, now);
+  if (leaf == nullptr || !is_for_host(leaf, host) || !in_its_time(leaf, now)) return false;
+  return demands == nullptr || !policy::refuse(*demands, shown_by(leaf));
 }
 
 }  // namespace bunraku::io

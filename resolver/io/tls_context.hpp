@@ -1,6 +1,7 @@
 #pragma once
 #include "io/credentials.hpp"
 #include "io/openssl_ptr.hpp"
+#include "policy/master_identity.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -27,16 +28,19 @@ ssl_ctx_ptr make_local_context(std::shared_ptr<const credentials> own);
 /// Before the handshake with a master: the name to ask for (SNI; not for IP literals) and to find in its certificate.
 /// `host` is a host name or an IP literal without brackets. False when it is neither: then nothing may be sent, since
 /// nobody would check who is there.
-bool prepare_upstream(SSL* ssl, std::string_view host);
+/// `demands`: what else its certificate must be; null: nothing.
+bool prepare_upstream(SSL* ssl, std::string_view host,
+                      std::shared_ptr<const policy::certificate_demands> demands = nullptr);
 
 /// May this session be offered to `host`? Resuming skips the verification, so the certificate that was verified when
-/// the session was made must be for this host too and still in its time. Sessions belong to one context: never offer
-/// one that was made with other credentials.
-bool may_resume(const SSL_SESSION* session, std::string_view host, std::chrono::sys_seconds now);
+/// the session was made must be for this host too, still in its time, and as demanded now. Sessions belong to one
+/// context: never offer one that was made with other credentials.
+bool may_resume(const SSL_SESSION* session, std::string_view host, std::chrono::sys_seconds now,
+                const policy::certificate_demands* demands = nullptr);
 
 /// Why a handshake failed: what is wrong with the peer's certificate, which alert the peer sent, or what OpenSSL says.
-/// Codes, towards masters: certificate_*, crl_*, refused_us, tls_failed; towards clients: not_own_certificate for
-/// whatever is wrong with what they show, tls_failed for the rest.
+/// Codes, towards masters: certificate_* (also for demands that are not met), crl_*, refused_us, tls_failed; towards
+/// clients: not_own_certificate for whatever is wrong with what they show, tls_failed for the rest.
 struct handshake_failure {
   errc code;
   std::string text;  ///< one sentence without a full stop, printable, bounded

@@ -1,6 +1,7 @@
 #include "io/tls_sessions.hpp"
 
 #include "io/tls_context.hpp"
+#include "io/tls_demands.hpp"
 
 namespace bunraku::io {
 namespace {
@@ -28,11 +29,12 @@ void tls_sessions::enable(SSL_CTX* context) {
 void tls_sessions::attach(SSL* ssl, const std::string& master, const std::string& host) {
   auto mine = std::make_unique<slot>(slot{shared_from_this(), master});
   if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) mine.release();
+  const std::scoped_lock lock(guard_);
   const auto found = sessions_.find(master);
   if (found == sessions_.end()) return;
   const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   if (std::chrono::steady_clock::now() - found->second.since > longest_life ||
-      !may_resume(found->second.session.get(), host, today)) {
+      !may_resume(found->second.session.get(), host, today, demands_on(ssl))) {
     sessions_.erase(found);
     return;
   }
@@ -47,6 +49,7 @@ int tls_sessions::received(SSL* ssl, SSL_SESSION* session) {
   // Copied again: the connection goes on using its own.
   ssl_session_ptr copy{SSL_SESSION_dup(session)};
   if (!copy) return 0;
+  const std::scoped_lock lock(mine->store->guard_);
   const bool resumed = SSL_session_reused(ssl) == 1;
   const auto found = all.find(mine->master);
   // A ticket that follows a resumption does not start a new hour: the certificate was last verified when the first

@@ -1,5 +1,7 @@
 #include "io/tls_verify.hpp"
 
+#include "io/tls_demands.hpp"
+
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -167,10 +169,24 @@ int verify_chain(X509_STORE_CTX* context) {
   return 0;
 }
 
+// A good certificate: is it a master's?
+bool meets_demands(X509_STORE_CTX* context) {
+  const auto* demands = demands_on(ssl_of(context));
+  if (demands == nullptr) return true;
+  const auto refused = policy::refuse(*demands, shown_by(X509_STORE_CTX_get0_cert(context)));
+  if (!refused) return true;
+  X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REJECTED);
+  keep_failure(context,
+               refused->what == policy::refusal::kind::pin ? errc::certificate_not_pinned : errc::certificate_no_master,
+               refused->text);
+  return false;
+}
+
 int verify_master(X509_STORE_CTX* context, void*) noexcept try {
   const unsigned int names = host_check_flags(X509_STORE_CTX_get0_cert(context));
   X509_VERIFY_PARAM_set_hostflags(X509_STORE_CTX_get0_param(context), names);
-  return verify_chain(context);
+  if (verify_chain(context) != 1) return 0;
+  return meets_demands(context) ? 1 : 0;
 } catch (...) {
   X509_STORE_CTX_set_error(context, X509_V_ERR_OUT_OF_MEM);
   return 0;

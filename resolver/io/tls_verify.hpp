@@ -48,7 +48,9 @@ const verify_failure* failure_of(const SSL* ssl) noexcept;
 unsigned int host_check_flags(const X509* certificate);
 
 /// Makes the context verify its peers with these credentials, which it keeps alive from then on.
-/// Upstream: chain, revocation, purpose sslserver, and the name that prepare_upstream() asked for (host_check_flags).
+/// Upstream: chain, revocation, purpose sslserver, the name that prepare_upstream() asked for (host_check_flags), and
+/// then what it demanded of masters. Purpose: serverAuth where there is an extended key usage; one without any is for
+/// every use, as to Puppet (CAs outside of Puppet leave it out).
 void verify_masters(SSL_CTX* context, std::shared_ptr<const credentials> own);
 /// Local leg: a certificate must be shown, its key must be our own key, and it must be good: chain, revocation, purpose
 /// sslclient.

@@ -82,12 +82,14 @@ bunraku::resolver_options assemble(const configuration& from, const bunraku::sit
     const auto& rule = from.services[i];
     bunraku::service_options one;
     one.name = rule.name;
+    one.pins = rule.pins;
     one.sources = sources_of(rule);
     if (one.sources.empty() && i < by_site.size()) one.sources = without_us(by_site[i].sources, from, site);
     made.services.push_back(std::move(one));
   }
   made.dns = from.dns;
   made.connect = from.connect;
+  made.demands = from.demands;
   made.never_dial = own_listeners(from);
   made.affinity = site.certname;
   return made;

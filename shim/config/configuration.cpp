@@ -240,11 +240,13 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   refuse_unknown_tables(*root, file, found);
   const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
-       connect = table("connect"), limits = table("limits"), admin = table("admin"), log = table("log");
+       identity = table("identity"), connect = table("connect"), limits = table("limits"), admin = table("admin"),
+       log = table("log");
   read_puppet(puppet, made);
   made.local = read_leg(local);
   read_upstream(upstream, made);
   read_dns(dns, made);
+  read_identity(identity, made);
   made.connect.connect_timeout = connect.duration("timeout");
   made.connect.tls_timeout = connect.duration("tls_timeout");
   made.connect.race_delay = connect.duration("race_delay");

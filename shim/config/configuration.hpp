@@ -52,6 +52,7 @@ struct service_rule {
   std::vector<std::string> srv_names;  ///< absolute, lower case, no trailing dot
   /// By which clients of connect and passthrough ask for it; ports 1 to 65535.
   std::vector<bunraku::site::host_port> names;
+  std::vector<std::string> pins;  ///< 64 lower-case hexadecimal digits each; empty: those of `demands`
   std::chrono::milliseconds first_byte_timeout{0};
   std::string where;  ///< file:line; empty if the file does not speak of it
 };
@@ -94,6 +95,7 @@ struct configuration {
   bunraku::dns_options dns;
   srv_use srv = srv_use::automatic;
   std::string srv_domain;  ///< empty: puppet.conf's
+  bunraku::master_demands demands;
   bunraku::connect_options connect;
   std::vector<service_rule> services;  ///< index_of(service) is the position; Puppet's four are always there
   std::vector<route_rule> routes;      ///< first match wins

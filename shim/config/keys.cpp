@@ -83,6 +83,14 @@ constexpr std::array table{
     key_row{"dns", "srv_domain", shape::text, "", 1, 253, "",
             "where the SRV records are, instead of puppet.conf's srv_domain (default: the host's domain)"},
 
+    key_row{"identity", "master_names", shape::texts, "[]", 0, 16, "",
+            "a master's certificate must carry one of these names, which only masters have: \"puppet.example.com\", or "
+            "\"*.masters.example.com\" for one label; empty: any certificate of the CA will do"},
+    key_row{"identity", "within", shape::texts, "[]", 0, 16, "",
+            "SRV records may name masters in these domains alone; empty: anywhere"},
+    key_row{"identity", "pins", shape::texts, "[]", 0, 64, "",
+            "SHA-256 of the public keys (SubjectPublicKeyInfo) that masters have, in hexadecimal; empty: any key"},
+
     key_row{"connect", "timeout", shape::duration, "\"3s\"", 50, 2 * minute, "", "TCP, for one address"},
     key_row{"connect", "tls_timeout", shape::duration, "\"5s\"", 50, 2 * minute, "", "the handshake, after TCP"},
     key_row{"connect", "race_delay", shape::duration, "\"250ms\"", 10, 30 * second, "",
@@ -95,6 +103,7 @@ constexpr std::array table{
     key_row{"service", "names", shape::texts, "[]", 0, 64, "",
             "\"name:port\" by which clients of connect and passthrough ask for it, port 8140 if left out; besides "
             "puppet.conf's server, ca_server and report_server"},
+    key_row{"service", "pins", shape::texts, "[]", 0, 64, "", "for this service, instead of [identity] pins"},
     key_row{"service.ca", "first_byte_timeout", shape::duration, "\"60s\"", 100, day, "",
             "from the request's end to the answer's first byte"},
     key_row{"service.catalog", "first_byte_timeout", shape::duration, "\"10m\"", 100, day, "",
@@ -149,8 +158,8 @@ constexpr std::array table{
             "auto: the journal if stderr is connected to it"},
 };
 
-constexpr std::array<std::string_view, 11> tables{"puppet",  "listen", "local",  "upstream", "dns", "connect",
-                                                  "service", "route",  "limits", "admin",    "log"};
+constexpr std::array<std::string_view, 12> tables{"puppet",  "listen",  "local", "upstream", "dns",   "identity",
+                                                  "connect", "service", "route", "limits",   "admin", "log"};
 
 // Levenshtein's, with a swap of neighbours counted as one edit.
 std::size_t distance(std::string_view a, std::string_view b) {

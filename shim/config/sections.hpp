@@ -1,6 +1,7 @@
 #pragma once
 #include "config/configuration.hpp"
 #include "config/document.hpp"
+#include "config/table_reader.hpp"
 
 namespace shim::config {
 
@@ -8,6 +9,10 @@ namespace shim::config {
 
 /// [[listen]], or the defaults; after the services.
 void read_listens(const node& root, const std::string& file, configuration& into, bunraku::problems& found);
+/// [identity]
+void read_identity(table_reader& in, configuration& into);
+/// The `pins` of [identity] or of a service.
+std::vector<std::string> read_pins(table_reader& in);
 /// [service.*]
 void read_services(const node& root, const std::string& file, configuration& into, bunraku::problems& found);
 /// [[route]], after the services.

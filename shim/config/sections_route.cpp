@@ -96,6 +96,7 @@ void read_service(const std::string& name, const node& from, const std::string& 
   read_masters(in, rule);
   read_srv_names(in, rule);
   read_names(in, into, rule);
+  rule.pins = read_pins(in);
   rule.first_byte_timeout = in.duration("first_byte_timeout");
   if (builtin) {
     for (auto& known : into.services)

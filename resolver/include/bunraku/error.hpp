@@ -36,6 +36,9 @@ enum class errc {
   crl_expired = 409,                ///< the CRL we hold is out of its time
   refused_us = 410,                 ///< the master's TLS refused our certificate
   not_own_certificate = 411,        ///< local leg: the client showed no certificate, or not the agent's own
+  certificate_no_master = 412,      ///< a good certificate without any of the names that masters must have
+  certificate_not_pinned = 413,     ///< a good certificate whose key is not among those pinned for the service
+  outside_domain = 414,             ///< DNS named a master outside of the domains that masters are in; not dialled
 
   // 900: lifecycle
   cancelled = 900,  ///< in an answer or attempt: given up. Handlers get boost::asio::error::operation_aborted instead

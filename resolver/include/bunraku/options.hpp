@@ -1,4 +1,5 @@
 #pragma once
+#include <bunraku/demands.hpp>
 #include <bunraku/log.hpp>
 #include <bunraku/master.hpp>
 #include <bunraku/service.hpp>
@@ -47,6 +48,7 @@ class source {
 struct service_options {
   std::string name;  ///< "ca", "catalog", "files", "report", or a further service's own name
   std::vector<source> sources;
+  std::vector<std::string> pins{};  ///< as master_demands::pins, for this service instead of those
 };
 
 /// How names are looked up. A master without a dot that comes from a list or from settings ("server = puppet") is
@@ -85,6 +87,7 @@ struct resolver_options {
   std::vector<service_options> services;  ///< index_of(service) is the position; at least Puppet's four
   dns_options dns;
   connect_options connect;
+  master_demands demands;          ///< of whom is called a master
   std::vector<master> never_dial;  ///< host is an IP literal: our own listeners, so that a name mapped to us is no loop
   std::string affinity;            ///< certname: which master of a tier this node prefers; empty = by chance
   std::shared_ptr<log_sink> log;   ///< may be null
