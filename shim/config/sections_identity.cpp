@@ -43,9 +43,9 @@ std::vector<std::string> read_pins(table_reader& in) {
   for (const auto& text : in.texts("pins")) {
     if (auto pin = parse_pin(text)) out.push_back(std::move(*pin));
     else
-      in.error("pins", "\"" + text.substr(0, 100) + "\" is no SHA-256: that is 64 hexadecimal digits.",
-               "Take it from `bunraku verify-chain --chain CERTIFICATE`, or from `openssl x509 -in CERTIFICATE -noout "
-               "-pubkey | openssl pkey -pubin -outform DER | sha256sum`.");
+      in.error(
+          "pins", "\"" + text.substr(0, 100) + "\" is no SHA-256: that is 64 hexadecimal digits.",
+          "Take it from `openssl x509 -in CERTIFICATE -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum`.");
   }
   return out;
 }

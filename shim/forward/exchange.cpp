@@ -1,5 +1,7 @@
 #include "forward/exchange.hpp"
 
+#include "forward/pool_sharing.hpp"
+
 #include <bunraku/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -124,7 +126,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
   attempt_began_ = clock::now();
   reused_ = false;
   era_ = shared_.pool.era();
-  if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable())) {
+  if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable()) &&
+      shares_connections(shared_.resolver.options(), to_.service)) {
     auto idle = shared_.pool.take(*plan_.front());
     if (idle) {
       who_ = plan_.take_front();

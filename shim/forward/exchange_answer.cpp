@@ -1,5 +1,6 @@
 // The way back: a master's answer to the client, or one of our own.
 #include "forward/exchange.hpp"
+#include "forward/pool_sharing.hpp"
 #include "http/error_body.hpp"
 #include "http/head_writer.hpp"
 #include "http/own_answer.hpp"
@@ -54,7 +55,8 @@ net::awaitable<exchange::step> exchange::relay() {
   if (!whole) keep_client_ = false;
   if (whole && !lost && !told_) tell(outcome::answered);
   if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
-      course_.has_sent_whole() && client_.up_in.empty())
+      course_.has_sent_whole() && client_.up_in.empty() &&
+      shares_connections(shared_.resolver.options(), to_.service))
     shared_.pool.put(who_, up_.take());
   else up_.stream().close();
   co_return step::done;
