@@ -103,6 +103,10 @@ std::size_t connection::read_some(void* data, std::size_t size, error_code& erro
 std::size_t connection::write_some(const void* data, std::size_t size, error_code& error) noexcept {
   return native_->write_some(data, size, error);
 }
+connection::native_readiness connection::native_wait(direction which) noexcept {
+  native_->readable_again();
+  return {native_->socket().native_handle(), native_->wants(which)};
+}
 bool connection::idle_and_alive() noexcept { return native_ && native_->idle_and_alive(); }
 void connection::close() noexcept {
   if (native_) native_->close();

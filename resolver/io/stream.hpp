@@ -58,6 +58,9 @@ class stream {
   /// Call before waiting on socket() directly: when the wait is over, the next read asks the socket again.
   void readable_again() noexcept { drained_ = false; }
 
+  /// What the last read (or write) that would have blocked was waiting for.
+  direction wants(direction which) const noexcept { return which == direction::read ? read_wants_ : write_wants_; }
+
   bool is_open() const noexcept { return socket_.is_open(); }
   socket_type& socket() noexcept { return socket_; }
   SSL* ssl() const noexcept { return ssl_.get(); }

@@ -35,6 +35,9 @@ class Headers(unittest.TestCase):
     def test_every_header_of_the_cpp_library_compiles_alone(self):
         self.check(sorted(INCLUDE.glob("bunraku/*.hpp")), CPP)
 
+    def test_every_header_of_the_c_library_compiles_alone(self):
+        self.check(sorted(INCLUDE.glob("bunraku/*.h")), C)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -26,7 +26,8 @@ enum class direction { read, write };
 /// Beast's algorithms. As a non-blocking stream (read_some, write_some, async_wait) it costs no completion for data
 /// that is there already, which is what a relay wants.
 ///
-/// Threads: distinct objects may be used in distinct threads; one object in one thread at a time, its executor's.
+/// Threads: distinct objects may be used in distinct threads; one object in one thread at a time: its executor's, or
+///          any one if only what does not wait is used (read_some, write_some, native_wait, close).
 ///          At most one read-side and one write-side operation at a time.
 /// Cancels: `cancel()`, `close()` and destruction end all waits and asynchronous operations with `operation_aborted`;
 /// so
@@ -95,6 +96,13 @@ class connection {
         [](auto handler, connection* self, boost::asio::const_buffer b) { self->start_write(b, std::move(handler)); },
         token, this, first);
   }
+
+  /// For whoever waits with poll(2) after `would_block`: the descriptor, and for which readiness of it.
+  struct native_readiness {
+    int descriptor;
+    direction wants;
+  };
+  native_readiness native_wait(direction which) noexcept;
 
   /// Is an idle stream still good for another request? False when the peer closed it or sent anything unasked (other
   /// than TLS housekeeping, which is taken in). Costs one system call.

@@ -72,15 +72,16 @@ class attempt {
 class outcome {
  public:
   enum class kind : std::uint8_t {
-    begun,          ///< the request is about to be sent
-    answered,       ///< a whole answer came, of any status but those below
-    unanswered,     ///< sent, and no answer
-    broken_answer,  ///< the answer broke off, or broke HTTP's rules
-    server_error,   ///< 502, 504, or 503 without Retry-After
-    saturated,      ///< 503 or 429 with Retry-After
-    cancelled,      ///< the caller went away: says nothing about the master
-    spoke_tls,      ///< dialled (async_dial), and its side of TLS began
-    no_tls,         ///< dialled, and no byte of TLS came within the limit, or something else did
+    begun,            ///< the request is about to be sent
+    answered,         ///< a whole answer came, of any status but those below
+    unanswered,       ///< sent, and no answer
+    broken_answer,    ///< the answer broke off, or broke HTTP's rules
+    server_error,     ///< 502, 504, or 503 without Retry-After
+    saturated,        ///< 503 or 429 with Retry-After
+    cancelled,        ///< the caller went away: says nothing about the master
+    spoke_tls,        ///< dialled (async_dial), and its side of TLS began
+    no_tls,           ///< dialled, and no byte of TLS came within the limit, or something else did
+    bad_certificate,  ///< dialled, and it showed a certificate that must not be accepted
   };
   explicit outcome(kind what, std::string reason = {}) : what_(what), reason_(std::move(reason)) {}
 

@@ -1,0 +1,163 @@
+#include "capi/core.hpp"
+
+#include <bunraku/error.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace bunraku::capi {
+namespace net = boost::asio;
+using error_code = boost::system::error_code;
+
+pending::pending(service what) : of(what), event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (event < 0)
+    throw failure{BUNRAKU_E_MEMORY,
+                  "no descriptor for a request: " + error_code(errno, boost::system::system_category()).message()};
+}
+pending::~pending() { ::close(event); }
+
+void pending::finish() noexcept {
+  done.store(true, std::memory_order_release);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(event, &one, sizeof one);
+}
+
+void pending::wait() const noexcept {
+  while (!is_finished()) {
+    pollfd readable{event, POLLIN, 0};
+    ::poll(&readable, 1, -1);
+  }
+}
+
+namespace {
+
+std::string joined(const std::vector<attempt>& tried) {
+  std::string text;
+  for (const auto& each : tried) text += (text.empty() ? "" : "; ") + each.to_string();
+  return text;
+}
+
+/// The host's signal handlers must not run on a thread that it knows nothing of.
+template <class Body>
+std::thread start_without_signals(Body body) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    std::thread made(std::move(body));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return made;
+  } catch (const std::system_error& e) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw failure{BUNRAKU_E_MEMORY, std::string("no thread for a resolver: ") + e.what()};
+  }
+}
+
+}  // namespace
+
+core::core(settings from) : pid_(::getpid()), settings_(std::move(from)), work_(loop_.get_executor()) {
+  auto read = settings_.read();
+  no_identity_ = std::move(read.no_identity);
+  resolver_.emplace(loop_.get_executor(), std::move(read.options), std::move(read.own));
+  thread_ = start_without_signals([this] { loop_.run(); });
+}
+
+core::~core() { shut_down(); }
+
+bool core::is_ours() const noexcept { return ::getpid() == pid_; }
+
+void core::check_process() const {
+  if (!is_ours())
+    throw failure{BUNRAKU_E_FORKED,
+                  "made by process " + std::to_string(pid_) + ", before it forked: make a new one here"};
+}
+
+void core::check() const {
+  check_process();
+  if (over_.load()) throw failure{BUNRAKU_E_CANCELLED, "the resolver was freed"};
+}
+
+void core::shut_down() noexcept {
+  if (over_.exchange(true)) return;
+  post([this] {
+    resolver_.reset();
+    // Behind the handlers that this has posted.
+    post([this] { loop_.stop(); });
+  });
+  thread_.join();
+}
+
+void core::reload() {
+  auto read = settings_.read();
+  if (!read.own) throw failure{BUNRAKU_E_CREDENTIALS, std::move(read.no_identity)};
+  post([this, read = std::move(read)]() mutable {
+    no_identity_.clear();
+    resolver_->replace(std::move(read.options), std::move(read.own));
+  });
+}
+
+std::shared_ptr<pending> core::resolve(service of, std::chrono::milliseconds limit) {
+  auto request = std::make_shared<pending>(of);
+  post([this, request, limit] {
+    auto done = [this, request](error_code error, const resolution& said) {
+      if (error) request->failed = failure_of(error);
+      else take_candidates(*request, said);
+      request->finish();
+    };
+    resolver_->async_resolve(request->of, limit,
+                             net::bind_cancellation_slot(request->cancelled.slot(), std::move(done)));
+  });
+  return request;
+}
+
+/// All sources have just been asked: the snapshot has what they said, in order.
+void core::take_candidates(pending& into, const resolution& said) const {
+  const auto known = resolver_->snapshot();
+  for (const auto& each : known.services.at(index_of(into.of)).candidates)
+    into.found.push_back({each.who.host(), std::string(name_of(each.who.source())), std::string(name_of(each.state)),
+                          std::string(text_of(each.why)), each.who.port()});
+  if (!into.found.empty()) return;
+  error_code why = errc::no_masters;
+  std::string notes;
+  for (const auto& answer : said.answers) {
+    if (answer.error) why = answer.error;
+    if (!answer.note.empty()) notes += (notes.empty() ? "" : "; ") + answer.note;
+  }
+  into.failed = failure_of(why, std::move(notes));
+}
+
+std::shared_ptr<pending> core::connect(service of, std::chrono::milliseconds limit) {
+  auto request = std::make_shared<pending>(of);
+  post([this, request, limit] {
+    auto done = [this, request](error_code error, connected made) {
+      const bool no_identity = error == errc::credentials_invalid;
+      if (error) request->failed = failure_of(error, no_identity ? no_identity_ : joined(made.tried()));
+      else request->made = std::move(made);
+      request->finish();
+    };
+    resolver_->async_connect(request->of, limit,
+                             net::bind_cancellation_slot(request->cancelled.slot(), std::move(done)));
+  });
+  return request;
+}
+
+void core::abandon(std::shared_ptr<pending> request) {
+  post([this, request = std::move(request)] {
+    request->cancelled.emit(net::cancellation_type::terminal);
+    if (request->made && resolver_)
+      resolver_->report(request->made->who(), request->of, outcome(outcome::kind::cancelled));
+    request->made.reset();
+  });
+}
+
+void core::report(service of, master who, outcome what) {
+  post([this, of, who = std::move(who), what = std::move(what)] { resolver_->report(who, of, what); });
+}
+
+}  // namespace bunraku::capi

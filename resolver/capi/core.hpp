@@ -1,0 +1,88 @@
+#pragma once
+#include "capi/settings.hpp"
+
+#include <bunraku/resolver.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace bunraku::capi {
+
+struct candidate {
+  std::string host, source, health, why;
+  std::uint16_t port;
+};
+
+/// What a request will have brought. Written by the resolver's thread until `done`, read by the caller's after it.
+struct pending {
+  explicit pending(service what);
+  ~pending();
+  pending(const pending&) = delete;
+  pending& operator=(const pending&) = delete;
+
+  void finish() noexcept;
+  void wait() const noexcept;
+  bool is_finished() const noexcept { return done.load(std::memory_order_acquire); }
+
+  const service of;
+  const int event;  ///< an eventfd
+  std::atomic<bool> done = false;
+  std::optional<failure> failed;
+  std::vector<candidate> found;
+  std::optional<connected> made;
+  boost::asio::cancellation_signal cancelled;
+};
+
+/// A resolver with a loop and a thread of its own.
+/// Threads: all members from any, in the process that made it. Kept alive by handles and streams, never by its thread.
+/// Fork:    the thread is not in the child, and the epoll set is shared with the parent: a child must not destroy it.
+class core {
+ public:
+  explicit core(settings from);
+  ~core();
+  core(const core&) = delete;
+  core& operator=(const core&) = delete;
+
+  bool is_ours() const noexcept;
+  bool is_over() const noexcept { return over_.load(); }
+  /// Throws failure when it is another process'.
+  void check_process() const;
+  /// The same, and when it was shut down.
+  void check() const;
+  /// Ends the thread; what is under way ends as cancelled.
+  void shut_down() noexcept;
+
+  void reload();
+  std::shared_ptr<pending> resolve(service of, std::chrono::milliseconds limit);
+  std::shared_ptr<pending> connect(service of, std::chrono::milliseconds limit);
+  /// Nobody waits for it any more.
+  void abandon(std::shared_ptr<pending> request);
+  void report(service of, master who, outcome what);
+
+ private:
+  void post(auto what) { boost::asio::post(loop_, std::move(what)); }
+  void take_candidates(pending& into, const resolution& said) const;
+
+  const pid_t pid_;
+  const settings settings_;
+  boost::asio::io_context loop_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::optional<resolver> resolver_;  // the thread's alone, as what follows
+  std::string no_identity_;
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
+
+}  // namespace bunraku::capi

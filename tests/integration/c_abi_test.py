@@ -1,0 +1,84 @@
+"""bunraku.h against real masters: c_abi_cases tries what the header promises; here is what the masters saw of it."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from labsite import Site
+
+CASES = os.environ["BUNRAKU_C_ABI_CASES"]
+
+
+class CAbi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = site = cls.enterClassContext(Site())
+        cls.conf = os.path.join(site.directory, "c-puppet.conf")
+        with open(cls.conf, "w", encoding="ascii") as file:
+            file.write(f"[main]\ncertname = {site.fqdn('agent1')}\nssldir = {site.ssldir('agent1')}\n"
+                       f"use_srv_records = true\nsrv_domain = {site.domain}\n")
+        cls.compilers = [site.masters[name] for name in ("compile1", "compile2")]
+
+    def run_case(self, name, conf=None):
+        done = subprocess.run([CASES, name, conf or self.conf, f"{self.site.dns.address}:{self.site.dns.port}"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=240, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def clients(self):
+        return {request["client"] for master in ("compile1", "compile2")
+                for request in self.site.requests("/status/").get(master, [])}
+
+    def test_candidates_are_those_of_dns_in_order_and_say_why(self):
+        lines = self.run_case("candidates").splitlines()
+        self.assertEqual({line.split()[0] for line in lines},
+                         {f"{master.name}:{self.site.port}" for master in self.compilers})
+        for line in lines:
+            self.assertRegex(line, r"^\S+ srv up healthy; ")
+
+    def test_reports_decide_who_comes_first(self):
+        self.run_case("reports")
+
+    def test_stream_carries_requests_as_the_agent(self):
+        said = self.run_case("get").strip()
+        self.assertIn(said, [f"{master.name}:{self.site.port}" for master in self.compilers])
+        self.assertEqual(self.clients(), {self.site.fqdn("agent1")})
+
+    def test_event_loop_never_blocks(self):
+        self.run_case("event_loop")
+
+    def test_child_of_fork_gets_an_error_and_does_the_parent_no_harm(self):
+        self.run_case("fork")
+
+    def test_misuse_is_refused_in_words(self):
+        self.run_case("misuse")
+
+    def test_threads_may_share_a_resolver(self):
+        self.run_case("threads")
+
+    def test_silent_masters_cost_no_more_than_the_time_given(self):
+        for master in self.compilers:
+            master.pause()
+        try:
+            said = self.run_case("silence")
+        finally:
+            for master in self.compilers:
+                master.resume()
+        for master in self.compilers:
+            self.assertIn(f"{master.name}:{self.site.port}: connect: not ready yet when the caller gave up", said)
+
+    def test_error_names_every_attempt(self):
+        conf = os.path.join(self.site.directory, "c-nobody.conf")
+        port = self.site.range.free_port((1, 2))
+        with open(self.conf, encoding="ascii") as file, open(conf, "w", encoding="ascii") as other:
+            other.write(file.read().replace("use_srv_records = true", "use_srv_records = false"))
+            other.write("server_list = " + ",".join(f"{master.name}:{port}" for master in self.compilers) + "\n")
+        said = self.run_case("refusal", conf)
+        for master in self.compilers:
+            self.assertRegex(said, re.escape(f"{master.name}:{port}") + r": connect: Connection refused \(after ")
+
+
+if __name__ == "__main__":
+    unittest.main()
