@@ -137,6 +137,7 @@ class exchange {
   request_body body_;
   bunraku::plan plan_;
   timed_stream up_;
+  std::uint64_t era_ = 0;  // of the pool, when up_ was asked for
   bunraku::master who_;
   http::response_head response_;
   std::string response_bytes_;  // the head that response_ views into

@@ -23,8 +23,8 @@ std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to
   return std::nullopt;
 }
 
-void upstream_pool::put(const bunraku::master& to, bunraku::connection idle) {
-  if (most_ == 0) return;
+void upstream_pool::put(const bunraku::master& to, bunraku::connection idle, std::uint64_t era) {
+  if (most_ == 0 || era != era_) return idle.close();
   while (idle_.size() >= most_) idle_.pop_front();
   idle_.push_back({to, std::move(idle), clock::now()});
   if (!armed_) arm();
@@ -35,6 +35,8 @@ void upstream_pool::drop(const bunraku::master& to) noexcept {
 }
 
 void upstream_pool::clear() noexcept {
+  ++era_;
+  for (auto& each : idle_) each.stream.close();
   idle_.clear();
   timer_.cancel();
   armed_ = false;

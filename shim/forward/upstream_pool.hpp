@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <list>
 #include <optional>
 
@@ -21,10 +22,13 @@ class upstream_pool {
 
   /// An idle connection to `to` that its master has not ended. It may hang all the same, or be about to end.
   std::optional<bunraku::connection> take(const bunraku::master& to);
-  void put(const bunraku::master& to, bunraku::connection idle);
+  /// `era` is what era() was before the connection was asked for, or when it was taken: one that was made with another
+  /// identity is closed instead.
+  void put(const bunraku::master& to, bunraku::connection idle, std::uint64_t era);
+  std::uint64_t era() const noexcept { return era_; }
   /// Ends those to a master that hangs.
   void drop(const bunraku::master& to) noexcept;
-  /// After the identity changed: connections made with the old one are not used again.
+  /// After the identity changed: connections made with the old one are not used again, nor those in use now, later.
   void clear() noexcept;
   void set_limits(std::chrono::milliseconds idle_limit, std::size_t most) noexcept {
     idle_limit_ = idle_limit;
@@ -45,6 +49,7 @@ class upstream_pool {
   std::size_t most_;
   std::list<entry> idle_;  // oldest first
   boost::asio::steady_timer timer_;
+  std::uint64_t era_ = 0;  // counts what clear() ended
   bool armed_ = false;
 };
 
