@@ -41,10 +41,9 @@ std::optional<json::object> ask(const invocation& with, std::string_view method,
   return std::nullopt;
 }
 
-std::string listed(const json::array& names) {
+std::string listed(const std::vector<std::string>& names) {
   std::string out;
-  for (const auto& n : names)
-    if (n.is_string()) out += (out.empty() ? "" : ", ") + std::string(n.get_string());
+  for (const auto& n : names) out += (out.empty() ? "" : ", ") + n;
   return out;
 }
 
@@ -93,9 +92,9 @@ int drain(const invocation& with) {
   const auto got = ask(with, "POST", "/v1/drain", body);
   if (!got) return not_done;
   const json_view answer(*got);
-  std::cout << "drained " << listed(answer.array("drained")) << (answer.has("until") ? " until " : "")
+  std::cout << "drained " << listed(answer.texts("drained")) << (answer.has("until") ? " until " : "")
             << answer.text("until") << ": new runs go elsewhere, the run that is with it stays\n";
-  if (const auto alone = listed(answer.array("nobody_else_for")); !alone.empty())
+  if (const auto alone = listed(answer.texts("nobody_else_for")); !alone.empty())
     std::cout << "nobody else is left for " << alone << ", so it is used there all the same\n";
   return good;
 }
@@ -103,7 +102,7 @@ int drain(const invocation& with) {
 int undrain(const invocation& with) {
   const auto got = ask(with, "POST", "/v1/undrain", {{"master", with.master}});
   if (!got) return not_done;
-  std::cout << "no longer drained: " << listed(json_view(*got).array("undrained")) << '\n';
+  std::cout << "no longer drained: " << listed(json_view(*got).texts("undrained")) << '\n';
   return good;
 }
 

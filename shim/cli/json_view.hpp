@@ -1,9 +1,11 @@
 #pragma once
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace shim::cli {
 
@@ -15,10 +17,13 @@ class json_view {
 
   std::string text(std::string_view key) const {
     const auto* found = find(key);
-    if (found == nullptr || !found->is_string()) return {};
-    std::string out(found->get_string());
-    for (auto& c : out)
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return found == nullptr ? std::string() : text_in(*found);
+  }
+  /// Those of an array's values that are texts.
+  std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> out;
+    for (const auto& one : array(key))
+      if (one.is_string()) out.push_back(text_in(one));
     return out;
   }
   double number(std::string_view key) const {
@@ -28,7 +33,8 @@ class json_view {
   }
   std::uint64_t count(std::string_view key) const {
     const double value = number(key);
-    return value > 0 ? static_cast<std::uint64_t>(value) : 0;
+    constexpr double most = 1e18;  // beyond what a counter reaches; the conversion of more is undefined
+    return value > 0 ? static_cast<std::uint64_t>(std::min(value, most)) : 0;
   }
   bool flag(std::string_view key) const {
     const auto* found = find(key);
@@ -55,6 +61,13 @@ class json_view {
   }
 
  private:
+  static std::string text_in(const boost::json::value& value) {
+    if (!value.is_string()) return {};
+    std::string out(value.get_string());
+    for (auto& c : out)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return out;
+  }
   static const boost::json::object& empty_object() {
     static const boost::json::object none;
     return none;

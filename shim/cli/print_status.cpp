@@ -72,8 +72,7 @@ std::string use_words(const json_view& c) {
 
 std::string source_words(const json_view& s) {
   std::string names;
-  for (const auto& n : s.array("names"))
-    if (n.is_string()) names += (names.empty() ? "" : ", else ") + std::string(n.get_string());
+  for (const auto& n : s.texts("names")) names += (names.empty() ? "" : ", else ") + n;
   const bool srv = s.text("source") == "srv";
   if (!s.flag("known")) return s.text("source") + ' ' + names + ": not asked yet";
   std::string words = s.text("source") + ' ' + s.text("asked") + ": ";

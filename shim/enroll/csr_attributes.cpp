@@ -152,7 +152,8 @@ class reader {
     const auto known = std::ranges::find(short_names, key, [](const auto& row) { return row.first; });
     if (known != short_names.end()) return std::string(arc) + std::string(known->second);
     const bool dotted = is_dotted(key) && key.find('.') != key.npos && key.find("..") == key.npos && key.back() != '.';
-    if (dotted || !key.starts_with("pp_")) return key;  // OpenSSL knows names such as challengePassword
+    if (dotted || (!key.empty() && !key.starts_with("pp_")))
+      return key;  // OpenSSL knows names such as challengePassword
     error(where(node), "Puppet has no short name `" + key + "`", "write its OID, such as 1.3.6.1.4.1.34380.1.2.1");
     return std::nullopt;
   }

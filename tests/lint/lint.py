@@ -31,7 +31,7 @@ def sources(root):
         names[:] = sorted(n for n in names if n not in SKIPPED and not (top and n.startswith("build")))
         for name in sorted(files):
             path = Path(folder) / name
-            if not path.is_symlink():
+            if not path.is_symlink() and name not in SKIPPED:  # .git is a file in a further work tree
                 yield path
 
 

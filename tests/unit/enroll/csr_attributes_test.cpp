@@ -100,6 +100,7 @@ TEST(CsrAttributes, WhatPuppetRefusesIsRefusedWithItsLine) {
   EXPECT_THAT(only_problem("\nextensions:\n  pp_role: web\n"), HasSubstr("f.yaml:2 there is no section `extensions`"));
   EXPECT_THAT(only_problem("extension_requests:\n  pp_role: [a, b]\n"), HasSubstr("f.yaml:2 `pp_role` has a list"));
   EXPECT_THAT(only_problem("extension_requests:\n  pp_rolle: a\n"), HasSubstr("f.yaml:2 Puppet has no short name"));
+  EXPECT_THAT(only_problem("extension_requests:\n  '': a\n"), HasSubstr("f.yaml:2 Puppet has no short name ``"));
   EXPECT_THAT(only_problem("extension_requests:\n  subjectAltName: a\n"), HasSubstr("itself"));
   EXPECT_THAT(only_problem("custom_attributes:\n  1.2.840.113549.1.9.14: a\n"), HasSubstr("itself"));
   EXPECT_THAT(only_problem("extension_requests:\n  pp_role: a\n  pp_role: b\n"),
