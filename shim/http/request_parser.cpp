@@ -12,6 +12,19 @@ using outcome = std::expected<void, framing_error>;
 
 constexpr std::array<std::string_view, 5> methods{"GET", "HEAD", "POST", "PUT", "DELETE"};
 
+bool is_hex(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+// A "%" is followed by the two digits of a byte that is not NUL. Some readers refuse others, some take them as they
+// stand, and only in the path: nobody decodes a query before its parameters are apart.
+outcome check_encoding(std::string_view path) noexcept {
+  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    if (path.size() - at < 3 || !is_hex(path[at + 1]) || !is_hex(path[at + 2]))
+      return std::unexpected(bad_target_character);
+    if (path[at + 1] == '0' && path[at + 2] == '0') return std::unexpected(control_character);
+  }
+  return {};
+}
+
 // The first byte that is wrong decides which of the reasons a person gets to read.
 outcome check_target(std::string_view target, const limits& bounds) noexcept {
   if (target.size() > bounds.target_bytes) return std::unexpected(target_too_long);
@@ -21,7 +34,7 @@ outcome check_target(std::string_view target, const limits& bounds) noexcept {
   }
   // "//x/y" is a path by RFC 9112, but readers that resolve it as a reference find a host in it.
   if (target.front() != '/' || target.starts_with("//")) return std::unexpected(bad_target_form);
-  return {};
+  return check_encoding(target.substr(0, target.find('?')));
 }
 
 outcome read_request_line(detail::cursor& at, const limits& bounds, request_head& head) noexcept {

@@ -57,6 +57,11 @@ TEST(Smuggling, AHonestStreamPasses) {
       std::nullopt);
 }
 
+TEST(Smuggling, WhatMastersDecodeThemselvesPasses) {
+  for (const std::string target : {"/%41/%2f%2E%5c", "/a?%", "/a?b=%zz&c=%00", "/%0d%0aHost:%20b"})
+    EXPECT_EQ(first_refusal("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n"), std::nullopt) << target;
+}
+
 TEST(Smuggling, BothLengths) {
   const std::string smuggled = "0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
   expect_refused({
@@ -208,7 +213,10 @@ TEST(Smuggling, Target) {
       {head_of("GET puppet HTTP/1.1|Host: a|"), bad_target_form},
       {head_of("GET %2f HTTP/1.1|Host: a|"), bad_target_form},
       {head_of("GET /a\x7f HTTP/1.1|Host: a|"), control_character},
+      {head_of("GET /a%00b HTTP/1.1|Host: a|"), control_character},
   };
+  for (const std::string tail : {"%", "%4", "%zz", "%4z/", "%%41", "%4?a=41", "%25%"})
+    rows.push_back({"GET /a" + tail + " HTTP/1.1\r\nHost: a\r\n\r\n", bad_target_character});
   for (const std::string c : {"#", "\\", "\"", "<", ">", "^", "`", "{", "|", "}", "\x80", "\xc3\xa4", "\xff"}) {
     rows.push_back({"GET /a" + c + " HTTP/1.1\r\nHost: a\r\n\r\n", bad_target_character});
     rows.push_back({"GET /?a" + c + " HTTP/1.1\r\nHost: a\r\n\r\n", bad_target_character});
