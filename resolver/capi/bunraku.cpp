@@ -60,7 +60,7 @@ outcome outcome_of(int code, std::uint32_t retry_after_s, const char* reason) {
 }  // namespace bunraku::capi
 
 const char* bunraku_version(void) { return BUNRAKU_VERSION; }
-uint32_t bunraku_abi_version(void) { return 1; }
+uint32_t bunraku_abi_version(void) { return 2; }
 
 size_t bunraku_error_text(char* text, size_t capacity) {
   const auto& whole = capi::kept_text();

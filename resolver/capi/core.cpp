@@ -35,13 +35,13 @@ void pending::wait() const noexcept {
   }
 }
 
-namespace {
-
-std::string joined(const std::vector<attempt>& tried) {
+std::string joined(const std::vector<attempt>& tried, std::string_view separator) {
   std::string text;
-  for (const auto& each : tried) text += (text.empty() ? "" : "; ") + each.to_string();
+  for (const auto& each : tried) text.append(text.empty() ? "" : separator).append(each.to_string());
   return text;
 }
+
+namespace {
 
 /// The host's signal handlers must not run on a thread that it knows nothing of.
 template <class Body>
@@ -57,6 +57,15 @@ std::thread start_without_signals(Body body) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw failure{BUNRAKU_E_MEMORY, std::string("no thread for a resolver: ") + e.what()};
   }
+}
+
+/// Why it stands where it does in the order, and what it did last if that was no good.
+std::string why_of(const snapshot::candidate& each) {
+  std::string text(text_of(each.why));
+  if (each.state == health::up) return text;
+  const auto& failed = each.own && each.own->state == each.state ? each.own : each.whole;
+  if (failed && !failed->reason.empty()) text += ": " + failed->reason;
+  return text;
 }
 
 }  // namespace
@@ -121,7 +130,7 @@ void core::take_candidates(pending& into, const resolution& said) const {
   const auto known = resolver_->snapshot();
   for (const auto& each : known.services.at(index_of(into.of)).candidates)
     into.found.push_back({each.who.host(), std::string(name_of(each.who.source())), std::string(name_of(each.state)),
-                          std::string(text_of(each.why)), each.who.port()});
+                          why_of(each), each.who.port()});
   if (!into.found.empty()) return;
   error_code why = errc::no_masters;
   std::string notes;
@@ -137,7 +146,7 @@ std::shared_ptr<pending> core::connect(service of, std::chrono::milliseconds lim
   post([this, request, limit] {
     auto done = [this, request](error_code error, connected made) {
       const bool no_identity = error == errc::credentials_invalid;
-      if (error) request->failed = failure_of(error, no_identity ? no_identity_ : joined(made.tried()));
+      if (error) request->failed = failure_of(error, no_identity ? no_identity_ : joined(made.tried(), "; "));
       else request->made = std::move(made);
       request->finish();
     };

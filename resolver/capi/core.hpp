@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <thread>
 #include <utility>
@@ -44,6 +45,9 @@ struct pending {
   std::optional<connected> made;
   boost::asio::cancellation_signal cancelled;
 };
+
+/// Each attempt's sentence.
+std::string joined(const std::vector<attempt>& tried, std::string_view separator);
 
 /// A resolver with a loop and a thread of its own.
 /// Threads: all members from any, in the process that made it. Kept alive by handles and streams, never by its thread.

@@ -2,6 +2,7 @@
 #include "capi/core.hpp"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace bunraku::capi {
@@ -29,6 +30,7 @@ struct stream_handle {
   service of;
   int descriptor;
   short events;
+  std::string tried;
   bool reported = false;
 };
 

@@ -77,15 +77,25 @@ std::optional<place> place_of(std::string_view text) {
 }
 
 constexpr std::uint16_t puppet_port = 8140;
+constexpr std::size_t most_places = 256;
+
+/// "host, host:port, ...": port 0 where there is none.
+std::vector<site::host_port> places(std::string_view key, std::string_view value) {
+  std::vector<site::host_port> out;
+  for (const auto part : split(value)) {
+    auto where = place_of(part);
+    if (!where || out.size() == most_places)
+      refuse(key, value, "a list of host:port, separated by commas, at most 256,");
+    out.push_back({std::move(where->host), where->port.value_or(0)});
+  }
+  if (out.empty()) refuse(key, value, "at least one master");
+  return out;
+}
 
 std::vector<master> masters(std::string_view key, std::string_view value) {
   std::vector<master> out;
-  for (const auto part : split(value)) {
-    const auto where = place_of(part);
-    if (!where) refuse(key, value, "a list of host:port, separated by commas,");
-    out.emplace_back(where->host, where->port.value_or(puppet_port), source_kind::list);
-  }
-  if (out.empty()) refuse(key, value, "at least one master");
+  for (auto& each : places(key, value))
+    out.emplace_back(std::move(each.host), each.port != 0 ? each.port : puppet_port, source_kind::list);
   return out;
 }
 
@@ -101,7 +111,114 @@ std::vector<std::string> name_servers(std::string_view key, std::string_view val
   return out;
 }
 
+/// A DNS name alone, in lower case.
+std::string name_of_host(std::string_view key, std::string_view value, std::string_view part) {
+  auto where = place_of(part);
+  boost::system::error_code no_address;
+  if (where) boost::asio::ip::make_address(where->host, no_address);
+  if (!where || where->port || !no_address || where->host.find(':') != std::string::npos)
+    refuse(key, value, "names such as puppet.example.com, separated by commas,");
+  return std::move(where->host);
+}
+
+/// "puppet.example.com", or "*." and a domain: "*.example" would be half the world.
+std::string name_pattern(std::string_view key, std::string_view value, std::string_view part) {
+  if (!part.starts_with("*.")) return name_of_host(key, value, part);
+  auto domain = name_of_host(key, value, part.substr(2));
+  if (domain.find('.') == std::string::npos) refuse(key, value, "a domain of two labels or more behind \"*.\"");
+  return "*." + domain;
+}
+
+std::string pin(std::string_view key, std::string_view value, std::string_view part) {
+  std::string digits;
+  for (const char c : part)
+    if (c != ':') digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool is_hex =
+      std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (!is_hex || digits.size() != 64) refuse(key, value, "a list of SHA-256 sums, 64 hexadecimal digits each,");
+  return digits;
+}
+
+template <class Read>
+std::vector<std::string> list_of(std::string_view key, std::string_view value, Read read) {
+  std::vector<std::string> out;
+  for (const auto part : split(value)) out.push_back(read(key, value, part));
+  return out;
+}
+
+struct host_setting {
+  std::string_view key;
+  std::string site::* host;
+  bool site::* set;
+};
+constexpr host_setting host_settings[] = {{"server", &site::server, &site::server_set},
+                                          {"ca_server", &site::ca_server, &site::ca_server_set},
+                                          {"report_server", &site::report_server, &site::report_server_set}};
+struct port_setting {
+  std::string_view key;
+  std::uint16_t site::* port;
+};
+constexpr port_setting port_settings[] = {
+    {"serverport", &site::serverport}, {"ca_port", &site::ca_port}, {"report_port", &site::report_port}};
+
+constexpr std::string_view srv_domain = "srv_domain";
+
+bool is_any_of(std::string_view key, const auto& table) {
+  return std::ranges::any_of(table, [key](const auto& row) { return row.key == key; });
+}
+
 }  // namespace
+
+bool settings::set_site(std::string_view key, std::string_view value) {
+  if (key == "puppet_conf") where_.config_file = value;
+  else if (key == "certname") where_.certname = value;
+  else if (key == "ssldir") where_.ssldir = value;
+  else if (key == "server_list") server_list_ = places(key, value);
+  else if (key == srv_domain || is_any_of(key, host_settings)) {
+    auto where = place_of(value);
+    if (!where || where->port) refuse(key, value, "the name of a host or domain");
+    hosts_[std::string(key)] = std::move(where->host);
+  } else if (is_any_of(key, port_settings)) {
+    const auto port = number<std::uint16_t>(value, 1, 65535);
+    if (!port) refuse(key, value, "a port from 1 to 65535");
+    ports_[std::string(key)] = *port;
+  } else if (key == "srv") {
+    if (value == "auto") srv_ = srv_records::as_configured;
+    else if (value == "yes") srv_ = srv_records::yes;
+    else if (value == "no") srv_ = srv_records::no;
+    else refuse(key, value, "auto, yes or no");
+  } else return false;
+  return true;
+}
+
+bool settings::set_dns(std::string_view key, std::string_view value) {
+  if (key == "hosts_file") dns_.hosts_file = value;
+  else if (key == "name_servers") dns_.nameservers = name_servers(key, value);
+  else if (key == "store_file") {
+    if (!value.empty() && !value.starts_with('/')) refuse(key, value, "an absolute path");
+    dns_.store_file = value;
+  } else if (key == "lookup_deadline_ms") {
+    dns_.lookup_deadline = duration(key, value, 100, 60000);
+    dns_.try_timeout = std::min(dns_.try_timeout, dns_.lookup_deadline);
+  } else return false;
+  return true;
+}
+
+bool settings::set_connect(std::string_view key, std::string_view value) {
+  if (key == "connect_timeout_ms") connect_.connect_timeout = duration(key, value, 10, 300000);
+  else if (key == "tls_timeout_ms") connect_.tls_timeout = duration(key, value, 10, 300000);
+  else if (key == "race_delay_ms") connect_.race_delay = duration(key, value, 10, 60000);
+  else return false;
+  return true;
+}
+
+bool settings::set_demand(std::string_view key, std::string_view value) {
+  if (key == "master_names") demands_.names = list_of(key, value, name_pattern);
+  else if (key == "within") demands_.within = list_of(key, value, name_of_host);
+  else if (key == "pins") demands_.pins = list_of(key, value, pin);
+  else return false;
+  return true;
+}
 
 void settings::set(std::string_view key, std::string_view value) {
   if (value.find('\n') != value.npos) refuse(key, value, "a single line");
@@ -110,35 +227,37 @@ void settings::set(std::string_view key, std::string_view value) {
       lists_[i] = masters(key, value);
       return;
     }
-  if (key == "puppet_conf") where_.config_file = value;
-  else if (key == "certname") where_.certname = value;
-  else if (key == "ssldir") where_.ssldir = value;
-  else if (key == "hosts_file") dns_.hosts_file = value;
-  else if (key == "name_servers") dns_.nameservers = name_servers(key, value);
-  else if (key == "lookup_deadline_ms") {
-    dns_.lookup_deadline = duration(key, value, 100, 60000);
-    dns_.try_timeout = std::min(dns_.try_timeout, dns_.lookup_deadline);
-  } else if (key == "connect_timeout_ms") connect_.connect_timeout = duration(key, value, 10, 300000);
-  else if (key == "tls_timeout_ms") connect_.tls_timeout = duration(key, value, 10, 300000);
-  else if (key == "race_delay_ms") connect_.race_delay = duration(key, value, 10, 60000);
-  else if (key == "srv" && value == "auto") srv_ = srv_records::as_configured;
-  else if (key == "srv" && value == "yes") srv_ = srv_records::yes;
-  else if (key == "srv" && value == "no") srv_ = srv_records::no;
-  else if (key == "srv") refuse(key, value, "auto, yes or no");
-  else throw failure{BUNRAKU_E_ARGUMENT, "there is no option \"" + std::string(key) + "\""};
+  if (!set_site(key, value) && !set_dns(key, value) && !set_connect(key, value) && !set_demand(key, value))
+    throw failure{BUNRAKU_E_ARGUMENT, "there is no option \"" + std::string(key) + "\""};
+}
+
+void settings::apply(site& to) const {
+  for (const auto& each : port_settings)
+    if (const auto given = ports_.find(each.key); given != ports_.end()) to.*each.port = given->second;
+  for (const auto& each : host_settings)
+    if (const auto given = hosts_.find(each.key); given != hosts_.end()) {
+      to.*each.host = given->second;
+      to.*each.set = true;
+    }
+  if (const auto given = hosts_.find(srv_domain); given != hosts_.end()) to.srv_domain = given->second;
+  if (server_list_) to.server_list = *server_list_;
+  for (auto& each : to.server_list)
+    if (each.port == 0) each.port = to.serverport;
+  if (srv_ == srv_records::no) to.use_srv_records = false;
 }
 
 settings::reading settings::read() const {
   auto found = read_site(where_);
   if (!found.value) throw failure{BUNRAKU_E_SITE, text_of(found.found)};
   auto& site = *found.value;
-  if (srv_ == srv_records::no) site.use_srv_records = false;
+  apply(site);
   reading out;
   out.options.services = services_of(site, srv_ == srv_records::yes);
   for (std::size_t i = 0; i < lists_.size(); ++i)
     if (lists_[i]) out.options.services.at(i).sources = {source::list(*lists_[i], "options of the program")};
   out.options.dns = dns_;
   out.options.connect = connect_;
+  out.options.demands = demands_;
   out.options.affinity = site.certname;
   auto own = identity::load(site.credentials);
   out.own = std::move(own.value);

@@ -6,6 +6,8 @@
 #include <bunraku/site.hpp>
 
 #include <array>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,11 +32,22 @@ class settings {
 
  private:
   enum class srv_records { as_configured, yes, no };
+  bool set_site(std::string_view key, std::string_view value);
+  bool set_dns(std::string_view key, std::string_view value);
+  bool set_connect(std::string_view key, std::string_view value);
+  bool set_demand(std::string_view key, std::string_view value);
+  void apply(site& to) const;
+
   site_options where_;
   srv_records srv_ = srv_records::as_configured;
   dns_options dns_;
   connect_options connect_;
+  master_demands demands_;
   std::array<std::optional<std::vector<master>>, 4> lists_;
+  // Puppet's own settings, as if given on its command line.
+  std::map<std::string, std::string, std::less<>> hosts_;
+  std::map<std::string, std::uint16_t, std::less<>> ports_;
+  std::optional<std::vector<site::host_port>> server_list_;  // port 0: serverport
 };
 
 }  // namespace bunraku::capi

@@ -58,7 +58,9 @@ std::unique_ptr<stream_handle> stream_of(const std::shared_ptr<core>& of, pendin
   if (from.failed) throw std::move(*from.failed);
   if (!from.made) throw failure{BUNRAKU_E_ARGUMENT, "the stream of this request was taken"};
   const int descriptor = from.made->stream().native_wait(direction::read).descriptor;
-  auto out = std::make_unique<stream_handle>(stream_handle{of, std::move(*from.made), from.of, descriptor, POLLIN});
+  auto tried = joined(from.made->tried(), "\n");
+  auto out = std::make_unique<stream_handle>(
+      stream_handle{of, std::move(*from.made), from.of, descriptor, POLLIN, std::move(tried)});
   from.made.reset();
   return out;
 }
@@ -82,6 +84,9 @@ const char* bunraku_stream_host(const bunraku_stream* stream) {
 }
 uint16_t bunraku_stream_port(const bunraku_stream* stream) {
   return stream == nullptr ? std::uint16_t{0} : inside(stream)->to.who().port();
+}
+const char* bunraku_stream_tried(const bunraku_stream* stream) {
+  return stream == nullptr ? nullptr : inside(stream)->tried.c_str();
 }
 int bunraku_stream_fd(const bunraku_stream* stream) { return stream == nullptr ? -1 : inside(stream)->descriptor; }
 int bunraku_stream_events(const bunraku_stream* stream) { return stream == nullptr ? 0 : inside(stream)->events; }

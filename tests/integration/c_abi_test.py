@@ -69,6 +69,31 @@ class CAbi(unittest.TestCase):
         for master in self.compilers:
             self.assertIn(f"{master.name}:{self.site.port}: connect: not ready yet when the caller gave up", said)
 
+    def test_a_stream_tells_who_was_tried_before_its_master(self):
+        first = self.run_case("candidates").split(":")[0]
+        dead = next(master for master in self.compilers if master.name == first)
+        dead.kill()
+        try:
+            said = self.run_case("tried").splitlines()
+        finally:
+            dead.start()
+        self.assertEqual(len(said), 1)
+        self.assertRegex(said[0], rf"^{re.escape(dead.name)}:{self.site.port}: connect: Connection refused \(after ")
+
+    def test_what_puppets_command_line_would_say_wins(self):
+        self.assertEqual(self.run_case("settings").splitlines(),
+                         ["ca d.test:2", "catalog a.test:3 b.test:1", "report a.test:3 b.test:1"])
+
+    def test_who_may_be_a_master_is_demanded(self):
+        said = self.run_case("demands").splitlines()
+        self.assertEqual(len(said), 3)
+        self.assertIn("not a master's", said[0])
+        self.assertIn("elsewhere.test", said[1])
+        self.assertIn("its key is none of", said[2])
+
+    def test_dns_answers_outlive_the_process(self):
+        self.run_case("store")
+
     def test_error_names_every_attempt(self):
         conf = os.path.join(self.site.directory, "c-nobody.conf")
         port = self.site.range.free_port((1, 2))

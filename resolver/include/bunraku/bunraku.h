@@ -83,12 +83,18 @@ BUNRAKU_API bunraku_options* bunraku_options_new(void);
 BUNRAKU_API void bunraku_options_free(bunraku_options* options);
 /* Keys:
  *   puppet_conf, certname, ssldir      instead of what puppet would find by itself
+ *   server, ca_server, report_server, server_list, srv_domain, serverport, ca_port, report_port
+ *                                      instead of puppet.conf's, as if given on puppet's command line
  *   srv                                "auto" (as puppet.conf says), "yes", "no"
  *   name_servers                       "192.0.2.53,[2001:db8::53]:5353" instead of resolv.conf's
  *   hosts_file                         instead of /etc/hosts; empty: none
+ *   store_file                         where DNS answers are kept for the next process, in case DNS is silent then
  *   ca, catalog, files, report         "compile1.example.com:8140,compile2.example.com": masters of that service, in
  *                                      this order, instead of all other sources
+ *   master_names, within, pins         who may be a master: lists of names that its certificate must carry one of, of
+ *                                      the domains that SRV records may lead to, of SHA-256 sums of its key
  *   lookup_deadline_ms, connect_timeout_ms, tls_timeout_ms, race_delay_ms
+ * Further keys may come: a program that can do without one goes on when it is refused.
  */
 BUNRAKU_API int bunraku_options_set(bunraku_options* options, const char* key, const char* value);
 
@@ -112,7 +118,7 @@ BUNRAKU_API const char* bunraku_candidate_host(const bunraku_candidates* candida
 BUNRAKU_API uint16_t bunraku_candidate_port(const bunraku_candidates* candidates, size_t index);
 BUNRAKU_API const char* bunraku_candidate_source(const bunraku_candidates* candidates, size_t index); /* "srv", ... */
 BUNRAKU_API const char* bunraku_candidate_health(const bunraku_candidates* candidates, size_t index); /* "up", ... */
-BUNRAKU_API const char* bunraku_candidate_why(const bunraku_candidates* candidates, size_t index);    /* one sentence */
+BUNRAKU_API const char* bunraku_candidate_why(const bunraku_candidates* candidates, size_t index);    /* why there */
 
 /* Tells what became of a request, so that the right masters come first from then on. Exactly one report for each stream
  * that a request was sent on; else freeing the stream counts as BUNRAKU_GIVEN_UP. `retry_after_s` is the answer's, with
@@ -127,6 +133,9 @@ BUNRAKU_API int bunraku_connect(bunraku_resolver* resolver, const char* service,
 BUNRAKU_API void bunraku_stream_free(bunraku_stream* stream);
 BUNRAKU_API const char* bunraku_stream_host(const bunraku_stream* stream);
 BUNRAKU_API uint16_t bunraku_stream_port(const bunraku_stream* stream);
+/* The masters that were tried before this one and in vain, in a line each, "HOST:PORT: STAGE: WHY (after 0.2 s)";
+ * without any, "". Since 2. */
+BUNRAKU_API const char* bunraku_stream_tried(const bunraku_stream* stream);
 /* Reads 1 to `size` bytes; `got` of 0 and BUNRAKU_OK: the master ended the stream in order. */
 BUNRAKU_API int bunraku_stream_read(bunraku_stream* stream, void* data, size_t size, int32_t timeout_ms, size_t* got);
 /* Writes all; `put` says how many were taken, also when it fails. After a timeout go on with the bytes that follow. */

@@ -101,6 +101,7 @@ static void case_reports(char** site) {
   CHECK(strcmp(bunraku_candidate_host(after, 1), first) == 0);
   CHECK(strcmp(bunraku_candidate_health(after, 0), "up") == 0);
   CHECK(strcmp(bunraku_candidate_health(after, 1), "down") == 0);
+  CHECK(strstr(bunraku_candidate_why(after, 1), ": tried") != NULL);
   bunraku_candidates_free(before);
   bunraku_candidates_free(after);
   bunraku_resolver_free(r);
@@ -238,6 +239,88 @@ static void case_silence(char** site) {
   bunraku_request_free(q);
 }
 
+/* The first master is gone: who was tried before the one that is there. */
+static void case_tried(char** site) {
+  bunraku_resolver* r = resolver(site);
+  bunraku_stream* s = NULL;
+  CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_OK);
+  printf("%s\n", bunraku_stream_tried(s));
+  bunraku_stream_free(s);
+  CHECK(bunraku_connect(r, "files", patient, &s) == BUNRAKU_OK);
+  CHECK(strcmp(bunraku_stream_tried(s), "") == 0);
+  bunraku_stream_free(s);
+  bunraku_resolver_free(r);
+}
+
+/* What puppet's command line would say wins over puppet.conf, here one that sets nothing of it. */
+static void case_settings(char** site) {
+  static const char* const given[][2] = {{"srv", "no"},           {"server_list", "a.test, b.test:1"},
+                                         {"server", "c.test"},    {"ca_server", "d.test"},
+                                         {"ca_port", "2"},        {"serverport", "3"},
+                                         {"srv_domain", "x.test"}};
+  static const char* const services[] = {"ca", "catalog", "report"};
+  bunraku_options* o = options(site);
+  bunraku_resolver* r = NULL;
+  bunraku_candidates* found = NULL;
+  for (size_t i = 0; i != sizeof given / sizeof *given; ++i)
+    CHECK(bunraku_options_set(o, given[i][0], given[i][1]) == BUNRAKU_OK);
+  CHECK(bunraku_resolver_new(o, &r) == BUNRAKU_OK);
+  for (size_t i = 0; i != 3; ++i) {
+    CHECK(bunraku_resolve(r, services[i], patient, &found) == BUNRAKU_OK);
+    printf("%s", services[i]);
+    for (size_t n = 0; n != bunraku_candidates_count(found); ++n)
+      printf(" %s:%u", bunraku_candidate_host(found, n), (unsigned)bunraku_candidate_port(found, n));
+    printf("\n");
+    bunraku_candidates_free(found);
+  }
+  bunraku_resolver_free(r);
+  bunraku_options_free(o);
+}
+
+/* Masters without the name that is demanded, or whose key is not the pinned one, or whom SRV may not name. */
+static void case_demands(char** site) {
+  static const char* const demands[][2] = {
+      {"master_names", "nobody.test, *.nobody.test"},
+      {"within", "elsewhere.test"},
+      {"pins", "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"}};
+  for (size_t i = 0; i != 3; ++i) {
+    bunraku_options* o = options(site);
+    bunraku_resolver* r = NULL;
+    bunraku_stream* s = NULL;
+    char text[4000];
+    CHECK(bunraku_options_set(o, demands[i][0], demands[i][1]) == BUNRAKU_OK);
+    CHECK(bunraku_resolver_new(o, &r) == BUNRAKU_OK);
+    CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_E_ALL_TRIED);
+    bunraku_error_text(text, sizeof text);
+    printf("%s\n", text);
+    bunraku_resolver_free(r);
+    bunraku_options_free(o);
+  }
+}
+
+/* What one process learned of DNS serves the next. */
+static void case_store(char** site) {
+  bunraku_options* o = options(site);
+  bunraku_resolver* r = NULL;
+  bunraku_candidates* found = NULL;
+  char* path = malloc(strlen(site[0]) + 10);
+  CHECK(path != NULL);
+  sprintf(path, "%s.answers", site[0]);
+  CHECK(bunraku_options_set(o, "store_file", path) == BUNRAKU_OK);
+  CHECK(bunraku_resolver_new(o, &r) == BUNRAKU_OK);
+  CHECK(bunraku_resolve(r, "catalog", patient, &found) == BUNRAKU_OK);
+  bunraku_candidates_free(found);
+  bunraku_resolver_free(r);
+  CHECK(bunraku_options_set(o, "name_servers", "127.0.0.1:1") == BUNRAKU_OK);
+  CHECK(bunraku_resolver_new(o, &r) == BUNRAKU_OK);
+  CHECK(bunraku_resolve(r, "catalog", patient, &found) == BUNRAKU_OK);
+  CHECK(bunraku_candidates_count(found) == 2);
+  bunraku_candidates_free(found);
+  bunraku_resolver_free(r);
+  bunraku_options_free(o);
+  free(path);
+}
+
 /* All masters are gone. */
 static void case_refusal(char** site) {
   bunraku_resolver* r = resolver(site);
@@ -257,11 +340,28 @@ static void case_misuse(char** site) {
   bunraku_options* o = options(site);
   bunraku_candidates* found = NULL;
   bunraku_stream* s = NULL;
-  static const char* const refused[][2] = {
-      {"no_such_key", "1"},       {"srv", "perhaps"},           {"catalog", ""},          {"catalog", "host:0"},
-      {"catalog", "host:65536"},  {"catalog", "ho st"},         {"catalog", "[::1"},      {"catalog", "[::1]8140"},
-      {"name_servers", "a.test"}, {"lookup_deadline_ms", "-1"}, {"race_delay_ms", "1e3"}, {"puppet_conf", "a\nb"},
-      {"catalog", "a.test,,b"},   {"tls_timeout_ms", ""}};
+  static const char* const refused[][2] = {{"no_such_key", "1"},
+                                           {"srv", "perhaps"},
+                                           {"catalog", ""},
+                                           {"catalog", "host:0"},
+                                           {"catalog", "host:65536"},
+                                           {"catalog", "ho st"},
+                                           {"catalog", "[::1"},
+                                           {"catalog", "[::1]8140"},
+                                           {"name_servers", "a.test"},
+                                           {"lookup_deadline_ms", "-1"},
+                                           {"race_delay_ms", "1e3"},
+                                           {"puppet_conf", "a\nb"},
+                                           {"catalog", "a.test,,b"},
+                                           {"tls_timeout_ms", ""},
+                                           {"server", "a.test:1"},
+                                           {"ca_port", "0"},
+                                           {"server_list", ","},
+                                           {"master_names", "*.test"},
+                                           {"master_names", "::1"},
+                                           {"within", "192.0.2.1"},
+                                           {"pins", "abc"},
+                                           {"store_file", "answers"}};
   for (size_t i = 0; i != sizeof refused / sizeof *refused; ++i)
     CHECK(bunraku_options_set(o, refused[i][0], refused[i][1]) == BUNRAKU_E_ARGUMENT);
   CHECK(bunraku_options_set(o, NULL, "1") == BUNRAKU_E_ARGUMENT);
@@ -284,7 +384,7 @@ static void case_misuse(char** site) {
   bunraku_request_free(NULL);
   bunraku_resolver_free(NULL);
   for (int code = -1; code != 1200; ++code) CHECK(strlen(bunraku_error_name(code)) > 1);
-  CHECK(bunraku_abi_version() >= 1 && strchr(bunraku_version(), '.') != NULL);
+  CHECK(bunraku_abi_version() >= 2 && strchr(bunraku_version(), '.') != NULL);
   /* A reload that fails keeps what there was. */
   CHECK(bunraku_resolver_reload(r) == BUNRAKU_OK);
   char* saved = malloc(strlen(site[0]) + 5);
@@ -349,9 +449,19 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     void (*run)(char** site);
-  } cases[] = {{"candidates", case_candidates}, {"reports", case_reports}, {"get", case_get},
-               {"event_loop", case_event_loop}, {"fork", case_fork},       {"silence", case_silence},
-               {"refusal", case_refusal},       {"misuse", case_misuse},   {"threads", case_threads}};
+  } cases[] = {{"candidates", case_candidates},
+               {"reports", case_reports},
+               {"get", case_get},
+               {"event_loop", case_event_loop},
+               {"fork", case_fork},
+               {"silence", case_silence},
+               {"refusal", case_refusal},
+               {"misuse", case_misuse},
+               {"threads", case_threads},
+               {"tried", case_tried},
+               {"settings", case_settings},
+               {"demands", case_demands},
+               {"store", case_store}};
   for (size_t i = 0; count == 4 && i != sizeof cases / sizeof *cases; ++i)
     if (strcmp(cases[i].name, arguments[1]) == 0) {
       cases[i].run(arguments + 2);
