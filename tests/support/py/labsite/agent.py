@@ -64,7 +64,18 @@ class Agent:
         return self.puppet("agent", "--test", *arguments, hosts=hosts, name_servers=name_servers,
                            environment=environment, seconds=seconds, **settings)
 
-    def puppet(self, subcommand, *arguments, hosts=None, name_servers=None, environment=None, seconds=240, **settings):
+    def puppet(self, subcommand, *arguments, seconds=240, **more):
+        command, env = self.command(subcommand, *arguments, **more)
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=seconds, env=env, check=False, preexec_fn=die_with_parent)
+        except subprocess.TimeoutExpired as late:
+            text = (late.stdout or b"").decode(errors="replace")
+            raise AssertionError(f"puppet {subcommand} took more than {seconds} s; it said:\n{text}") from None
+        return AgentRun(done.returncode, done.stdout.decode(errors="replace"))
+
+    def command(self, subcommand, *arguments, hosts=None, name_servers=None, environment=None, **settings):
+        """The same as a command line and its environment, for Site.start_process."""
         self.write_config(hosts, name_servers, **settings)
         conf = os.path.join(self.directory, "conf")
         command = ["unshare", "-m", "--propagation", "private"]
@@ -75,13 +86,7 @@ class Agent:
         env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         env["FACTER_lab_target"] = self.target
         env.update(environment or {})
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=seconds, env=env, check=False, preexec_fn=die_with_parent)
-        except subprocess.TimeoutExpired as late:
-            text = (late.stdout or b"").decode(errors="replace")
-            raise AssertionError(f"puppet {subcommand} took more than {seconds} s; it said:\n{text}") from None
-        return AgentRun(done.returncode, done.stdout.decode(errors="replace"))
+        return command, env
 
     def forget_runs(self):
         """The next run is the first one again: nothing cached, no plugins, no files. Its certificate stays."""
