@@ -1,7 +1,6 @@
 #include "daemon/daemon.hpp"
 
 #include <boost/asio/error.hpp>
-#include <systemd/sd-daemon.h>
 
 #include <csignal>
 #include <unistd.h>
@@ -24,6 +23,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       log_(std::move(log)),
       signals_(loop_),
       drain_timer_(loop_),
+      watchdog_(loop_),
       configuration_(*setup.configuration),
       site_(*setup.site),
       resolver_(loop_.get_executor(), with_log(*setup.options, log_), who.upstream),
@@ -164,7 +164,8 @@ int daemon::run() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
   say(log_level::info, "ready listen=\"" + listeners_.description() + '"');
-  sd_notify(0, "READY=1");
+  tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
+  watchdog_.start();
   loop_.run();
   say(log_level::info, "stopped");
   return 0;
@@ -191,7 +192,7 @@ admin::reload_result daemon::reload() {
     say(log_level::warning, "reload refused: stopping already");
     return {false, {{bunraku::severity::error, "daemon", "It is stopping already.", "Start it again."}}};
   }
-  sd_notify(0, "RELOADING=1");
+  tell_supervisor("RELOADING=1");
   auto setup = load_setup(places_);
   auto found = setup.found;
   leg_identities who;
@@ -219,13 +220,15 @@ admin::reload_result daemon::reload() {
   } else {
     say(log_level::info, "reloaded listen=\"" + listeners_.description() + '"');
   }
-  sd_notify(0, "READY=1");
+  tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   return {good, std::move(found)};
 }
 
 void daemon::drain() {
   say(log_level::info, "draining connections=" + std::to_string(sessions_.count));
-  sd_notify(0, "STOPPING=1");
+  const auto patience = configuration_.limits.drain_timeout + std::chrono::seconds(10);
+  tell_supervisor("STOPPING=1\nSTATUS=letting exchanges end\nEXTEND_TIMEOUT_USEC=" +
+                  std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(patience).count()));
   listeners_.close();
   control_.close();
   sessions_.drain();

@@ -3,6 +3,7 @@
 #include "config/routes.hpp"
 #include "daemon/listeners.hpp"
 #include "daemon/setup.hpp"
+#include "daemon/supervisor.hpp"
 #include "forward/exchange.hpp"
 #include "local/listener.hpp"
 #include "local/session.hpp"
@@ -61,6 +62,7 @@ class daemon {
   forgetful_loop loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
+  watchdog watchdog_;
   config::configuration configuration_;
   bunraku::site site_;
   bunraku::resolver_options options_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
+#include <sstream>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -43,6 +45,30 @@ bool is_left_over(const std::string& path) {
   return error == net::error::connection_refused;
 }
 
+/// Where an inherited socket is bound: "127.0.0.1:8140", "[::1]:8140" or a path; empty if it cannot be told.
+std::string place_of(const local::inherited_socket& one) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  if (one.descriptor < 0 || ::getsockname(one.descriptor, reinterpret_cast<sockaddr*>(&at), &size) != 0) return {};
+  if (at.ss_family == AF_UNIX) return reinterpret_cast<const sockaddr_un*>(&at)->sun_path;
+  tcp::endpoint bound;
+  bound.resize(size);
+  std::memcpy(bound.data(), &at, size);
+  std::ostringstream text;
+  text << bound;
+  return text.str();
+}
+
+std::string place_of(const listen_at& what) {
+  if (what.way == listen_at::way_in::socket) return what.path;
+  error_code error;
+  const auto address = net::ip::make_address(what.address, error);
+  if (error) return {};
+  std::ostringstream text;
+  text << tcp::endpoint(address, what.port);
+  return text.str();
+}
+
 }  // namespace
 
 listeners::listeners(net::io_context& loop, local::listener_shared& shared,
@@ -78,6 +104,7 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
     if (o.unix_socket) o.unix_socket->start();
     open_.push_back(std::move(o));
   }
+  tell_unused(found);
   return found;
 }
 
@@ -130,6 +157,8 @@ bool listeners::add(const listen_at& what, std::vector<one>& into, bunraku::prob
   if (!what.inherit.empty()) {
     descriptor = inherited_descriptor(what, found);
     if (descriptor < 0) return false;
+  } else {
+    descriptor = inherited_at(what);
   }
   return what.way == listen_at::way_in::socket ? add_unix(what, descriptor, into, found)
                                                : add_tcp(what, descriptor, into, found);
@@ -153,6 +182,37 @@ int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& fo
   refuse(what, "no such socket was inherited (LISTEN_FDS brought " + std::to_string(inherited_.size()) + ")",
          "Start bunraku by its socket unit, and compare FileDescriptorName= with `inherit`.", found);
   return -1;
+}
+
+/// The same place is bound already, for us: the socket unit of a configuration that needs not know of it.
+int listeners::inherited_at(const listen_at& what) const {
+  const auto wanted = place_of(what);
+  for (const auto& one : inherited_) {
+    const bool same_kind = one.is_unix == (what.way == listen_at::way_in::socket);
+    if (same_kind && !wanted.empty() && place_of(one) == wanted) return ::dup(one.descriptor);
+  }
+  return -1;
+}
+
+/// Who opened them goes on listening there whatever we do, so whoever connects would wait for nobody.
+void listeners::tell_unused(bunraku::problems& found) const {
+  for (const auto& one : inherited_) {
+    const auto place = place_of(one);
+    const bool used = std::ranges::any_of(open_, [&](const auto& o) {
+      auto mine = o.what;
+      if (o.tcp) {
+        const auto at = o.tcp->address();
+        mine.address = at.address().to_string();
+        mine.port = at.port();
+      }
+      return mine.inherit == one.name || place_of(mine) == place;
+    });
+    if (used || place.empty()) continue;
+    found.emplace_back(
+        severity::warning, "listen",
+        "No [[listen]] takes " + place + ", which was opened for bunraku: who connects there waits in vain.",
+        "Give a [[listen]] that address, or take it out of bunraku.socket: systemctl edit bunraku.socket.");
+  }
 }
 
 bool listeners::add_tcp(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {

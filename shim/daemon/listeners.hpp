@@ -17,7 +17,8 @@ namespace shim::daemon {
 /// stays.
 class listeners {
  public:
-  /// `inherited` are the descriptors that came with the process; those that no [[listen]] takes are closed by close().
+  /// `inherited` are the descriptors that came with the process. A [[listen]] takes one by `inherit`, or by naming the
+  /// very address or path that it is bound to; those that nobody takes are closed by close().
   listeners(boost::asio::io_context& loop, local::listener_shared& shared,
             std::vector<local::inherited_socket> inherited);
 
@@ -41,6 +42,8 @@ class listeners {
   bool add_tcp(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   int inherited_descriptor(const config::listen_at& what, bunraku::problems& found);
+  int inherited_at(const config::listen_at& what) const;
+  void tell_unused(bunraku::problems& found) const;
 
   boost::asio::io_context& loop_;
   local::listener_shared& shared_;

@@ -26,14 +26,15 @@ net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, l
   while (acceptor.is_open()) {
     error_code error;
     auto socket = co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
-    if (!acceptor.is_open()) break;
-    if (error == net::error::connection_aborted || error == net::error::interrupted) continue;
+    // One that was accepted just before the acceptor was closed is nobody else's any more: it is served all the same.
     if (!error) {
       if (wait.count() != 0) shared.info("accepting again");
       wait = {};
       welcome(std::move(socket));
       continue;
     }
+    if (!acceptor.is_open()) break;
+    if (error == net::error::connection_aborted || error == net::error::interrupted) continue;
     if (wait.count() == 0) shared.warn("cannot accept connections for now: " + error.message());
     wait = std::clamp(wait * 2, std::chrono::milliseconds(50), std::chrono::milliseconds(1000));
     pause.expires_after(wait);

@@ -30,9 +30,9 @@ def until(condition, what, seconds=30.0):
 
 
 class Process:
-    """A child with its output in files. `name` is for messages."""
+    """A child with its output in files. `name` is for messages; `pass_fds` are descriptors that it inherits."""
 
-    def __init__(self, name, command, output_dir, env=None, cwd=None):
+    def __init__(self, name, command, output_dir, env=None, cwd=None, pass_fds=()):
         self.name = name
         self.command = [str(word) for word in command]
         self.stdout_path = os.path.join(output_dir, f"{name}.out")
@@ -40,7 +40,7 @@ class Process:
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self._seen = err.tell()
             self._child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env,
-                                           cwd=cwd, preexec_fn=die_with_parent)
+                                           cwd=cwd, preexec_fn=die_with_parent, pass_fds=pass_fds)
 
     @property
     def pid(self):

@@ -309,9 +309,9 @@ class Site:
         shim.wait_for_line(ready)
         return shim
 
-    def start_process(self, name, command, env=None):
+    def start_process(self, name, command, env=None, pass_fds=()):
         """Any other process that must end with the site."""
-        process = Process(name, command, self.directory, env=with_runtime_directory(self, name, env))
+        process = Process(name, command, self.directory, env=with_runtime_directory(self, name, env), pass_fds=pass_fds)
         self._others.append(process)
         return process
 
