@@ -86,4 +86,8 @@ connection plain_connection(net::local::stream_protocol::socket socket, std::str
   return connection(std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), nullptr, std::move(peer)));
 }
 
+connection plain_connection(net::ip::tcp::socket socket, std::string peer) {
+  return connection(std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), nullptr, std::move(peer)));
+}
+
 }  // namespace bunraku

@@ -82,7 +82,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   const std::shared_ptr<const engine::upstream>& tls() const noexcept { return tls_; }
 
   bunraku::snapshot look() const {
-    return engine::take_snapshot(options_.services, *names_, *learned_, std::chrono::steady_clock::now());
+    return engine::take_snapshot(options_.services, *names_, *learned_, options_.agent_patience,
+                                 std::chrono::steady_clock::now());
+  }
+
+  void observe_runs(std::function<void(const bunraku::snapshot::run_view&)> observer) {
+    on_run_end_ = std::move(observer);
   }
 
   void cancel() { open_->abort_all(); }
@@ -205,9 +210,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   }
 
   void log_finished_runs(clock::time_point now) {
-    while (const auto run = learned_->take_finished(now))
+    while (const auto run = learned_->take_finished(now)) {
+      const auto patience = options_.agent_patience;
       if (options_.log && options_.log->level() <= log_level::info)
-        options_.log->write(log_level::info, policy::line_of(*run, [this](service s) { return name_of_service(s); }));
+        options_.log->write(log_level::info,
+                            policy::line_of(*run, patience, [this](service s) { return name_of_service(s); }));
+      if (on_run_end_) on_run_end_(engine::view_of(*run, patience));
+    }
   }
   /// `tls` may be null: TCP alone.
   std::shared_ptr<engine::connect_op> new_race(std::shared_ptr<const engine::upstream> tls,
@@ -246,6 +255,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   std::shared_ptr<const engine::upstream> tls_;
   std::shared_ptr<io::open_operations> open_ = std::make_shared<io::open_operations>();
   std::shared_ptr<engine::status_questions> questions_;
+  std::function<void(const bunraku::snapshot::run_view&)> on_run_end_;
   bool stopped_ = false;
 };
 
@@ -289,6 +299,9 @@ void resolver::drain(const master& who, std::chrono::seconds lasts) {
 }
 bool resolver::undrain(const master& who) { return impl_->learned().undrain(who, std::chrono::steady_clock::now()); }
 bunraku::snapshot resolver::snapshot() const { return impl_->look(); }
+void resolver::observe_runs(std::function<void(const bunraku::snapshot::run_view&)> observer) {
+  impl_->observe_runs(std::move(observer));
+}
 void resolver::cancel() { impl_->cancel(); }
 
 void resolver::start_resolve(const shared_impl& share, service s, std::chrono::milliseconds limit,

@@ -1,5 +1,7 @@
 #include "engine/snapshot.hpp"
 
+#include "policy/run_line.hpp"
+
 #include <algorithm>
 
 namespace bunraku::engine {
@@ -92,7 +94,9 @@ snapshot::service_view service_of(service s, const service_options& options, con
   return view;
 }
 
-snapshot::run_view run_of(const policy::run_summary& from) {
+}  // namespace
+
+snapshot::run_view view_of(const policy::run_summary& from, std::chrono::seconds patience) {
   snapshot::run_view run;
   run.id = from.id;
   run.began = from.began;
@@ -104,21 +108,23 @@ snapshot::run_view run_of(const policy::run_summary& from) {
   run.moves = from.moves;
   run.bytes_up = from.bytes_up;
   run.bytes_down = from.bytes_down;
+  run.reported = from.how == policy::run_summary::end::reported;
+  run.lost = from.lost;
+  run.spared = policy::spared_in(from, patience);
   for (const auto& use : from.used) run.used.push_back({use.of, use.who, use.answers});
   return run;
 }
 
-}  // namespace
-
 snapshot take_snapshot(const std::vector<service_options>& services, const discovery& names,
-                       const policy::knowledge& learned, snapshot::time_point now) {
+                       const policy::knowledge& learned, std::chrono::seconds patience, snapshot::time_point now) {
   const auto all = learned.health().snapshot(now);
   snapshot taken;
   taken.taken = now;
   for (std::size_t i = 0; i != services.size(); ++i)
     taken.services.push_back(service_of(static_cast<service>(i), services[i], names, learned, all, now));
   for (const auto& line : all) taken.masters.push_back({line.who, line.of, record_of(line)});
-  if (const auto* run = learned.runs().current(); run != nullptr && learned.runs().is_on(now)) taken.run = run_of(*run);
+  if (const auto* run = learned.runs().current(); run != nullptr && learned.runs().is_on(now))
+    taken.run = view_of(*run, patience);
   taken.open_exchanges = learned.open_exchanges();
   taken.retries_left = learned.retries_left(now);
   return taken;

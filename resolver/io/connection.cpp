@@ -1,4 +1,5 @@
 #include "io/stream.hpp"
+#include "io/x509_text.hpp"
 
 #include <bunraku/connection.hpp>
 
@@ -117,6 +118,22 @@ void connection::cancel() noexcept {
 const std::string& connection::peer() const noexcept {
   static const std::string none;
   return native_ ? native_->peer() : none;
+}
+std::optional<peer_certificate> connection::certificate() const {
+  if (!native_ || native_->ssl() == nullptr) return std::nullopt;
+  const X509* const shown = SSL_get0_peer_certificate(native_->ssl());
+  if (shown == nullptr) return std::nullopt;
+  auto named = io::names_of(shown);
+  peer_certificate out{.subject = io::subject_of(shown),
+                       .issuer = io::issuer_of(shown),
+                       .names = std::move(named.dns),
+                       .serial = io::serial_of(shown),
+                       .spki_sha256 = {},
+                       .not_before = io::moment_of(X509_get0_notBefore(shown)),
+                       .not_after = io::moment_of(X509_get0_notAfter(shown))};
+  out.names.insert(out.names.end(), named.ip.begin(), named.ip.end());
+  if (const auto key = io::spki_of(shown)) out.spki_sha256 = io::hex(*key);
+  return out;
 }
 bool connection::resumed() const noexcept {
   return native_ && native_->ssl() != nullptr && SSL_session_reused(native_->ssl()) == 1;

@@ -98,7 +98,9 @@ void knowledge::end_exchange(const run_ticket& ticket, const exchange_end& how, 
              .lag_checked = how.lag_checked,
              .status = how.status,
              .bytes_up = how.bytes_up,
-             .bytes_down = how.bytes_down},
+             .bytes_down = how.bytes_down,
+             .lost = how.lost,
+             .silent = how.silent},
             now);
 }
 

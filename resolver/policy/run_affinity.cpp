@@ -66,6 +66,7 @@ void run_affinity::start(time_point now) {
   run_.id = ++last_id_;
   run_.began = run_.last = now;
   under_way_ = 0;
+  silent_.clear();
   probe_seen_ = catalog_seen_ = false;
 }
 
@@ -102,6 +103,8 @@ void run_affinity::end(const ticket& of, const result& r, time_point now) {
   run_.bytes_up += r.bytes_up;
   run_.bytes_down += r.bytes_down;
   run_.failovers += r.failed_first != nullptr;
+  run_.lost += r.lost;
+  if (r.silent) count_silence(r.of, *r.silent);
   if (r.answered_by) {
     count_use(r.of, *r.answered_by);
     if (has_pin(r.of) && may_pin(r)) settle_pin(of, r);
@@ -141,6 +144,13 @@ void run_affinity::count_use(service of, const master& who) {
   const auto found = std::ranges::find_if(run_.used, same);
   if (found != run_.used.end()) ++found->answers;
   else if (run_.used.size() < run_summary::max_uses) run_.used.push_back({of, who, 1});
+}
+
+void run_affinity::count_silence(service of, const master& who) {
+  const bool known = std::ranges::any_of(silent_, [&](const pin& p) { return p.of == of && p.who == who; });
+  if (known || silent_.size() == run_summary::max_uses) return;
+  silent_.push_back({of, who});
+  ++run_.silences;
 }
 
 const master* run_affinity::pinned(service of) const noexcept {

@@ -38,6 +38,10 @@ struct run_summary {
   std::uint64_t failovers = 0;  ///< exchanges that needed another master than the first they tried
   std::uint64_t moves = 0;      ///< how often the run as a whole went over to another master
   std::uint64_t bytes_up = 0, bytes_down = 0;
+  std::chrono::microseconds lost{0};  ///< spent on masters that did not answer
+  /// How often an agent alone would have waited for a silent master until its connect timeout: once for each service
+  /// and master, since it looks for a service's master once in a run.
+  std::uint64_t silences = 0;
 };
 
 /// Which run a request belongs to, and which masters it is to stay with.
@@ -78,6 +82,8 @@ class run_affinity {
     bool lag_checked = false;  ///< `answered_by` was only asked whether a 404 is to be believed: no reason to move
     int status = 0;
     std::uint64_t bytes_up = 0, bytes_down = 0;
+    std::chrono::microseconds lost{0};
+    const master* silent = nullptr;  ///< dialled first, and silent until another one was connected
   };
 
   run_affinity() = default;
@@ -114,6 +120,7 @@ class run_affinity {
   void settle_pin(const ticket& of, const result& r);
   void move_pins(master from, const master& to);
   void count_use(service of, const master& who);
+  void count_silence(service of, const master& who);
 
   limits limits_;
   bool on_ = false;
@@ -123,6 +130,7 @@ class run_affinity {
   std::size_t under_way_ = 0;
   bool probe_seen_ = false, catalog_seen_ = false;
   std::vector<pin> pins_;
+  std::vector<pin> silent_;  // who was found silent for which service in this run
   std::optional<master> catalog_master_;
   std::vector<run_summary> finished_;
 };

@@ -25,10 +25,20 @@ std::string harmless(std::string_view text) {
   return out;
 }
 
+std::string in_tenths(std::chrono::steady_clock::duration time) {
+  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(time).count() / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
+
 }  // namespace
 
-std::string line_of(const run_summary& run, const std::function<std::string_view(service)>& name) {
-  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(run.last - run.began).count() / 100;
+std::chrono::microseconds spared_in(const run_summary& run, std::chrono::seconds patience) noexcept {
+  const std::chrono::microseconds alone = patience * run.silences;
+  return std::max(alone - run.lost, std::chrono::microseconds(0));
+}
+
+std::string line_of(const run_summary& run, std::chrono::seconds patience,
+                    const std::function<std::string_view(service)>& name) {
   std::string line = "run over end=";
   line += word_for(run.how);
   const auto add = [&](std::string_view key, std::uint64_t value) {
@@ -43,7 +53,9 @@ std::string line_of(const run_summary& run, const std::function<std::string_view
   add("moves", run.moves);
   add("up", run.bytes_up);
   add("down", run.bytes_down);
-  line += " seconds=" + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+  line += " seconds=" + in_tenths(run.last - run.began);
+  line += " lost_s=" + in_tenths(run.lost);
+  line += " spared_s=" + in_tenths(spared_in(run, patience));
   auto used = run.used;
   std::ranges::sort(used, [](const auto& a, const auto& b) {
     return std::tie(a.of, b.answers, a.who) < std::tie(b.of, a.answers, b.who);

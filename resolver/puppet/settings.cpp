@@ -59,6 +59,7 @@ class reader {
     s.http_read_timeout = duration("http_read_timeout");
     s.runinterval = duration("runinterval");
     out_.privatekeydir = text("privatekeydir");
+    keep_given();
     return std::move(out_);
   }
 
@@ -238,6 +239,18 @@ class reader {
                 "write root or service");
         if (read && s.value.find("$environment") != s.value.npos && s.name != "config_version")
           warning(where, "$environment is not replaced in '" + s.name + "'", "write the environment's name out");
+      }
+    }
+  }
+
+  // What is wrong with one of them was told if it is one we use, and is Puppet's to tell otherwise.
+  void keep_given() {
+    for (const auto& section : in_.from->sections()) {
+      if (section.name != "agent" && section.name != "main") continue;
+      for (const auto& s : section.settings) {
+        if (find_setting(s.name) == nullptr || out_.value.given.contains(s.name)) continue;
+        auto found = settings_.value(s.name);
+        out_.value.given[s.name] = {found ? *std::move(found) : s.value, settings_.where(s.name)};
       }
     }
   }

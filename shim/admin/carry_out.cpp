@@ -1,4 +1,6 @@
 #include "admin/control.hpp"
+#include "admin/metrics.hpp"
+#include "admin/page.hpp"
 #include "config/keys.hpp"
 #include "config/values.hpp"
 
@@ -78,6 +80,13 @@ net::awaitable<void> learn(controlled& daemon, std::optional<bunraku::service> o
 
 json::object document(controlled& daemon, const snapshot& from) {
   return to_json(from, daemon.facts(), std::chrono::system_clock::now());
+}
+
+json::object status(controlled& daemon) {
+  const auto now = daemon.resolver.snapshot();
+  auto o = document(daemon, now);
+  add_history(o, now, daemon.so_far, std::chrono::system_clock::now());
+  return o;
 }
 
 net::awaitable<answer> explain(controlled& daemon, std::string name) {
@@ -173,17 +182,30 @@ answer reload(controlled& daemon, const std::string& caller) {
                       {"problems", to_json(result.found)}};
 }
 
-}  // namespace
-
-net::awaitable<answer> carry_out(controlled& daemon, request what, std::string caller) {
+net::awaitable<answer> in_json(controlled& daemon, request what, std::string caller) {
   switch (what.what) {
-    case request::kind::status: co_return document(daemon, daemon.resolver.snapshot());
+    case request::kind::page:
+    case request::kind::metrics: break;
+    case request::kind::status: co_return status(daemon);
     case request::kind::explain: co_return co_await explain(daemon, what.service);
     case request::kind::reload: co_return reload(daemon, caller);
     case request::kind::drain: co_return co_await drain(daemon, std::move(what), std::move(caller));
     case request::kind::undrain: co_return co_await undrain(daemon, std::move(what), std::move(caller));
   }
   co_return std::unexpected(refusal{500, "error", "There is no such request.", {}});
+}
+
+}  // namespace
+
+net::awaitable<std::expected<reply, refusal>> carry_out(controlled& daemon, request what, std::string caller) {
+  if (what.what == request::kind::page) co_return reply{"text/html; charset=utf-8", std::string(page_html())};
+  if (what.what == request::kind::metrics)
+    co_return reply{
+        "text/plain; version=0.0.4; charset=utf-8",
+        metrics_text(daemon.resolver.snapshot(), daemon.facts(), daemon.so_far, std::chrono::system_clock::now())};
+  auto done = co_await in_json(daemon, std::move(what), std::move(caller));
+  if (!done) co_return std::unexpected(std::move(done.error()));
+  co_return reply{{}, json::serialize(*done) + '\n'};
 }
 
 }  // namespace shim::admin

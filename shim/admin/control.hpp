@@ -31,6 +31,7 @@ struct reload_result {
 struct controlled {
   bunraku::resolver& resolver;
   forward::deadlines& limits;
+  const history& so_far;
   std::function<daemon_facts()> facts{};
   std::function<reload_result()> reload{};
   std::function<void(bunraku::log_level level, std::string_view line)> say{};
@@ -40,10 +41,15 @@ struct controlled {
 /// in /run/bunraku. Empty: nowhere.
 std::string socket_path(const std::string& configured);
 
+/// The body of a good answer.
+struct reply {
+  std::string type;  ///< empty: JSON
+  std::string body;
+};
+
 /// Does what was asked and says what came of it. Asks DNS only where `explain` or an unknown master's name makes it
 /// necessary.
-boost::asio::awaitable<std::expected<boost::json::object, refusal>> carry_out(controlled& daemon, request what,
-                                                                              std::string caller);
+boost::asio::awaitable<std::expected<reply, refusal>> carry_out(controlled& daemon, request what, std::string caller);
 
 /// The control socket: HTTP/1.1 with JSON answers on a Unix socket, for root and the daemon's own user alone.
 /// Each connection carries one request.

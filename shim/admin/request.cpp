@@ -18,8 +18,12 @@ struct endpoint {
   request::kind what;
 };
 constexpr std::array endpoints{
-    endpoint{"GET", "/v1/status", request::kind::status},    endpoint{"GET", "/v1/explain/", request::kind::explain},
-    endpoint{"POST", "/v1/reload", request::kind::reload},   endpoint{"POST", "/v1/drain", request::kind::drain},
+    endpoint{"GET", "/", request::kind::page},
+    endpoint{"GET", "/metrics", request::kind::metrics},
+    endpoint{"GET", "/v1/status", request::kind::status},
+    endpoint{"GET", "/v1/explain/", request::kind::explain},
+    endpoint{"POST", "/v1/reload", request::kind::reload},
+    endpoint{"POST", "/v1/drain", request::kind::drain},
     endpoint{"POST", "/v1/undrain", request::kind::undrain},
 };
 
@@ -87,7 +91,22 @@ bool is_word(std::string_view text) {
   });
 }
 
+bool changes_nothing(request::kind what) {
+  return what == request::kind::page || what == request::kind::metrics || what == request::kind::status;
+}
+
 }  // namespace
+
+result parse_for_anybody(std::string_view method, std::string_view target, std::string_view host) {
+  const auto named = config::parse_host_and_port(host);
+  if (!named || (named->host != "localhost" && !config::is_loopback(named->host)))
+    return refuse(421, "wrong_host", "Ask for it as localhost, 127.0.0.1 or [::1].");
+  auto found = parse(method, target, {});
+  if (!found) return found;
+  if (!changes_nothing(found->what))
+    return refuse(403, "forbidden", "This is for the control socket alone: see `bunraku --help`.");
+  return found;
+}
 
 result parse(std::string_view method, std::string_view target, std::string_view body) {
   for (const auto& e : endpoints) {

@@ -15,6 +15,8 @@ inline constexpr int protocol_version = 1;
 /// What somebody wants of the daemon.
 struct request {
   enum class kind : std::uint8_t {
+    page,     ///< GET /          for browsers
+    metrics,  ///< GET /metrics   for Prometheus
     status,   ///< GET /v1/status
     explain,  ///< GET /v1/explain/SERVICE
     reload,   ///< POST /v1/reload
@@ -41,5 +43,10 @@ inline constexpr std::chrono::hours longest_drain{24 * 30};
 
 /// Pure. `target` is the request target without its query.
 std::expected<request, refusal> parse(std::string_view method, std::string_view target, std::string_view body);
+
+/// What anybody on this host may ask over loopback: to look at what is known already. `host` is the request's Host: a
+/// page from elsewhere whose name was made to lead here (DNS rebinding) is refused by it.
+std::expected<request, refusal> parse_for_anybody(std::string_view method, std::string_view target,
+                                                  std::string_view host);
 
 }  // namespace shim::admin

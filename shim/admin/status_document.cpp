@@ -137,6 +137,8 @@ json::object json_of(const snapshot::run_view& run, const snapshot& from, const 
   o["moves"] = run.moves;
   o["bytes_up"] = run.bytes_up;
   o["bytes_down"] = run.bytes_down;
+  o["lost_seconds"] = std::chrono::duration<double>(run.lost).count();
+  o["spared_seconds"] = std::chrono::duration<double>(run.spared).count();
   json::array used;
   for (const auto& u : run.used)
     used.push_back(json::object{
@@ -157,6 +159,13 @@ json::object to_json(const snapshot& from, const daemon_facts& facts, std::chron
   o["listen"] = facts.listen;
   o["connections"] = facts.connections;
   o["stopping"] = facts.stopping;
+  o["reload_failed"] = facts.reload_failed;
+  const auto ends = [&](const char* name, const auto& when) {
+    o[name] = when ? json::value(wall_times::utc(*when)) : json::value(nullptr);
+  };
+  ends("certificate_ends", facts.certificate_ends);
+  ends("ca_ends", facts.ca_ends);
+  ends("crl_ends", facts.crl_ends);
   o["open_exchanges"] = from.open_exchanges;
   o["retries_left"] = from.retries_left;
   o["run"] = from.run ? json::value(json_of(*from.run, from, at)) : json::value(nullptr);
@@ -171,6 +180,39 @@ json::object to_json(const snapshot& from, const daemon_facts& facts, std::chron
   o["services"] = std::move(services);
   o["masters"] = std::move(masters);
   return o;
+}
+
+void add_history(json::object& to, const snapshot& from, const history& so_far,
+                 std::chrono::system_clock::time_point wall) {
+  const wall_times at(from.taken, wall);
+  json::array runs, exchanges;
+  for (const auto& run : so_far.runs()) {
+    auto one = json_of(run, from, at);
+    one["reported"] = run.reported;
+    one["seconds"] = std::chrono::duration<double>(run.last - run.began).count();
+    runs.push_back(std::move(one));
+  }
+  for (const auto& e : so_far.exchanges()) {
+    json::object one;
+    at.past(one, "ended", e.ended);
+    one["service"] = e.service;
+    one["endpoint"] = e.endpoint;
+    one["method"] = e.method;
+    one["master"] = e.master.empty() ? json::value(nullptr) : json::value(e.master);
+    one["status"] = e.status;
+    one["attempts"] = e.attempts;
+    one["bytes_up"] = e.bytes_up;
+    one["bytes_down"] = e.bytes_down;
+    one["seconds"] = std::chrono::duration<double>(e.total).count();
+    one["lost_seconds"] = std::chrono::duration<double>(e.lost).count();
+    one["own_answer"] = e.own_answer;
+    one["cut"] = e.cut;
+    one["continued"] = e.continued;
+    if (!e.why.empty()) one["why"] = e.why;
+    exchanges.push_back(std::move(one));
+  }
+  to["runs"] = std::move(runs);
+  to["exchanges"] = std::move(exchanges);
 }
 
 json::array to_json(const bunraku::problems& found) {

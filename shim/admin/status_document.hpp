@@ -1,4 +1,6 @@
 #pragma once
+#include "admin/history.hpp"
+
 #include <bunraku/problem.hpp>
 #include <bunraku/snapshot.hpp>
 
@@ -7,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace shim::admin {
@@ -21,6 +24,10 @@ struct daemon_facts {
   std::chrono::steady_clock::time_point started;
   std::size_t connections = 0;  ///< of local clients
   bool stopping = false;
+  bool reload_failed = false;  ///< the last reload was wrong, and what was before it is in use
+  /// Ends of what is in use to speak with masters; nothing: there is none, or it names no end.
+  std::optional<std::chrono::system_clock::time_point> certificate_ends = std::nullopt, ca_ends = std::nullopt,
+                                                       crl_ends = std::nullopt;
 };
 
 /// The answer to `status`, and to `explain` with the one service in it. Nothing secret: names, times, counts and the
@@ -28,6 +35,9 @@ struct daemon_facts {
 /// seconds from then ("since_seconds" ago, "until_seconds" ahead).
 boost::json::object to_json(const bunraku::snapshot& from, const daemon_facts& facts,
                             std::chrono::system_clock::time_point wall);
+/// The members `runs` and `exchanges`: what is over, the latest first.
+void add_history(boost::json::object& to, const bunraku::snapshot& from, const history& so_far,
+                 std::chrono::system_clock::time_point wall);
 
 boost::json::array to_json(const bunraku::problems& found);
 

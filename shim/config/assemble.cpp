@@ -91,6 +91,7 @@ bunraku::resolver_options assemble(const configuration& from, const bunraku::sit
   made.connect = from.connect;
   made.demands = from.demands;
   made.never_dial = own_listeners(from);
+  made.agent_patience = site.http_connect_timeout;
   made.affinity = site.certname;
   return made;
 }

@@ -126,9 +126,23 @@ limit_values read_limits(table_reader& in) {
 }
 
 admin_values read_admin(table_reader& in) {
-  admin_values admin{in.text("socket"), in.where("socket")};
+  admin_values admin;
+  admin.socket = in.text("socket");
+  admin.where = in.where("socket");
   if (!admin.socket.empty() && admin.socket != "auto" && !admin.socket.starts_with('/'))
     in.error("socket", "`socket` is not an absolute path.", "Begin it with /, or give \"auto\", or \"\" for none.");
+  admin.textfile = in.text("textfile");
+  if (!admin.textfile.empty() && !admin.textfile.ends_with(".prom"))
+    in.error("textfile", "The name of `textfile` does not end in .prom, so the collector would not read it.",
+             "Call it bunraku.prom.");
+  if (const auto text = in.text("address"); !text.empty()) {
+    admin.address_where = in.where("address");
+    const auto at = parse_host_and_port(text);
+    if (!at || !at->port || !is_loopback(at->host))
+      in.error("address", "\"" + text + "\" is no loopback address with a port.",
+               "Give one like \"127.0.0.1:9140\" or \"[::1]:9140\": what is shown there is for this host alone.");
+    else admin.address = at->host, admin.port = *at->port;
+  }
   return admin;
 }
 

@@ -72,10 +72,14 @@ struct limit_values {
       deadline{0}, tunnel_idle{0}, drain_timeout{0};
 };
 
-/// The control socket.
+/// How the daemon is looked at and told what to do.
 struct admin_values {
   std::string socket = "auto";  ///< absolute path; "auto"; empty: none
   std::string where;            ///< file:line
+  std::string address;          ///< of loopback, in its shortest form; empty: none
+  std::uint16_t port = 0;       ///< 0 lets the kernel choose
+  std::string address_where;
+  std::string textfile;  ///< absolute path; empty: none
 };
 
 enum class log_target : std::uint8_t { automatic, standard_error, journal };

@@ -150,6 +150,12 @@ constexpr std::array table{
     key_row{"admin", "socket", shape::text, "\"auto\"", 0, 107, "",
             "where `bunraku status` and its like reach the daemon, root and the daemon's own user alone; auto: "
             "control.sock in $RUNTIME_DIRECTORY, else in /run/bunraku; \"\": none"},
+    key_row{"admin", "address", shape::text, "", 1, 64, "",
+            "a loopback address and port where every user of this host may look at the status page and metrics, and "
+            "change nothing: \"127.0.0.1:9140\""},
+    key_row{"admin", "textfile", shape::path, "", 1, path_length, "",
+            "the file for node_exporter's textfile collector, written at the start and at the end of each run; its "
+            "name ends in .prom"},
 
     key_row{"log", "level", shape::choice, "\"info\"", 0, 0, "trace|debug|info|warning|error",
             "the least that is told"},

@@ -1,6 +1,9 @@
 #include "daemon/daemon.hpp"
 
+#include "admin/metrics.hpp"
+
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <csignal>
 #include <unistd.h>
@@ -34,11 +37,8 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       sessions_{.forwarding = forwarding_},
       shared_{.sessions = sessions_},
       listeners_(loop_, shared_, local::take_inherited_sockets()),
-      control_(loop_.get_executor(), {.resolver = resolver_,
-                                      .limits = limits_,
-                                      .facts = [this] { return facts(); },
-                                      .reload = [this] { return reload(); },
-                                      .say = [this](log_level level, std::string_view line) { say(level, line); }}) {
+      control_(loop_.get_executor(), controlled()),
+      loopback_(loop_.get_executor(), controlled()) {
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
   shared_.look_for_identity = [this] { look_for_identity(); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
@@ -47,7 +47,13 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
         "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
   };
   forwarding_.warn = [this](std::string_view line) { say(log_level::warning, line); };
+  resolver_.observe_runs([this](const bunraku::snapshot::run_view& run) {
+    history_.note(run);
+    // Not now: whoever told of it is in the middle of its work.
+    if (!configuration_.admin.textfile.empty()) net::post(loop_, [this] { write_textfile(); });
+  });
   forwarding_.record = [this](const forward::exchange_record& record) {
+    history_.note(record, std::chrono::steady_clock::now());
     if (!configuration_.log.access) return;
     if (log_->level() <= log_level::info) log_->write(log_level::info, forward::to_line(record));
   };
@@ -55,6 +61,26 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
 
 /// At a forced end exchanges are still under way, and they refer to limits_ and others, which end before loop_ does.
 daemon::~daemon() { loop_.forget(); }
+
+admin::controlled daemon::controlled() {
+  return {.resolver = resolver_,
+          .limits = limits_,
+          .so_far = history_,
+          .facts = [this] { return facts(); },
+          .reload = [this] { return reload(); },
+          .say = [this](log_level level, std::string_view line) { say(level, line); }};
+}
+
+/// Says once what is wrong with it: a collector's directory that is missing must not fill the log run by run.
+void daemon::write_textfile() {
+  const auto& path = configuration_.admin.textfile;
+  if (path.empty()) return;
+  const auto text = admin::metrics_text(resolver_.snapshot(), facts(), history_, std::chrono::system_clock::now());
+  auto trouble = admin::write_textfile(path, text);
+  if (!trouble.empty() && trouble != textfile_trouble_)
+    say(log_level::warning, "no metrics for the textfile collector reason=\"" + trouble + '"');
+  textfile_trouble_ = std::move(trouble);
+}
 
 void daemon::say(log_level level, std::string_view line) const {
   if (log_->level() <= level) log_->write(level, line);
@@ -118,6 +144,12 @@ void daemon::take(const setup& setup, const leg_identities& who) {
 void daemon::take(const leg_identities& who) {
   looked_at_ = stamp_of_identities(configuration_, site_);
   resolver_.replace(options_, who.upstream);
+  ends_ = {};
+  if (who.upstream) {
+    ends_.certificate_ends = who.upstream->certificate_not_after();
+    ends_.ca_ends = who.upstream->ca_not_after();
+    ends_.crl_ends = who.upstream->crl_next_update();
+  }
   shared_.tls = who.local ? std::make_shared<const bunraku::local_tls>(who.local) : nullptr;
 }
 
@@ -146,7 +178,14 @@ bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
 
 bunraku::problems daemon::open_control() {
   const auto& where = configuration_.admin;
-  return control_.open(admin::socket_path(where.socket), where.where.empty() ? "[admin] socket" : where.where);
+  auto found = control_.open(admin::socket_path(where.socket), where.where.empty() ? "[admin] socket" : where.where);
+  const auto before = loopback_.place();
+  const auto more = loopback_.open(where.address, where.port, where.address_where);
+  found.insert(found.end(), more.begin(), more.end());
+  if (const auto place = loopback_.place(); !place.empty() && place != before)
+    say(log_level::info, "status page url=http://" + place + "/");
+  write_textfile();
+  return found;
 }
 
 admin::daemon_facts daemon::facts() const {
@@ -157,7 +196,11 @@ admin::daemon_facts daemon::facts() const {
           .certname = certname_,
           .started = started_,
           .connections = sessions_.count,
-          .stopping = sessions_.draining};
+          .stopping = sessions_.draining,
+          .reload_failed = reload_failed_,
+          .certificate_ends = ends_.certificate_ends,
+          .ca_ends = ends_.ca_ends,
+          .crl_ends = ends_.crl_ends};
 }
 
 int daemon::run() {
@@ -209,6 +252,7 @@ admin::reload_result daemon::reload() {
     found.insert(found.end(), opened.begin(), opened.end());
   }
   const bool good = !has_error(found);
+  reload_failed_ = !good;
   if (good) {
     take(setup, who);
     const auto control = open_control();
@@ -217,6 +261,7 @@ admin::reload_result daemon::reload() {
   tell(found);
   if (!good) {
     say(log_level::error, "reload refused: going on as before");
+    write_textfile();
   } else {
     say(log_level::info, "reloaded listen=\"" + listeners_.description() + '"');
   }
@@ -231,6 +276,7 @@ void daemon::drain() {
                   std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(patience).count()));
   listeners_.close();
   control_.close();
+  loopback_.close();
   sessions_.drain();
   drain_until_ = std::chrono::steady_clock::now() + configuration_.limits.drain_timeout;
   end_when_drained();

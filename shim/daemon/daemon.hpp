@@ -1,5 +1,7 @@
 #pragma once
 #include "admin/control.hpp"
+#include "admin/history.hpp"
+#include "admin/loopback.hpp"
 #include "config/routes.hpp"
 #include "daemon/listeners.hpp"
 #include "daemon/setup.hpp"
@@ -53,6 +55,8 @@ class daemon {
   void await_signal();
   admin::reload_result reload();
   bunraku::problems open_control();
+  admin::controlled controlled();
+  void write_textfile();
   admin::daemon_facts facts() const;
   void drain();
   void end_when_drained();
@@ -74,7 +78,12 @@ class daemon {
   local::session_shared sessions_;
   local::listener_shared shared_;
   listeners listeners_;
+  admin::history history_;
   admin::control control_;
+  admin::loopback loopback_;
+  admin::daemon_facts ends_;  // of certificates alone
+  bool reload_failed_ = false;
+  std::string textfile_trouble_;  // as it was told
   std::string certname_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drain_until_;

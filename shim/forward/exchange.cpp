@@ -88,6 +88,9 @@ void exchange::conclude() {
   const bool answered = record_.status != 0 && !record_.own_answer && !record_.cut;
   const auto& failed = plan_.attempts();
   const auto* const failed_first = !failed.empty() && failed.front().who() != who_ ? &failed.front().who() : nullptr;
+  const bool detour = answered && failed_first != nullptr;
+  const bool was_silent = detour && failed.front().error() == bunraku::errc::connect_timeout;
+  if (detour) record_.lost = std::chrono::duration_cast<std::chrono::microseconds>(connected_at_ - began_);
   shared_.resolver.end_exchange(ticket_, {.row = *to_.endpoint,
                                           .of = to_.service,
                                           .answered_by = answered ? &who_ : nullptr,
@@ -95,7 +98,9 @@ void exchange::conclude() {
                                           .lag_checked = doubts_not_found_,
                                           .status = record_.status,
                                           .bytes_up = record_.bytes_up,
-                                          .bytes_down = record_.bytes_down});
+                                          .bytes_down = record_.bytes_down,
+                                          .lost = record_.lost,
+                                          .silent = was_silent ? failed_first : nullptr});
   tell_what_was_not_kept();
   record_.total = since(began_);
   record_.why = join(plan_.attempts());
@@ -133,6 +138,7 @@ net::awaitable<exchange::error_code> exchange::connect() {
       who_ = plan_.take_front();
       up_.replace(std::move(*idle));
       reused_ = true;
+      connected_at_ = attempt_began_;
       ++record_.attempts;
       co_return error;
     }
@@ -143,6 +149,7 @@ net::awaitable<exchange::error_code> exchange::connect() {
   if (error) co_return error;
   ++record_.attempts;
   who_ = made.who();
+  connected_at_ = clock::now();
   up_.replace(std::move(made.stream()));
   co_return error;
 }

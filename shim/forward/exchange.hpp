@@ -152,6 +152,7 @@ class exchange {
   bool answer_begun_ = false;      // the client has a part of an answer
   bool provable_ = false;          // and what it has of the body can be proven to be the begin of another one's
   std::optional<kept_answer> kept_;
+  clock::time_point connected_at_;
   bunraku::run_ticket ticket_;
   std::chrono::microseconds learned_first_byte_{0};
   clock::time_point began_, attempt_began_, sent_at_;

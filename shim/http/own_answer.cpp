@@ -16,6 +16,7 @@ std::string_view reason_of(int status) noexcept {
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
     case 431: return "Request Header Fields Too Large";
     case 501: return "Not Implemented";
     case 502: return "Bad Gateway";
@@ -37,6 +38,19 @@ void write_own_answer(std::string& out, int status, std::string_view json_body, 
   out += std::to_string(json_body.size());
   out += close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n";
   if (!to_head) out += json_body;
+}
+
+void write_own_document(std::string& out, std::string_view type, std::string_view body) {
+  out += "HTTP/1.1 200 OK\r\nContent-Type: ";
+  out += type;
+  out += "\r\nContent-Length: ";
+  out += std::to_string(body.size());
+  out +=
+      "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+      "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+      "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+      "Connection: close\r\n\r\n";
+  out += body;
 }
 
 }  // namespace shim::http

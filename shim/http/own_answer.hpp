@@ -8,4 +8,8 @@ namespace shim::http {
 /// the last one on its connection. To HEAD the body is left out and its length still told.
 void write_own_answer(std::string& out, int status, std::string_view json_body, bool to_head, bool close);
 
+/// The same for what is no JSON: 200, `type`, and headers that keep a browser from taking it for anything else, keeping
+/// it, or letting it reach anybody but where it came from. The last answer on its connection.
+void write_own_document(std::string& out, std::string_view type, std::string_view body);
+
 }  // namespace shim::http

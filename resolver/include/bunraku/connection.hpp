@@ -5,12 +5,24 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace bunraku {
+
+/// What the certificate at the other end says, for people. Texts are printable ASCII and bounded.
+struct peer_certificate {
+  std::string subject, issuer;     ///< "CN=compile1.example.com"
+  std::vector<std::string> names;  ///< dNSName and iPAddress alternative names, at most 100
+  std::string serial;              ///< as Puppet prints it: "0x001F"
+  std::string spki_sha256;         ///< of its public key, 64 hexadecimal digits
+  std::optional<std::chrono::sys_seconds> not_before, not_after;
+};
 
 namespace io {
 class stream;
@@ -115,6 +127,8 @@ class connection {
 
   /// Who is at the other end, for log lines: "compile1.example.com:8140 (192.0.2.7)" or "uid 1000 pid 4711".
   const std::string& peer() const noexcept;
+  /// Nothing without TLS.
+  std::optional<peer_certificate> certificate() const;
   /// TLS session resumed instead of a full handshake?
   bool resumed() const noexcept;
 

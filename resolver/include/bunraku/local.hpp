@@ -58,5 +58,7 @@ struct peer_credentials {
 peer_credentials credentials_of(boost::asio::local::stream_protocol::socket& socket, boost::system::error_code& error);
 /// A connection that is not encrypted, over a Unix socket whose caller was checked.
 connection plain_connection(boost::asio::local::stream_protocol::socket socket, std::string peer);
+/// The same over TCP, whose other end can be anybody: for loopback, and for what everybody on this host may see.
+connection plain_connection(boost::asio::ip::tcp::socket socket, std::string peer);
 
 }  // namespace bunraku

@@ -89,8 +89,11 @@ struct resolver_options {
   connect_options connect;
   master_demands demands;          ///< of whom is called a master
   std::vector<master> never_dial;  ///< host is an IP literal: our own listeners, so that a name mapped to us is no loop
-  std::string affinity;            ///< certname: which master of a tier this node prefers; empty = by chance
-  std::shared_ptr<log_sink> log;   ///< may be null
+  /// What an agent alone waits for a connection (http_connect_timeout): how much time was spared by not waiting is
+  /// counted with it, and nothing else.
+  std::chrono::seconds agent_patience{120};
+  std::string affinity;           ///< certname: which master of a tier this node prefers; empty = by chance
+  std::shared_ptr<log_sink> log;  ///< may be null
 };
 
 /// Puppet's four services as puppet.conf describes them: SRV (if use_srv_records, or if `prefer_srv` and there is a

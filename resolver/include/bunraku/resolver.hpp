@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -186,6 +187,10 @@ class resolver {
   /// Who compiled the catalog of this run: whom a 404 for a file is to be believed from. Null if unknown; valid until
   /// the next end_exchange.
   const master* catalog_master(const run_ticket& ticket) const;
+
+  /// From now on told of each run that is over, within the call that ended it (or that saw that it has been idle for
+  /// too long). `observer` must not call this resolver.
+  void observe_runs(std::function<void(const bunraku::snapshot::run_view&)> observer);
 
   /// The operator wants no new runs on this master, for so long (0: until undrain). The run that is with it stays;
   /// otherwise it is used only when nobody else is left. Kept by replace(), and lost with the process.

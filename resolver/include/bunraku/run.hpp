@@ -3,6 +3,7 @@
 #include <bunraku/master.hpp>
 #include <bunraku/service.hpp>
 
+#include <chrono>
 #include <cstdint>
 
 namespace bunraku {
@@ -23,6 +24,10 @@ struct exchange_end {
   bool lag_checked = false;  ///< it was only asked whether a 404 is to be believed: the run does not move to it
   int status = 0;
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
+  /// Spent on masters that did not answer, before the one that did was connected.
+  std::chrono::microseconds lost{0};
+  /// The first master that was dialled, if it stayed silent until another one was connected.
+  const master* silent = nullptr;
 };
 
 }  // namespace bunraku

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,6 +72,13 @@ struct site {
   bool use_srv_records = false;
   std::string srv_domain;  ///< default: the host's domain
   std::string environment = "production";
+
+  /// A setting that puppet.conf gives the agent; of a name given several times the line that counts.
+  struct given_setting {
+    std::string value;  ///< as the agent has it: `$name` replaced, durations in seconds
+    std::string where;  ///< file:line
+  };
+  std::map<std::string, given_setting, std::less<>> given;  ///< by name; Puppet's own settings alone
 
   std::chrono::seconds http_connect_timeout{120}, http_read_timeout{600}, runinterval{1800};
 };

@@ -78,8 +78,12 @@ struct snapshot {
     };
     std::uint64_t id = 0;
     time_point began, last;  ///< `last`: when its last exchange began or ended
+    bool reported = false;   ///< over, and its report's exchange was the last one
     std::string transaction_uuid;
     std::uint64_t requests = 0, unserved = 0, failovers = 0, moves = 0, bytes_up = 0, bytes_down = 0;
+    /// Spent on masters that did not answer; and what an agent alone would have waited for silent ones beyond that, an
+    /// estimate by resolver_options::agent_patience.
+    std::chrono::microseconds lost{0}, spared{0};
     std::vector<use> used;  ///< who answered what
   };
 

@@ -31,6 +31,24 @@ TEST(AdminRequest, EachPathHasItsMeaning) {
   EXPECT_EQ(explain.service, "catalog");
 }
 
+TEST(AdminRequest, AnybodyMayLookAndChangeNothing) {
+  using what = request::kind;
+  for (const char* host : {"localhost", "localhost:9140", "127.0.0.1:9140", "[::1]:9140", "127.3.2.1"}) {
+    EXPECT_EQ(parse_for_anybody("GET", "/", host)->what, what::page) << host;
+    EXPECT_EQ(parse_for_anybody("GET", "/metrics", host)->what, what::metrics) << host;
+    EXPECT_EQ(parse_for_anybody("GET", "/v1/status", host)->what, what::status) << host;
+  }
+  EXPECT_EQ(parse_for_anybody("POST", "/v1/reload", "localhost").error().status, 403);
+  EXPECT_EQ(parse_for_anybody("GET", "/v1/explain/ca", "localhost").error().status, 403);
+  EXPECT_FALSE(parse_for_anybody("POST", "/v1/drain", "localhost"));
+}
+
+TEST(AdminRequest, ANameThatWasMadeToLeadHereIsRefused) {
+  for (const char* host :
+       {"", "evil.test", "evil.test:9140", "localhost.evil.test", "192.0.2.1", "127.0.0.1.evil.test"})
+    EXPECT_EQ(parse_for_anybody("GET", "/v1/status", host).error().status, 421) << host;
+}
+
 TEST(AdminRequest, DrainTakesAMasterAndPerhapsATime) {
   const auto drain = good("POST", "/v1/drain", R"({"master": "compile1.example.com", "for": "90m"})");
   EXPECT_EQ(drain.what, request::kind::drain);
@@ -70,11 +88,11 @@ TEST(AdminRequest, AnotherMethodIsRefusedAsSuch) {
 }
 
 TEST(AdminRequest, UnknownPathsAreAnsweredWithThoseThatAre) {
-  for (const char* path : {"/", "/v2/status", "/v1/status/", "/v1", "/v1/explain", "//v1/status"}) {
+  for (const char* path : {"/x", "/v2/status", "/v1/status/", "/v1", "/v1/explain", "//v1/status"}) {
     const auto why = bad("GET", path);
     EXPECT_EQ(why.status, 404) << path;
-    EXPECT_THAT(why.known, ElementsAre("GET /v1/status", "GET /v1/explain/SERVICE", "POST /v1/reload", "POST /v1/drain",
-                                       "POST /v1/undrain"));
+    EXPECT_THAT(why.known, ElementsAre("GET /", "GET /metrics", "GET /v1/status", "GET /v1/explain/SERVICE",
+                                       "POST /v1/reload", "POST /v1/drain", "POST /v1/undrain"));
   }
   for (const auto& name : {std::string(), std::string("a/b"), std::string("a%20b"), std::string(65, 'a')})
     EXPECT_EQ(bad("GET", "/v1/explain/" + name).code, "unknown_service") << name;
