@@ -28,6 +28,7 @@ void add_common(CLI::App& to, shim::cli::invocation& into) {
 int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("run")) return shim::cli::run(with);
   if (app.got_subcommand("check")) return shim::cli::check(with);
+  if (app.got_subcommand("doctor")) return shim::cli::doctor(with);
   if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
   if (app.got_subcommand("status")) return shim::cli::status(with);
   if (app.got_subcommand("explain")) return shim::cli::explain(with);
@@ -58,6 +59,17 @@ void add_enroll(CLI::App& app, shim::cli::invocation& with, std::uint32_t& secon
 void add_socket(CLI::App& to, shim::cli::invocation& into) {
   to.add_option("--socket", into.socket, "the daemon's control socket, instead of the one bunraku.toml names")
       ->type_name("PATH");
+}
+
+void add_doctor(CLI::App& app, shim::cli::invocation& with) {
+  auto* doctor = app.add_subcommand("doctor",
+                                    "look at this host, DNS and every master, and tell what is wrong and how "
+                                    "to mend it");
+  doctor->add_flag("--json", with.json, "print one JSON object");
+  add_socket(*doctor, with);
+  doctor->footer(
+      "Reads files, asks DNS and the daemon, and asks every master how it is, as this node; changes nothing anywhere. "
+      "Exit status 0: nothing, or notes alone; 1: warnings; 2: errors.");
 }
 
 /// The verbs that speak with the running daemon.
@@ -127,6 +139,7 @@ int main(int argc, char** argv) try {
 
   std::uint32_t wait_for_cert = 0;
   add_enroll(app, with, wait_for_cert);
+  add_doctor(app, with);
   add_control(app, with);
 
   try {

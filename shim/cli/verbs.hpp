@@ -33,6 +33,9 @@ int run(const invocation& with);
 int check(const invocation& with);
 /// What each source says of a service's masters, and the order in which they are tried.
 int resolve(const invocation& with);
+/// Everything that can be seen to be wrong, here and with the masters, and how to mend it. 0: nothing but notes; 1:
+/// warnings; 2: errors.
+int doctor(const invocation& with);
 /// Key, signing request, CA bundle, CRLs and certificate of this node, as far as they are missing.
 int enroll(const invocation& with);
 

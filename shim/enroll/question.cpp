@@ -43,6 +43,8 @@ class reader {
         out_.status = head->status;
         framing_ = head->body;
         encoded_ = head->fields.find("Content-Encoding").has_value();
+        out_.date = head->fields.find("Date").value_or("");
+        out_.puppet_version = head->fields.find("X-Puppet-Version").value_or("").substr(0, 64);
         break;
       }
       received_.erase(0, head_size);  // an interim answer
@@ -132,9 +134,9 @@ class reader {
 };
 
 std::string head_of(std::string_view method, const std::string& target, const std::string& host,
-                    const std::string& body) {
+                    const std::string& body, const std::string& accept) {
   std::string text(method);
-  text += " " + target + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: text/plain\r\nConnection: close\r\n";
+  text += " " + target + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: " + accept + "\r\nConnection: close\r\n";
   // puppetserver translates what it refuses with, and judge_submission() reads it.
   text += "User-Agent: bunraku\r\nAccept-Language: en\r\n";
   if (!body.empty()) text += "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
@@ -144,7 +146,7 @@ std::string head_of(std::string_view method, const std::string& target, const st
 }  // namespace
 
 net::awaitable<answer> ask(bunraku::connection& stream, std::string_view method, std::string target, std::string host,
-                           std::string body, std::chrono::milliseconds limit) {
+                           std::string body, std::chrono::milliseconds limit, std::string accept) {
   struct watch {
     bool over = false, late = false;
   };
@@ -157,7 +159,7 @@ net::awaitable<answer> ask(bunraku::connection& stream, std::string_view method,
   });
   answer out;
   error_code error;
-  const std::string text = head_of(method, target, host, body) + body;
+  const std::string text = head_of(method, target, host, body, accept) + body;
   co_await net::async_write(stream, net::buffer(text), net::redirect_error(net::use_awaitable, error));
   if (error) {
     out.error = "the request could not be sent: " + error.message();

@@ -11,16 +11,18 @@ namespace shim::enroll {
 
 inline constexpr std::size_t largest_answer = 1u << 20;  ///< what a credential file may have, too
 
-/// What a CA answered. `error` is one sentence when there is no whole answer that can be trusted to be one.
+/// What a master answered. `error` is one sentence when there is no whole answer that can be trusted to be one.
 struct answer {
   int status = 0;
   std::string body;
   std::string error;
+  std::string date, puppet_version;  ///< of the fields Date and X-Puppet-Version; empty: not told
 };
 
 /// One request on a connection that is of no use afterwards, all within `limit`. `host` is the Host field. The body is
 /// sent as text/plain if there is one. The connection must live until completion.
 boost::asio::awaitable<answer> ask(bunraku::connection& stream, std::string_view method, std::string target,
-                                   std::string host, std::string body, std::chrono::milliseconds limit);
+                                   std::string host, std::string body, std::chrono::milliseconds limit,
+                                   std::string accept = "text/plain");
 
 }  // namespace shim::enroll

@@ -53,7 +53,7 @@ def shebang(path):
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RESOLVER_ROOMS = ("puppet", "policy", "io", "engine", "capi", "plugin_host")
-SHIM_ROOMS = ("cli", "config", "enroll", "http", "tunnel", "local", "forward", "daemon", "admin")
+SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "http", "tunnel", "local", "forward", "daemon", "admin")
 # folder -> rooms whose headers it may include by "room/name.hpp"
 MAY_INCLUDE = {
     "resolver/include/bunraku": (),
@@ -66,13 +66,14 @@ MAY_INCLUDE = {
     "shim/http": ("http", "config"),
     "shim/config": ("http", "config"),
     "shim/tunnel": ("http", "config", "tunnel"),
+    "shim/doctor": ("config", "doctor"),
     "shim": SHIM_ROOMS,
     "plugins": (),
 }
-PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel")
+PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel", "shim/doctor")
 # The pure rooms of the shim may use these parsers (inet_pton is one); the library's use std alone.
 PARSERS = {"shim/http": ("boost/beast/", "boost/json", "boost/url", "boost/system/"),
-           "shim/config": ("toml++/", "arpa/inet.h")}
+           "shim/config": ("toml++/", "arpa/inet.h"), "shim/doctor": ("fmt/",)}
 IMPURE_STD = {"fstream", "iostream", "filesystem", "thread", "mutex", "condition_variable", "future", "cstdio", "print"}
 IMPURE_WORDS = re.compile(
     r"_clock::now\b|\brandom_device\b|\bgetenv\b|\bstd::(cout|cerr|clog)\b|\bspdlog\b|\btime\(nullptr\)")

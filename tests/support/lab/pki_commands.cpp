@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 struct pki_options {
   fs::path directory;
-  std::vector<std::string> agents, masters, expired, not_yet, revoked, client_only, other_ca, named;
+  std::vector<std::string> agents, masters, expired, soon, not_yet, revoked, client_only, other_ca, named;
   unsigned bits = 2048;
   std::string key = "rsa";
 };
@@ -77,6 +77,7 @@ void make_pki(const pki_options& options) {
   for (const auto& names : options.expired) {
     writer.write(names, authority, {.valid_from_days = -10, .valid_to_days = -1});
   }
+  for (const auto& names : options.soon) writer.write(names, authority, {.valid_to_days = 10});
   for (const auto& names : options.not_yet) writer.write(names, authority, {.valid_from_days = 1});
   for (const auto& names : options.client_only) writer.write(names, authority, {.server_auth = false});
   for (const auto& names : options.revoked) authority.revoke(writer.write(names, authority).get());
@@ -106,6 +107,7 @@ void add_pki_commands(CLI::App& app) {
   list("--agent", options->agents, "an agent");
   list("--master", options->masters, "a master");
   list("--expired", options->expired, "ended yesterday");
+  list("--soon", options->soon, "ends in ten days");
   list("--not-yet", options->not_yet, "valid from tomorrow");
   list("--revoked", options->revoked, "on the CRL");
   list("--client-only", options->client_only, "without serverAuth");

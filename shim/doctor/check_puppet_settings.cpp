@@ -1,0 +1,141 @@
+#include "config/values.hpp"
+#include "doctor/finding.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/core.h>
+
+namespace shim::doctor {
+namespace {
+
+using bunraku::site;
+
+const site::given_setting* given(const site& from, std::string_view name) {
+  const auto found = from.given.find(name);
+  return found == from.given.end() ? nullptr : &found->second;
+}
+
+long long number_in(std::string_view text) {
+  long long n = 0;
+  std::from_chars(text.data(), text.data() + text.size(), n);
+  return n;
+}
+
+/// A setting that makes the agent go past us, or run into us where it should not.
+struct fighting {
+  std::string_view setting, check;
+  gravity level;
+  bool (*fights)(const facts&, const site&, const std::string& value);
+  std::string_view what, why, fix;
+};
+
+bool has_way(const facts& of, config::listen_at::way_in way) {
+  return of.configured &&
+         std::ranges::any_of(of.configured->listen, [way](const config::listen_at& l) { return l.way == way; });
+}
+/// The agent's own https requests come to us by CONNECT, whoever they are for.
+bool comes_by_connect(const facts& of, const site& s) {
+  const auto* host = given(s, "http_proxy_host");
+  return host != nullptr && (config::is_loopback(host->value) || host->value == "localhost") &&
+         has_way(of, config::listen_at::way_in::connect);
+}
+
+constexpr fighting table[] = {
+    {"server_list", "server-list", gravity::error,
+     [](const facts& of, const site& s, const std::string& v) { return !v.empty() && !comes_by_connect(of, s); },
+     "puppet.conf has a server_list.",
+     "The agent chooses from it by itself and goes past bunraku: no failover within a run, no repeated requests.",
+     "Remove the line; name the masters in bunraku.toml: [service.catalog] masters = [...]"},
+    {"use_srv_records", "srv-records", gravity::error,
+     [](const facts& of, const site& s, const std::string& v) { return v == "true" && !comes_by_connect(of, s); },
+     "use_srv_records is true.",
+     "The agent asks DNS by itself and goes past bunraku; it never looks at the health of what it picks.",
+     "Remove the line; bunraku asks the records all the same ([dns] srv = true)."},
+    {"report_server", "report-server", gravity::error,
+     [](const facts& of, const site& s, const std::string& v) { return v != s.certname && !comes_by_connect(of, s); },
+     "report_server leads past bunraku.",
+     "A report that its server does not take is lost: the agent never sends it again.",
+     "Remove the line; name the report masters in bunraku.toml: [service.report] masters = [...]"},
+    {"ca_server", "ca-server-is-us", gravity::warning,
+     [](const facts& of, const site& s, const std::string& v) {
+       return v == s.certname && s.server == s.certname && !comes_by_connect(of, s);
+     },
+     "ca_server is this node itself.",
+     "The agent asks its CA without a client certificate, which bunraku refuses: CRLs are never refreshed.",
+     "ca_server = the CA's real name"},
+    {"sourceaddress", "source-address", gravity::error,
+     [](const facts&, const site&, const std::string& v) { return !v.empty() && !config::is_loopback(v); },
+     "sourceaddress binds the agent to an address of the network.",
+     "From there it cannot connect to bunraku on loopback; runs fail.",
+     "Remove the line: how bunraku reaches the masters is the routing table's matter."},
+    {"certificate_revocation", "revocation-off", gravity::warning,
+     [](const facts&, const site&, const std::string& v) { return v == "false"; }, "certificate_revocation is false.",
+     "A master whose key was stolen and revoked is believed, by the agent and by bunraku.",
+     "Remove the line (Puppet's default is chain), or write leaf"},
+    {"http_keepalive_timeout", "keepalive", gravity::warning,
+     [](const facts& of, const site&, const std::string& v) {
+       return of.configured && std::chrono::seconds(number_in(v)) >= of.configured->limits.idle;
+     },
+     "http_keepalive_timeout is not shorter than [limits] idle.",
+     "The agent may send a request on a connection that bunraku is just closing, and does not repeat it.",
+     "Remove the line (Puppet's default is 4s), or raise [limits] idle above it"},
+    {"http_read_timeout", "read-timeout", gravity::warning,
+     [](const facts& of, const site&, const std::string& v) {
+       return of.configured && std::chrono::seconds(number_in(v)) < of.configured->limits.deadline;
+     },
+     "http_read_timeout is shorter than [limits] deadline.",
+     "The agent gives up while bunraku still has masters to try.",
+     "Set [limits] deadline in bunraku.toml to less than http_read_timeout"},
+    {"use_cached_catalog", "cached-catalog", gravity::note,
+     [](const facts&, const site&, const std::string& v) { return v == "true"; }, "use_cached_catalog is true.",
+     "The agent asks nobody for a catalog, so no failover of that service is ever seen.",
+     "Remove the line if that is not meant"},
+};
+
+void check_proxy(const facts& of, std::vector<finding>& found) {
+  const auto& s = *of.site;
+  const auto* host = given(s, "http_proxy_host");
+  if (host == nullptr || host->value.empty() || host->value == "none" || comes_by_connect(of, s)) return;
+  const auto* except = given(s, "no_proxy");
+  const std::string list = except == nullptr ? "localhost,127.0.0.1" : except->value;
+  if (list.find('*') != list.npos || list.find(s.certname) != list.npos) return;
+  found.push_back({.level = gravity::error,
+                   .check = "http-proxy",
+                   .where = host->where,
+                   .what = fmt::format("The agent sends everything through the proxy {}, and no_proxy does not except "
+                                       "this node.",
+                                       host->value),
+                   .why = "Requests for this node's own name go to that proxy instead of to bunraku.",
+                   .fix = fmt::format("no_proxy = localhost,127.0.0.1,{}", s.certname)});
+}
+
+void check_openvox(const facts& of, std::vector<finding>& found) {
+  if (of.agent_version.empty() || of.site->server_set || number_in(of.agent_version) < 9) return;
+  found.push_back({.level = gravity::error,
+                   .check = "server-unset",
+                   .where = of.site->config_file.empty() ? of.agent_version_file : of.site->config_file,
+                   .what = fmt::format("puppet.conf sets no server, and the agent is {}.", of.agent_version),
+                   .why = "From OpenVox 9 on an agent without `server` refuses to run, even where SRV records or "
+                          "server_list name the masters.",
+                   .fix = "server = $certname"});
+}
+
+}  // namespace
+
+void check_puppet_settings(const facts& of, std::vector<finding>& found) {
+  if (!of.site) return;
+  for (const auto& row : table) {
+    const auto* set = given(*of.site, row.setting);
+    if (set == nullptr || !row.fights(of, *of.site, set->value)) continue;
+    found.push_back({.level = row.level,
+                     .check = std::string(row.check),
+                     .where = set->where,
+                     .what = std::string(row.what),
+                     .why = std::string(row.why),
+                     .fix = std::string(row.fix)});
+  }
+  check_proxy(of, found);
+  check_openvox(of, found);
+}
+
+}  // namespace shim::doctor

@@ -1,0 +1,123 @@
+#include "doctor/finding.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::doctor;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+namespace {
+
+using trouble = master_facts::trouble;
+
+facts healthy() {
+  facts f;
+  f.now = std::chrono::sys_days{std::chrono::year{2026} / 11 / 24};
+  f.configured = shim::config::parse_configuration("[identity]\nmaster_names = [\"puppet.test\"]\n", "b.toml").value;
+  bunraku::site s;
+  s.config_file = "/p.conf";
+  s.certname = s.server = "agent1.test";
+  s.server_set = true;
+  s.given["server"] = {"agent1.test", "/p.conf:2"};
+  s.credentials.ca = "/ssl/certs/ca.pem";
+  f.site = s;
+  f.certificate_names = {"agent1.test"};
+  f.lookups["agent1.test"] = {{"127.0.1.1"}, {}};
+  f.agent_version = "8.10.0";
+  f.daemon = daemon_fact{.running = true, .error = {}, .config_file = "b.toml", .certname = "agent1.test"};
+  source_fact srv;
+  srv.srv = true;
+  srv.asked = "_x-puppet._tcp.test";
+  srv.masters = {"a.test:8140", "b.test:8140"};
+  f.services = {{"catalog", {srv}}};
+  master_facts a;
+  a.name = "a.test:8140";
+  a.host = "a.test";
+  a.services = {"catalog"};
+  a.status = a.environment = http_fact{200, {}};
+  f.masters = {a};
+  return f;
+}
+
+std::vector<std::string> names(const facts& f) {
+  std::vector<std::string> out;
+  for (const auto& one : diagnose(f)) out.push_back(one.check);
+  return out;
+}
+
+}  // namespace
+
+TEST(Diagnose, FindsNothingWhereNothingIs) { EXPECT_THAT(names(healthy()), IsEmpty()); }
+
+TEST(Diagnose, EveryTroubleOfAMasterHasItsWordsAndItsFix) {
+  for (auto t = trouble::no_address; t <= trouble::other; t = static_cast<trouble>(static_cast<int>(t) + 1)) {
+    auto f = healthy();
+    f.masters[0].what = t;
+    f.masters[0].error = "tls: something";
+    f.masters[0].status.reset();
+    f.masters[0].environment.reset();
+    const auto found = diagnose(f);
+    ASSERT_EQ(found.size(), 1u) << static_cast<int>(t);
+    EXPECT_EQ(found[0].level, gravity::error);
+    EXPECT_EQ(found[0].where, "a.test:8140 (catalog)");
+    EXPECT_EQ(found[0].what, "tls: something.");
+    EXPECT_THAT(found[0].fix, Not(HasSubstr("HOST")));
+    EXPECT_THAT(found[0].fix, Not(HasSubstr("NAME")));
+    EXPECT_FALSE(found[0].why.empty());
+  }
+}
+
+TEST(Diagnose, ThreeHundredAndThreeIsNotHeaderModeUnlessItSaysThatItRuns) {
+  auto f = healthy();
+  f.masters[0].environment = http_fact{403, {}};
+  EXPECT_THAT(names(f), Contains("header-cert-info"));
+  f.masters[0].status = http_fact{503, {}};
+  EXPECT_THAT(names(f), Not(Contains("header-cert-info")));
+}
+
+TEST(Diagnose, TheGravestComesFirst) {
+  auto f = healthy();
+  f.daemon->reload_failed = true;
+  f.site->given["server_list"] = {"x:8140", "/p.conf:9"};
+  f.services[0].sources[0].masters.pop_back();
+  const auto found = diagnose(f);
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].level, gravity::error);
+  EXPECT_EQ(found[1].level, gravity::warning);
+  EXPECT_EQ(found[2].level, gravity::note);
+  EXPECT_EQ(found[0].where, "/p.conf:9");
+}
+
+TEST(Diagnose, AnAgentThatComesByConnectMayHaveAServerList) {
+  auto f = healthy();
+  f.configured = shim::config::parse_configuration(
+                     "[identity]\nmaster_names = [\"puppet.test\"]\n[[listen]]\nway = \"connect\"\naddress = "
+                     "\"127.0.0.1:3128\"\n",
+                     "b.toml")
+                     .value;
+  f.site->server = "puppet.test";
+  f.site->given = {{"http_proxy_host", {"127.0.0.1", "/p.conf:3"}},
+                   {"http_proxy_port", {"3128", "/p.conf:4"}},
+                   {"server_list", {"puppet.test:8140", "/p.conf:5"}}};
+  EXPECT_THAT(names(f), IsEmpty());
+}
+
+TEST(Diagnose, ClocksAreAllowedToDifferByLessThanAMinute) {
+  auto f = healthy();
+  f.masters[0].clock_ahead = std::chrono::seconds(-59);
+  EXPECT_THAT(names(f), IsEmpty());
+  f.masters[0].clock_ahead = std::chrono::seconds(-61);
+  EXPECT_EQ(diagnose(f).at(0).level, gravity::warning);
+  f.masters[0].clock_ahead = std::chrono::seconds(301);
+  EXPECT_EQ(diagnose(f).at(0).level, gravity::error);
+}
+
+TEST(Diagnose, OpenVox9NeedsAServerAnd8DoesNot) {
+  auto f = healthy();
+  f.site->server_set = false;
+  EXPECT_THAT(names(f), Not(Contains("server-unset")));
+  f.agent_version = "9.0.0";
+  EXPECT_THAT(names(f), Contains("server-unset"));
+}
