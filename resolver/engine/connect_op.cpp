@@ -13,7 +13,8 @@ namespace net = boost::asio;
 
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-                       std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned)
+                       std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned,
+                       std::shared_ptr<const observers> watched_by)
     : executor_(std::move(executor)),
       names_(std::move(names)),
       tls_(std::move(tls)),
@@ -22,6 +23,7 @@ connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery>
       within_(std::move(within)),
       log_(std::move(log)),
       learned_(learned),
+      watched_by_(std::move(watched_by)),
       race_(options.race_delay, options.race_width),
       wake_(executor_) {}
 
@@ -45,6 +47,10 @@ void connect_op::give_up(plan& from) {
 net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan extend) {
   result out;
   service_ = from.service();
+  if (watched_by_) {
+    for_ = plan(service_);
+    for_.set_request(from.exchange(), from.method(), from.path());
+  }
   for (;;) {
     if (cancelled_ || winner_) break;
     const auto may_start = race_.next_start();
@@ -75,6 +81,7 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
   }
   over_ = true;
   for (auto& d : dials_) d->cancel();
+  for (auto& p : pauses_) p.cancel();
   settle(from);
   if (cancelled_) out.error = errc::cancelled;
   else if (!winner_) out.error = errc::all_tried;
@@ -110,7 +117,14 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
     const bool found = co_await self->find_addresses(who);
     if (!found || self->is_over()) co_return;
   }
-  const master& to = self->entrants_[who.entrant].who;
+  fault injected;
+  if (self->watched_by_) {
+    injected = co_await self->ask_observers(who.entrant);
+    if (self->is_over()) co_return;
+    const bool goes_on = co_await self->play(injected, who.entrant);
+    if (!goes_on || self->is_over()) co_return;
+  }
+  const master to = self->entrants_[who.entrant].who;
   io::ssl_ptr ssl;
   if (self->tls_) ssl = self->tls_->prepare(to, self->service_);
   if (self->tls_ && !ssl) {
@@ -125,6 +139,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
   auto ended = co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
   self->dials_.erase(place);
   if (self->is_over()) co_return;  // too late: the stream, if any, closes here
+  if (ended.value && !self->may_have_come_through(injected, who.entrant)) co_return;
   if (ended.value) {
     self->winner_ = std::move(ended.value);
     self->winning_entrant_ = who.entrant;

@@ -1,5 +1,6 @@
 #pragma once
 #include "engine/discovery.hpp"
+#include "engine/observers.hpp"
 #include "engine/upstream.hpp"
 #include "io/dialer.hpp"
 #include "policy/connect_race.hpp"
@@ -29,10 +30,11 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   /// Adds the next source's masters to the plan; false when there is none left.
   using extend_plan = std::function<boost::asio::awaitable<bool>(plan&)>;
 
-  /// `tls` may be null: then the race is for TCP alone, and its winner is `result::plain`.
+  /// `tls` may be null: then the race is for TCP alone, and its winner is `result::plain`. So may `watched_by`.
   connect_op(boost::asio::any_io_executor executor, std::shared_ptr<discovery> names,
              std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
-             std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned);
+             std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned,
+             std::shared_ptr<const observers> watched_by = nullptr);
 
   struct result {
     boost::system::error_code error;
@@ -48,6 +50,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   /// False while no address is known to dial.
   bool has_dialled() const noexcept { return dialled_; }
   const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
+  const std::shared_ptr<const observers>& watched_by() const noexcept { return watched_by_; }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -68,6 +71,10 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   void start(contestant who);
   static boost::asio::awaitable<void> contest(std::shared_ptr<connect_op> self, contestant who);
   boost::asio::awaitable<bool> find_addresses(contestant& who);
+  boost::asio::awaitable<fault> ask_observers(std::size_t entrant);
+  boost::asio::awaitable<bool> play(fault injected, std::size_t entrant);
+  boost::asio::awaitable<void> pause(std::chrono::milliseconds time);
+  bool may_have_come_through(const fault& injected, std::size_t entrant);
   bool is_own_listener(const boost::asio::ip::address& address, std::uint16_t port) const;
   void fail(std::size_t entrant, stage reached, boost::system::error_code error, std::string reason);
   void settle(plan& from);
@@ -86,13 +93,16 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::shared_ptr<log_sink> log_;
   policy::knowledge&
       learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
+  std::shared_ptr<const observers> watched_by_;
   service service_ = service::catalog;
+  plan for_;  // whom, and which request: only for observers
 
   policy::connect_race race_;
   boost::asio::steady_timer wake_;
   std::vector<entrant> entrants_;
   std::deque<contestant> waiting_;
   std::list<std::shared_ptr<io::dial>> dials_;
+  std::list<boost::asio::steady_timer> pauses_;  // of faults
   std::vector<attempt> failed_;
   std::unique_ptr<io::stream> winner_;
   std::size_t winning_entrant_ = 0;

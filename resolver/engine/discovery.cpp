@@ -2,6 +2,7 @@
 
 #include "engine/address_lookup.hpp"
 #include "engine/dns_answers.hpp"
+#include "engine/reply_of.hpp"
 #include "io/hosts_file.hpp"
 #include "io/resolv_conf.hpp"
 #include "policy/srv_source.hpp"
@@ -67,6 +68,33 @@ source_answer list_answer(const source& from) {
   return answer;
 }
 
+source_answer unasked_answer(const source& from) {
+  source_answer answer;
+  answer.kind = from.kind();
+  answer.asked = from.origin();
+  return answer;
+}
+
+/// What a plugin said; if that is nothing, what it said before goes on.
+source_answer plugin_answer(const source_answer& before, source_reply said) {
+  auto answer = before;
+  if (said.answered) {
+    answer.state = said.masters.empty() ? status::empty : status::answered;
+    answer.masters = std::move(said.masters);
+    answer.stale = false;
+    answer.error = {};
+    answer.note.clear();
+    return answer;
+  }
+  answer.note = said.note.empty() ? "plugin " + before.asked + " did not say" : std::move(said.note);
+  answer.stale = !answer.masters.empty();
+  if (!answer.stale) {
+    answer.state = status::failed;
+    answer.error = errc::no_masters;
+  }
+  return answer;
+}
+
 source_answer cancelled_answer() {
   source_answer answer;
   answer.state = status::failed;
@@ -127,6 +155,7 @@ struct discovery::state {
       for (std::size_t i = 0; i < services.size(); ++i) {
         for (const auto& each : services[i].sources) {
           if (each.kind() == source_kind::srv) slots[i].emplace_back();
+          else if (each.kind() == source_kind::plugin) slots[i].push_back({.answer = unasked_answer(each)});
           else slots[i].push_back({.answer = list_answer(each)});
         }
       }
@@ -150,20 +179,29 @@ struct discovery::state {
 
   const source_answer* cached(service s, std::size_t index);
   static boost::asio::awaitable<source_answer> ask(std::shared_ptr<state> self, service s, std::size_t index);
+  static boost::asio::awaitable<source_answer> ask_plugin(std::shared_ptr<state> self,
+                                                          std::shared_ptr<configuration> began_with, service s,
+                                                          std::size_t index);
 
   std::shared_ptr<configuration> config;
   std::shared_ptr<dns_answers> answers;
   std::shared_ptr<io::hosts_file> hosts;
   std::shared_ptr<io::resolv_conf> resolv;  ///< for its search list
+  std::shared_ptr<extensions> others{};     ///< for sources that are not built in
 };
 
 const source_answer* discovery::state::cached(service s, std::size_t index) {
   if (!config->has(s, index)) return nullptr;
   auto& known = config->slot_at(s, index);
   const auto& from = config->at(s, index);
+  const auto now = clock::now();
+  if (from.kind() == source_kind::plugin) {
+    if (now >= known.expires) return nullptr;
+    known.answer.ttl_left = left_until(known.expires, now);
+    return &known.answer;
+  }
   if (from.kind() != source_kind::srv) return &known.answer;
 
-  const auto now = clock::now();
   if (now >= known.expires || known.revision != answers->revision()) {
     srv_collection names(from, s == service::ca);
     auto verdict = names.verdict();
@@ -190,6 +228,10 @@ boost::asio::awaitable<source_answer> discovery::state::ask(std::shared_ptr<stat
     co_return none;
   }
   if (const auto* known = self->cached(s, index)) co_return *known;
+  if (began_with->at(s, index).kind() == source_kind::plugin) {
+    auto said = co_await ask_plugin(self, began_with, s, index);
+    co_return said;
+  }
   try {
     srv_collection names(began_with->at(s, index), s == service::ca);
     auto verdict = names.verdict();
@@ -205,6 +247,28 @@ boost::asio::awaitable<source_answer> discovery::state::ask(std::shared_ptr<stat
     // A coroutine that was cancelled throws at its next wait.
   }
   co_return cancelled_answer();
+}
+
+boost::asio::awaitable<source_answer> discovery::state::ask_plugin(std::shared_ptr<state> self,
+                                                                   std::shared_ptr<configuration> began_with, service s,
+                                                                   std::size_t index) {
+  source_reply said;
+  if (const auto who = self->others) {
+    auto start = [who, executor = self->answers->executor(), name = began_with->at(s, index).origin(),
+                  of = began_with->services[index_of(s)].name](extensions::handler<source_reply> reply) {
+      who->masters(executor, name, of, std::move(reply));
+    };
+    said = co_await reply_of<source_reply>(std::move(start));
+  } else {
+    said.note = "there are no plugins";
+  }
+  auto& slot = began_with->slot_at(s, index);
+  const auto now = clock::now();
+  slot.expires = now + (said.answered ? said.valid : std::chrono::milliseconds(look_again));
+  slot.asked_again = slot.expires;
+  slot.answer = plugin_answer(slot.answer, std::move(said));
+  slot.answer.ttl_left = left_until(slot.expires, now);
+  co_return slot.answer;
 }
 
 discovery::discovery(boost::asio::any_io_executor executor, std::vector<service_options> services, dns_options dns,
@@ -226,6 +290,7 @@ const source_answer* discovery::last_source(service s, std::size_t index) const 
   if (!config.has(s, index)) return nullptr;
   const auto& from = config.at(s, index);
   auto& seen = config.slot_at(s, index);
+  if (from.kind() == source_kind::plugin && seen.expires == clock::time_point::min()) return nullptr;
   if (from.kind() != source_kind::srv) return &seen.answer;
   srv_collection names(from, s == service::ca);
   auto verdict = names.verdict();
@@ -285,6 +350,10 @@ void discovery::replace(std::vector<service_options> services, dns_options dns) 
   state_->hosts = std::make_shared<io::hosts_file>(dns.hosts_file);
   state_->resolv = std::make_shared<io::resolv_conf>(dns.resolv_conf);
 }
+
+void discovery::set_observers(std::shared_ptr<const observers> who) { state_->answers->set_observers(std::move(who)); }
+
+void discovery::set_extensions(std::shared_ptr<extensions> who) { state_->others = std::move(who); }
 
 std::size_t discovery::source_count(service s) const {
   const auto& services = state_->config->services;

@@ -1,4 +1,6 @@
 #pragma once
+#include "engine/observers.hpp"
+
 #include <bunraku/log.hpp>
 #include <bunraku/options.hpp>
 #include <bunraku/resolution.hpp>
@@ -83,6 +85,12 @@ class discovery {
 
   /// Other services and options from now on (a reload). Answers that are still asked for are kept; failures are not.
   void replace(std::vector<service_options> services, dns_options dns);
+
+  /// Whoever may interfere with the questions to DNS; null: nobody.
+  void set_observers(std::shared_ptr<const observers> who);
+
+  /// Who knows the masters of sources of the kind `plugin`; null: nobody.
+  void set_extensions(std::shared_ptr<extensions> who);
 
   /// 0 for a service that does not exist.
   std::size_t source_count(service s) const;

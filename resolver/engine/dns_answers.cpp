@@ -174,6 +174,10 @@ boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self,
     self->finish(question, *own, failed(failure::malformed, "'" + text + "' is not a domain name"));
     co_return;
   }
+  if (self->watched_by_) {
+    const bool played = co_await play(self, question, own);
+    if (played) co_return;
+  }
   const auto said = co_await channel->query(text, type);
   if (!said) {
     self->finish(question, *own, failed(failure_of(said.error()), said.error().note));
@@ -235,6 +239,8 @@ void dns_answers::replace(const dns_options& dns, const std::function<bool(const
 void dns_answers::close() {
   for (const auto& each : channels_)
     if (const auto channel = each.lock()) channel->close();
+  for (auto& each : silences_) each.cancel();
+  closed_ = true;
   if (kept_) kept_->close(*book_);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "engine/kept_answers.hpp"
+#include "engine/observers.hpp"
 #include "io/ares_channel.hpp"
 #include "policy/answer_book.hpp"
 
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,6 +99,8 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
   /// Ends every question as cancelled, and writes what is to be kept.
   void close();
 
+  void set_observers(std::shared_ptr<const observers> who) { watched_by_ = std::move(who); }
+
   /// How long one question may take.
   std::chrono::milliseconds deadline() const noexcept { return channel_->deadline(); }
 
@@ -104,6 +108,8 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
 
  private:
   static boost::asio::awaitable<void> run(std::shared_ptr<dns_answers> self, key question, std::shared_ptr<flight> own);
+  static boost::asio::awaitable<bool> play(std::shared_ptr<dns_answers> self, key question,
+                                           std::shared_ptr<flight> own);
   decision decide(const key& question);
   std::shared_ptr<flight> begin(const key& question);
   void finish(const key& question, flight& own, policy::dns_outcome outcome);
@@ -118,6 +124,9 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
   std::vector<std::weak_ptr<io::ares_channel>> channels_;  ///< this one, and older ones with questions under way
   std::shared_ptr<kept_answers> kept_;                     ///< null: nowhere
   std::chrono::milliseconds patience_;
+  std::shared_ptr<const observers> watched_by_;
+  std::list<boost::asio::steady_timer> silences_;  ///< of faults
+  bool closed_ = false;
   std::map<key, std::shared_ptr<flight>> flights_;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/connect_op.hpp"
 #include "engine/discovery.hpp"
+#include "engine/observers.hpp"
+#include "engine/ordering.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/status_questions.hpp"
 #include "engine/upstream.hpp"
@@ -68,11 +70,16 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       : executor_(std::move(executor)),
         options_(std::move(options)),
         learned_(std::make_shared<policy::knowledge>(options_.affinity, chance_of_this_process())),
-        names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)) {
+        names_(std::make_shared<engine::discovery>(executor_, options_.services, options_.dns, options_.log)),
+        observers_(engine::observers::of(executor_, options_)),
+        exchanges_(learned_->any_number()) {
+    names_->set_observers(observers_);
     if (own) tls_ = std::make_shared<engine::upstream>(*own, options_);
     questions_ = std::make_shared<engine::status_questions>(
         executor_, learned_, [this](const connect_options& how) { return tls_ ? new_race(tls_, how) : nullptr; },
         options_.connect);
+    orders_ = std::make_shared<engine::ordering>(executor_, learned_, questions_, options_);
+    names_->set_extensions(options_.extensions);
   }
 
   const executor_type& executor() const noexcept { return executor_; }
@@ -82,8 +89,18 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   const std::shared_ptr<const engine::upstream>& tls() const noexcept { return tls_; }
 
   bunraku::snapshot look() const {
-    return engine::take_snapshot(options_.services, *names_, *learned_, options_.agent_patience,
+    return engine::take_snapshot(options_.services, *names_, *learned_, *orders_, options_.agent_patience,
                                  std::chrono::steady_clock::now());
+  }
+
+  bool may_interfere() const noexcept { return observers_ && observers_->interfere(); }
+  static net::awaitable<void> ask_observers(std::shared_ptr<impl> self, bool dialling, plan about, master who,
+                                            std::shared_ptr<io::operation<fault>> caller) {
+    const auto by = self->observers_;
+    fault injected;
+    if (by)
+      injected = co_await by->ask(by->about(dialling ? moment::kind::connect : moment::kind::request, about, who));
+    caller->complete({}, std::move(injected));
   }
 
   void observe_runs(std::function<void(const bunraku::snapshot::run_view&)> observer) {
@@ -113,6 +130,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     options_ = std::move(options);
     learned_->reloaded(options_.affinity);
     questions_->replace(options_.connect);
+    observers_ = engine::observers::of(executor_, options_);
+    names_->set_observers(observers_);
+    names_->set_extensions(options_.extensions);
+    orders_->replace(options_);
     names_->replace(options_.services, options_.dns);
     tls_ = own ? std::make_shared<engine::upstream>(*own, options_) : nullptr;
   }
@@ -132,7 +153,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       p.count_source();
       if (known->state == source_answer::status::absent) co_return errc::service_absent;
       if (known->state == source_answer::status::failed && known->error) last = known->error;
-      learned_->add_in_order(p, *known, clock::now());
+      if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) {
+        if (known != &asked) asked = *known;
+        const auto scores = co_await engine::ordering::scores(orders_, s, asked.masters);
+        learned_->add_in_order(p, asked, clock::now(), true, scores);
+      } else {
+        learned_->add_in_order(p, *known, clock::now(), orders_->concerns(s));
+      }
       if (p.front() != nullptr) co_return error_code{};
     }
     co_return last;
@@ -143,8 +170,9 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     while (fresh.front() == nullptr && fresh.sources_asked() < names_->source_count(s)) {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
+      if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) return false;
       fresh.count_source();
-      learned_->add_in_order(fresh, *known, clock::now());
+      learned_->add_in_order(fresh, *known, clock::now(), orders_->concerns(s));
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);
@@ -186,7 +214,8 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   run_ticket begin_exchange(const endpoint& row, std::string_view target) {
     const auto now = clock::now();
-    const auto ticket = learned_->begin_exchange(row, target, now);
+    auto ticket = learned_->begin_exchange(row, target, now);
+    ticket.exchange = ++exchanges_;
     log_finished_runs(now);
     questions_->plan_probes();
     return ticket;
@@ -194,11 +223,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   void end_exchange(const run_ticket& ticket, const exchange_end& how) {
     const auto now = clock::now();
     learned_->end_exchange(ticket, how, now);
+    if (observers_) observers_->see(how);
     log_finished_runs(now);
     questions_->plan_probes();
   }
   void report(const master& who, service of, const outcome& what) {
     learned_->report(who, of, what, clock::now());
+    if (observers_) observers_->see(who, of, what);
     questions_->plan_probes();
   }
 
@@ -222,7 +253,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   std::shared_ptr<engine::connect_op> new_race(std::shared_ptr<const engine::upstream> tls,
                                                const connect_options& how) {
     return std::make_shared<engine::connect_op>(executor_, names_, std::move(tls), how, options_.never_dial,
-                                                options_.demands.within, options_.log, *learned_);
+                                                options_.demands.within, options_.log, *learned_, observers_);
   }
 
   template <class Value>
@@ -252,10 +283,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   resolver_options options_;
   std::shared_ptr<policy::knowledge> learned_;
   std::shared_ptr<engine::discovery> names_;
+  std::shared_ptr<const engine::observers> observers_;  // null: nobody watches
+  std::uint64_t exchanges_;                             // the number of the last one
   std::shared_ptr<const engine::upstream> tls_;
   std::shared_ptr<io::open_operations> open_ = std::make_shared<io::open_operations>();
   std::shared_ptr<engine::status_questions> questions_;
   std::function<void(const bunraku::snapshot::run_view&)> on_run_end_;
+  std::shared_ptr<engine::ordering> orders_;
   bool stopped_ = false;
 };
 
@@ -324,6 +358,17 @@ void resolver::start_dial(const shared_impl& share, plan& p, std::chrono::millis
                           handler_of<std::optional<dialled>> handler) {
   auto caller = share->begin(std::move(handler), limit, io::cancellation_with_effects);
   impl::connect(share, p.service(), &p, nullptr, std::move(caller));
+}
+bool resolver::may_interfere() const noexcept { return impl_->may_interfere(); }
+void resolver::start_interfere(const shared_impl& share, moment::kind what, const plan& about, const master& who,
+                               handler_of<fault> handler) {
+  auto caller = share->begin(std::move(handler), no_limit, io::any_cancellation);
+  if (caller->is_over()) return;
+  plan request(about.service());
+  request.set_request(about.exchange(), about.method(), about.path());
+  net::co_spawn(share->executor(),
+                impl::ask_observers(share, what == moment::kind::connect, std::move(request), who, std::move(caller)),
+                net::detached);
 }
 void resolver::start_ask_status(const shared_impl& share, master who, service s, handler_of<> handler) {
   auto caller = share->begin(std::move(handler), no_limit, io::any_cancellation);

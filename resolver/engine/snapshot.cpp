@@ -55,12 +55,17 @@ snapshot::source_view source_of(const source& asked, const source_answer* known,
 }
 
 /// As policy::knowledge orders them for a plan, but without taking a trial or noting interest.
-std::vector<policy::pick> order(const policy::knowledge& learned, service of, const std::vector<master>& masters,
-                                snapshot::time_point now) {
+std::vector<policy::pick> order(const policy::knowledge& learned, const ordering& orders, service of,
+                                const std::vector<master>& masters, snapshot::time_point now) {
   std::vector<policy::health_view> views;
   for (const auto& m : masters) views.push_back(learned.health().look(m, of, now));
-  const policy::selection choose{
-      .masters = masters, .health = views, .key = learned.key(), .pinned = learned.runs().pinned(of)};
+  const auto given = orders.last_scores(of, masters);
+  const policy::selection choose{.masters = masters,
+                                 .health = views,
+                                 .key = learned.key(),
+                                 .pinned = learned.runs().pinned(of),
+                                 .exchangeable = orders.concerns(of),
+                                 .given = given};
   std::vector<policy::pick> picks;
   policy::random chance(0);  // counts only for a node without a name, whose order is drawn anew for each request
   choose.order(chance, picks);
@@ -68,10 +73,13 @@ std::vector<policy::pick> order(const policy::knowledge& learned, service of, co
 }
 
 snapshot::service_view service_of(service s, const service_options& options, const discovery& names,
-                                  const policy::knowledge& learned, const lines& all, snapshot::time_point now) {
+                                  const policy::knowledge& learned, const ordering& orders, const lines& all,
+                                  snapshot::time_point now) {
   snapshot::service_view view;
   view.service = s;
   view.name = options.name;
+  view.policy = options.policy;
+  view.probe = options.probe;
   if (const auto* pinned = learned.runs().pinned(s)) view.pinned = *pinned;
   bool ended = false;  // DNS says that the service is not offered: later sources are not asked
   for (std::size_t i = 0; i != options.sources.size(); ++i) {
@@ -85,10 +93,11 @@ snapshot::service_view service_of(service s, const service_options& options, con
       continue;
     }
     ended = known->state == source_answer::status::absent;
-    for (const auto& each : order(learned, s, known->masters, now)) {
+    for (const auto& each : order(learned, orders, s, known->masters, now)) {
       const auto& who = known->masters[each.index];
       if (std::ranges::find(view.candidates, who, &snapshot::candidate::who) != view.candidates.end()) continue;
       view.candidates.push_back(candidate_of(who, i, each.why, all, learned.health().look(who, s, now), s));
+      view.candidates.back().load = orders.load_of(s, who, now);
     }
   }
   return view;
@@ -116,12 +125,13 @@ snapshot::run_view view_of(const policy::run_summary& from, std::chrono::seconds
 }
 
 snapshot take_snapshot(const std::vector<service_options>& services, const discovery& names,
-                       const policy::knowledge& learned, std::chrono::seconds patience, snapshot::time_point now) {
+                       const policy::knowledge& learned, const ordering& orders, std::chrono::seconds patience,
+                       snapshot::time_point now) {
   const auto all = learned.health().snapshot(now);
   snapshot taken;
   taken.taken = now;
   for (std::size_t i = 0; i != services.size(); ++i)
-    taken.services.push_back(service_of(static_cast<service>(i), services[i], names, learned, all, now));
+    taken.services.push_back(service_of(static_cast<service>(i), services[i], names, learned, orders, all, now));
   for (const auto& line : all) taken.masters.push_back({line.who, line.of, record_of(line)});
   if (const auto* run = learned.runs().current(); run != nullptr && learned.runs().is_on(now))
     taken.run = view_of(*run, patience);

@@ -5,8 +5,13 @@
 namespace bunraku::engine {
 namespace net = boost::asio;
 
-status_op::status_op(std::shared_ptr<connect_op> race, master who, service of, io::status_wanted wanted)
-    : race_(std::move(race)), who_(std::move(who)), of_(of), wanted_(wanted), timer_(race_->executor()) {}
+status_op::status_op(std::shared_ptr<connect_op> race, master who, service of, std::string path, question ask)
+    : race_(std::move(race)),
+      who_(std::move(who)),
+      of_(of),
+      path_(std::move(path)),
+      ask_(std::move(ask)),
+      timer_(race_->executor()) {}
 
 void status_op::stop() noexcept {
   race_->cancel();
@@ -30,20 +35,27 @@ net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit
   result out;
   plan only(of_);
   only.append({who_});
+  const auto watched_by = race_->watched_by();
+  if (watched_by) only.set_request(0, "GET", path_.substr(0, path_.find('?')));
   auto raced = co_await race_->run(only, [](plan&) -> net::awaitable<bool> { co_return false; });
   out.error = raced.error;
   out.dialled = race_->has_dialled();
   if (!raced.error) {
     out.connected = true;
     made_ = std::move(raced.value);
+    if (watched_by) {
+      const auto injected = co_await watched_by->ask(watched_by->about(moment::kind::request, only, who_));
+      if (injected) made_.stream() = interfere(std::move(made_.stream()), injected);
+    }
     // The limit may have passed between the race's end and here: then there was nobody to cancel.
     if (late_ || cancelled_) {
       out.error = errc::cancelled;
     } else {
-      const auto said = co_await io::ask_status(made_.stream(), who_, of_, wanted_);
+      auto said = co_await ask_(made_.stream());
       out.error = said.error;
       out.status = said.status;
       out.running = said.running;
+      out.body = std::move(said.body);
     }
   }
   over_ = true;

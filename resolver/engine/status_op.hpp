@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,10 +27,13 @@ class status_op : public std::enable_shared_from_this<status_op> {
     std::string reason;  ///< one sentence for people; empty when all is well
     int status = 0;
     bool running = false;
+    std::string body{};
   };
+  /// Puts the question on a connection that stands.
+  using question = std::function<boost::asio::awaitable<io::status_answer>(connection&)>;
 
-  /// `race` is fresh.
-  status_op(std::shared_ptr<connect_op> race, master who, service of, io::status_wanted wanted);
+  /// `race` is fresh. `path` is what `ask` asks for, for observers.
+  status_op(std::shared_ptr<connect_op> race, master who, service of, std::string path, question ask);
 
   boost::asio::awaitable<result> run(std::chrono::milliseconds limit);
   /// Ends run() with `cancelled`.
@@ -42,7 +46,8 @@ class status_op : public std::enable_shared_from_this<status_op> {
   std::shared_ptr<connect_op> race_;
   master who_;
   service of_;
-  io::status_wanted wanted_;
+  std::string path_;
+  question ask_;
   connected made_;
   boost::asio::steady_timer timer_;
   bool late_ = false, cancelled_ = false, over_ = false;

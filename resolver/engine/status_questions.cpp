@@ -1,6 +1,7 @@
 #include "engine/status_questions.hpp"
 
 #include "engine/connect_fault.hpp"
+#include "io/small_get.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -45,19 +46,31 @@ void status_questions::ask(master who, service of, handler done) {
 }
 
 /// Nothing when there is no identity to ask with, or nobody left who would want to know.
-net::awaitable<std::optional<status_op::result>> status_questions::put(master who, service of, io::status_wanted wanted,
+net::awaitable<std::optional<status_op::result>> status_questions::put(master who, service of, std::string path,
+                                                                       status_op::question ask_it,
                                                                        std::chrono::milliseconds limit) {
   if (stopped_) co_return std::nullopt;
   auto how = options_;
   how.race_delay = std::min(how.race_delay, limit / 4);  // all of its addresses get their turn
   auto race = make_(how);
   if (!race) co_return std::nullopt;
-  const auto op = std::make_shared<status_op>(std::move(race), std::move(who), of, wanted);
+  const auto op = std::make_shared<status_op>(std::move(race), std::move(who), of, std::move(path), std::move(ask_it));
   const auto place = under_way_.insert(under_way_.end(), op);
   auto said = co_await op->run(limit);
   under_way_.erase(place);
   if (stopped_) co_return std::nullopt;
   co_return said;
+}
+
+net::awaitable<std::optional<status_op::result>> status_questions::put(master who, service of, io::status_wanted wanted,
+                                                                       std::chrono::milliseconds limit) {
+  auto ask_it = [who, of, wanted](connection& stream) { return io::ask_status(stream, who, of, wanted); };
+  return put(who, of, std::string(io::status_path(of)), std::move(ask_it), limit);
+}
+
+net::awaitable<std::optional<status_op::result>> status_questions::get(master who, service of, std::string path) {
+  auto ask_it = [who, path](connection& stream) { return io::small_get(stream, who, path); };
+  return put(who, of, path, std::move(ask_it), options_.connect_timeout);
 }
 
 net::awaitable<void> status_questions::answer_for(std::shared_ptr<status_questions> self, master who, service of) {

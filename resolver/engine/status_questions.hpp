@@ -33,6 +33,9 @@ class status_questions : public std::enable_shared_from_this<status_questions> {
 
   /// See resolver::async_ask_status.
   void ask(master who, service of, handler done);
+  /// GETs something small of a master, in the time for which it is dialled. Nothing if there is no identity to ask
+  /// with, or nobody left who would want to know.
+  boost::asio::awaitable<std::optional<status_op::result>> get(master who, service of, std::string path);
   /// Call when anything was learned, or a run began or ended: arms, moves or disarms the timer.
   void plan_probes();
   void replace(connect_options options) { options_ = options; }
@@ -46,6 +49,9 @@ class status_questions : public std::enable_shared_from_this<status_questions> {
     std::vector<handler> waiting;
   };
 
+  boost::asio::awaitable<std::optional<status_op::result>> put(master who, service of, std::string path,
+                                                               status_op::question ask,
+                                                               std::chrono::milliseconds limit);
   boost::asio::awaitable<std::optional<status_op::result>> put(master who, service of, io::status_wanted wanted,
                                                                std::chrono::milliseconds limit);
   static boost::asio::awaitable<void> answer_for(std::shared_ptr<status_questions> self, master who, service of);

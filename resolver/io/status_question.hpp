@@ -17,6 +17,7 @@ struct status_answer {
   boost::system::error_code error;
   int status = 0;
   bool running = false;
+  std::string body{};  ///< of small_get alone
 };
 
 /// How much of the answer is read: at most 8 KiB in any case.

@@ -25,13 +25,19 @@ kind kind_of(outcome::kind what) noexcept {
 
 }  // namespace
 
-void knowledge::add_in_order(plan& into, const source_answer& from, time_point now) {
+void knowledge::add_in_order(plan& into, const source_answer& from, time_point now, bool exchangeable,
+                             std::span<const std::int64_t> given) {
   const auto s = into.service();
   // A pin only reorders: it may be the file server of a run whose catalogs come from others.
   const master* pinned = runs_.pinned(s);
   views_.clear();
   for (const auto& m : from.masters) views_.push_back(health_.consult(m, s, now));
-  const selection choose{.masters = from.masters, .health = views_, .key = key_, .pinned = pinned};
+  const selection choose{.masters = from.masters,
+                         .health = views_,
+                         .key = key_,
+                         .pinned = pinned,
+                         .exchangeable = exchangeable,
+                         .given = given};
   choose.order(chance_, picks_);
   std::vector<master> ordered;
   ordered.reserve(picks_.size());
@@ -40,6 +46,15 @@ void knowledge::add_in_order(plan& into, const source_answer& from, time_point n
   into.append(ordered);
   // Taken here and not when it is dialled: a second plan may be made before that.
   if (was_empty && into.front() != nullptr) trying(*into.front(), s, now);
+}
+
+const std::vector<pick>& knowledge::look_at_order(service of, std::span<const master> masters, time_point now) {
+  views_.clear();
+  for (const auto& m : masters) views_.push_back(health_.look(m, of, now));
+  const selection choose{
+      .masters = masters, .health = views_, .key = key_, .pinned = runs_.pinned(of), .exchangeable = true};
+  choose.order(chance_, picks_);
+  return picks_;
 }
 
 void knowledge::trying(const master& who, service of, time_point now) {
@@ -85,7 +100,7 @@ run_ticket knowledge::begin_exchange(const endpoint& row, std::string_view targe
   retries_.request(now);
   ++open_exchanges_;
   const auto ticket = runs_.begin(row, target, now);
-  return {ticket.run, ticket.moves};
+  return {.run = ticket.run, .moves = ticket.moves};
 }
 
 void knowledge::end_exchange(const run_ticket& ticket, const exchange_end& how, time_point now) {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +34,11 @@ class knowledge {
 
   /// Adds a source's masters to a plan, best first: the run's own, then by priority, health and preference. A plan
   /// that begins with a master in probation takes that master's trial.
-  void add_in_order(plan& into, const source_answer& from, time_point now);
+  /// `given`: what a policy that is not built in thinks of each of them (see selection); empty: nothing.
+  void add_in_order(plan& into, const source_answer& from, time_point now, bool exchangeable = false,
+                    std::span<const std::int64_t> given = {});
+  /// The order as it would be now, for that policy. Changes nothing. Valid until the next call.
+  const std::vector<pick>& look_at_order(service of, std::span<const master> masters, time_point now);
 
   /// A connection is about to be tried, or a request to be sent on one: a master in probation has its trial now.
   void trying(const master& who, service of, time_point now);
@@ -78,6 +83,9 @@ class knowledge {
   /// A configuration was read anew. What is known of each master stays, and so does the run: its masters are only
   /// preferred, so one that is no longer listed is no longer asked.
   void reloaded(std::string_view certname);
+
+  /// A number by chance.
+  std::uint64_t any_number() { return chance_.next(); }
 
   const health_table& health() const noexcept { return health_; }
   const run_affinity& runs() const noexcept { return runs_; }

@@ -24,6 +24,15 @@ pick_reason reason_of(const health_view& h) noexcept {
   return pick_reason::down;
 }
 
+bool has_priorities(const master& m) noexcept {
+  return m.source() == source_kind::srv || m.source() == source_kind::plugin;
+}
+
+bool may_be_exchanged(pick_reason why) noexcept {
+  return why == pick_reason::healthy || why == pick_reason::suspect || why == pick_reason::spared ||
+         why == pick_reason::trial;
+}
+
 bool may_stay_pinned(health h) noexcept { return h == health::up || h == health::suspect || h == health::draining; }
 
 /// From the most significant part: phase, tier (32 bits), place within the tier.
@@ -81,7 +90,9 @@ class ordering {
 
   void set_scores(random& chance) {
     for (auto& p : picks_) p.weight *= what_.health[p.index].share;
-    if (what_.key) score_by_rendezvous(*what_.key);
+    if (what_.exchangeable && !what_.masters.empty() && !has_priorities(what_.masters.front()))
+      for (auto& p : picks_) p.score = p.index;  // as written
+    else if (what_.key) score_by_rendezvous(*what_.key);
     else score_by_draw(chance);
     for (auto& p : picks_)
       if (p.why == pick_reason::saturated) p.score = end_of(p);
@@ -92,12 +103,14 @@ class ordering {
       const bool stays = what_.pinned && what_.masters[p.index] == *what_.pinned;
       if (stays && may_stay_pinned(what_.health[p.index].state)) p.why = pick_reason::pinned;
       p.rank = rank_of(p.why, p.rank);
+      if (!what_.given.empty() && may_be_exchanged(p.why)) p.given = what_.given[p.index];
     }
   }
 
   void sort() {
     std::ranges::sort(picks_, [&](const pick& a, const pick& b) {
       if (a.rank != b.rank) return a.rank < b.rank;
+      if (a.given != b.given) return a.given < b.given;
       if (a.score != b.score) return a.score < b.score;
       return what_.masters[a.index] < what_.masters[b.index];
     });
@@ -105,7 +118,8 @@ class ordering {
 
  private:
   std::uint64_t tier_of(std::uint32_t i) const noexcept {
-    return what_.masters[i].source() == source_kind::srv ? what_.masters[i].priority() : i;
+    if (has_priorities(what_.masters[i])) return what_.masters[i].priority();
+    return what_.exchangeable ? 0 : i;
   }
 
   /// Records that differ in the weight only add up; equal ones are one record (RFC 2181, 5).
@@ -139,7 +153,7 @@ class ordering {
   }
 
   void score_by_draw(random& chance) {
-    if (what_.masters.empty() || what_.masters.front().source() != source_kind::srv) return;
+    if (what_.masters.empty() || !has_priorities(what_.masters.front())) return;
     const auto order = srv_order(what_.masters, chance);
     for (auto& p : picks_)
       p.score = static_cast<std::uint64_t>(std::ranges::find(order, what_.masters[p.index]) - order.begin());

@@ -21,6 +21,7 @@ struct pick {
   std::uint32_t index;
   pick_reason why;
   std::uint64_t weight, rank, score;
+  std::int64_t given = 0;  ///< the score that somebody else gave it, before `score`
 };
 
 struct selection_limits {
@@ -48,6 +49,12 @@ struct selection {
   std::optional<std::uint64_t> key;  ///< rendezvous_key(certname)
   const master* pinned = nullptr;
   selection_limits limits = {};
+  /// Masters of a list, too, may change places: they are one priority, in which `given` decides, and then the order in
+  /// which they are written.
+  bool exchangeable = false;
+  /// What somebody else thinks of each master: less comes first among those of one rank that are healthy, suspect,
+  /// spared or on trial. Empty, or as long as `masters`.
+  std::span<const std::int64_t> given = {};
 
   void order(random& chance, std::vector<pick>& into) const;
 };

@@ -12,12 +12,14 @@ enum class source_kind : std::uint8_t {
   srv,       ///< a DNS SRV record
   list,      ///< a list in bunraku.toml, or puppet.conf's server_list
   settings,  ///< puppet.conf's server, ca_server, report_server
+  plugin,    ///< a plugin said so; priority and weight as in SRV records
 };
 constexpr std::string_view name_of(source_kind k) noexcept {
   switch (k) {
     case source_kind::srv: return "srv";
     case source_kind::list: return "list";
     case source_kind::settings: return "settings";
+    case source_kind::plugin: return "plugin";
   }
   return {};
 }

@@ -14,10 +14,12 @@
 
 namespace bunraku {
 
+class extensions;
+
 /// One place that knows masters of a service.
 /// Model: for `srv`, `owner_names` are absolute names (no trailing dot) and the first one that exists is the answer;
 ///        a later name is asked only if every earlier one has no SRV record at all. For the other kinds, `masters` in
-///        the order to try them (each its own tier).
+///        the order to try them (each its own tier); or for `plugin`, `origin` is the name of the one that knows.
 class source {
  public:
   static source srv(std::vector<std::string> owner_names) { return {source_kind::srv, std::move(owner_names), {}, {}}; }
@@ -28,6 +30,8 @@ class source {
   static source settings(std::vector<master> masters, std::string origin) {
     return {source_kind::settings, {}, std::move(masters), std::move(origin)};
   }
+
+  static source plugin(std::string name) { return {source_kind::plugin, {}, {}, std::move(name)}; }
 
   source_kind kind() const noexcept { return kind_; }
   const std::vector<std::string>& owner_names() const noexcept { return owner_names_; }
@@ -49,6 +53,8 @@ struct service_options {
   std::string name;  ///< "ca", "catalog", "files", "report", or a further service's own name
   std::vector<source> sources;
   std::vector<std::string> pins{};  ///< as master_demands::pins, for this service instead of those
+  std::string policy{};             ///< which extension orders masters of one priority and health; empty: none
+  std::string probe{};              ///< which extension says how loaded a master is; empty: none
 };
 
 /// How names are looked up. A master without a dot that comes from a list or from settings ("server = puppet") is
@@ -94,6 +100,7 @@ struct resolver_options {
   std::chrono::seconds agent_patience{120};
   std::string affinity;           ///< certname: which master of a tier this node prefers; empty = by chance
   std::shared_ptr<log_sink> log;  ///< may be null
+  std::shared_ptr<bunraku::extensions> extensions{};  ///< plugins (load_plugins) or the caller's own; may be null
 };
 
 /// Puppet's four services as puppet.conf describes them: SRV (if use_srv_records, or if `prefer_srv` and there is a

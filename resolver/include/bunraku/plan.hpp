@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,17 @@ class plan {
   /// What was tried so far and failed, in the order it ended.
   const std::vector<attempt>& attempts() const noexcept { return attempts_; }
   void add(attempt failed) { attempts_.push_back(std::move(failed)); }
+
+  /// Which request it is for, for observers: its exchange's number (run_ticket::exchange), its method, and its path
+  /// without the query.
+  void set_request(std::uint64_t exchange, std::string method, std::string path) {
+    exchange_ = exchange;
+    method_ = std::move(method);
+    path_ = std::move(path);
+  }
+  std::uint64_t exchange() const noexcept { return exchange_; }
+  const std::string& method() const noexcept { return method_; }
+  const std::string& path() const noexcept { return path_; }
 
   // For the resolver: growing the plan.
   void append(const std::vector<master>& more) {
@@ -58,6 +71,8 @@ class plan {
  private:
   bunraku::service service_ = service::catalog;
   std::size_t next_ = 0, sources_asked_ = 0;
+  std::uint64_t exchange_ = 0;
+  std::string method_, path_;
   std::vector<master> masters_;
   std::vector<attempt> attempts_;
 };

@@ -2,6 +2,7 @@
 #include <bunraku/connection.hpp>
 #include <bunraku/dialled.hpp>
 #include <bunraku/error.hpp>
+#include <bunraku/fault.hpp>
 #include <bunraku/identity.hpp>
 #include <bunraku/options.hpp>
 #include <bunraku/plan.hpp>
@@ -175,6 +176,20 @@ class resolver {
         },
         token, who, of);
   }
+  /// Is there an observer who may inject a fault? Without one there is no need to ask.
+  bool may_interfere() const noexcept;
+  /// Which fault is injected now, if any, for the request that `about` is for (plan::set_request). The resolver asks
+  /// for itself before each dial; whoever sends requests asks for `moment::kind::request` before each, and plays it
+  /// with `interfere`, and for `connect` before an idle connection is used instead of a dial. Signature:
+  /// void(error_code, fault); the error is only ever operation_aborted.
+  template <class CompletionToken>
+  auto async_interfere(moment::kind what, const plan& about, const master& who, CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, fault)>(
+        [share = impl_](auto handler, moment::kind when, const plan* p, const master* m) {
+          start_interfere(share, when, *p, *m, std::move(handler));
+        },
+        token, what, &about, &who);
+  }
   /// May this process send a further attempt of a request to a master? If so, it is charged. What never reached a
   /// master (no connection) loads nobody and is not to be charged. Requests and time fill the budget again.
   bool spend_retry();
@@ -221,6 +236,8 @@ class resolver {
                             handler_of<connected> handler);
   static void start_dial(const shared_impl& share, plan& p, std::chrono::milliseconds limit,
                          handler_of<std::optional<dialled>> handler);
+  static void start_interfere(const shared_impl& share, moment::kind what, const plan& about, const master& who,
+                              handler_of<fault> handler);
   static void start_ask_status(const shared_impl& share, master who, service s, handler_of<> handler);
 
   shared_impl impl_;

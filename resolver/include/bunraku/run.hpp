@@ -12,6 +12,8 @@ namespace bunraku {
 struct run_ticket {
   std::uint64_t run = 0;  ///< 0: none
   std::uint64_t moves = 0;
+  std::uint64_t exchange =
+      0;  ///< its own number, which no other has, nor any of another process' (as far as chance goes)
 };
 
 /// How an exchange ended, for the run it belongs to. During a run, catalog and files stay with the master that answered

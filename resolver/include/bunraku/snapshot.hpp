@@ -50,6 +50,7 @@ struct snapshot {
     double share = 1;
     std::optional<record> whole = std::nullopt;  ///< nothing: nobody ever spoke to it
     std::optional<record> own = std::nullopt;    ///< for this service alone
+    std::optional<double> load = std::nullopt;   ///< by the service's probe, as long as that counts
   };
 
   /// A source as it was asked last.
@@ -67,6 +68,7 @@ struct snapshot {
     std::vector<source_view> sources;             ///< in the order they are asked
     std::vector<candidate> candidates;            ///< in the order the next request would try them
     std::optional<master> pinned = std::nullopt;  ///< the run's, if it has one for this service
+    std::string policy{}, probe{};                ///< which extension orders equals, and which knows their loads
     bool more_sources = false;                    ///< one of them is not known yet and may add candidates
   };
 
