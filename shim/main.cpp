@@ -35,6 +35,7 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("drain")) return shim::cli::drain(with);
   if (app.got_subcommand("undrain")) return shim::cli::undrain(with);
   if (app.got_subcommand("reload")) return shim::cli::reload(with);
+  if (app.got_subcommand("plugin")) return shim::cli::plugin(with);
   return shim::cli::resolve(with);
 }
 
@@ -95,7 +96,13 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
   undrain->add_option("master", with.master, "HOST or HOST:PORT")->required();
   auto* reload = app.add_subcommand("reload", "have the daemon read everything anew, and tell what came of it");
   reload->footer("As SIGHUP. Exit status 0: done; 2: it was wrong, and the daemon goes on as before.");
-  for (auto* verb : {status, explain, drain, undrain, reload}) add_socket(*verb, with);
+  auto* plugin = app.add_subcommand("plugin", "show how a plugin is, or tell it something");
+  plugin->add_option("name", with.plugin, "as in [plugin.NAME]")->required();
+  plugin->add_option("json", with.order, "a JSON object that the plugin understands");
+  plugin->footer(
+      "What a plugin understands is in its README. Exit status 0: done; 1: the plugin is late or refused; 2: it could "
+      "not be done.");
+  for (auto* verb : {status, explain, drain, undrain, reload, plugin}) add_socket(*verb, with);
 }
 
 }  // namespace

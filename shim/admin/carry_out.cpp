@@ -186,11 +186,17 @@ net::awaitable<answer> in_json(controlled& daemon, request what, std::string cal
   switch (what.what) {
     case request::kind::page:
     case request::kind::metrics: break;
-    case request::kind::status: co_return status(daemon);
+    case request::kind::status: {
+      auto plugins = co_await describe_plugins(daemon);
+      auto whole = status(daemon);
+      whole["plugins"] = std::move(plugins);
+      co_return whole;
+    }
     case request::kind::explain: co_return co_await explain(daemon, what.service);
     case request::kind::reload: co_return reload(daemon, caller);
     case request::kind::drain: co_return co_await drain(daemon, std::move(what), std::move(caller));
     case request::kind::undrain: co_return co_await undrain(daemon, std::move(what), std::move(caller));
+    case request::kind::plugin: co_return co_await order_plugin(daemon, std::move(what), std::move(caller));
   }
   co_return std::unexpected(refusal{500, "error", "There is no such request.", {}});
 }

@@ -4,12 +4,14 @@
 #include "forward/deadlines.hpp"
 
 #include <bunraku/log.hpp>
+#include <bunraku/plugins.hpp>
 #include <bunraku/problem.hpp>
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <expected>
@@ -35,6 +37,7 @@ struct controlled {
   std::function<daemon_facts()> facts{};
   std::function<reload_result()> reload{};
   std::function<void(bunraku::log_level level, std::string_view line)> say{};
+  std::function<std::shared_ptr<bunraku::plugins>()> plugins{};
 };
 
 /// Where `[admin] socket` leads: itself, or for "auto" control.sock in the first directory of $RUNTIME_DIRECTORY, else
@@ -50,6 +53,12 @@ struct reply {
 /// Does what was asked and says what came of it. Asks DNS only where `explain` or an unknown master's name makes it
 /// necessary.
 boost::asio::awaitable<std::expected<reply, refusal>> carry_out(controlled& daemon, request what, std::string caller);
+
+/// The daemon's plugins and what each says of itself, for `status`.
+boost::asio::awaitable<boost::json::array> describe_plugins(controlled& daemon);
+/// Hands an order to a plugin.
+boost::asio::awaitable<std::expected<boost::json::object, refusal>> order_plugin(controlled& daemon, request what,
+                                                                                 std::string caller);
 
 /// The control socket: HTTP/1.1 with JSON answers on a Unix socket, for root and the daemon's own user alone.
 /// Each connection carries one request.

@@ -25,6 +25,7 @@ constexpr std::array endpoints{
     endpoint{"POST", "/v1/reload", request::kind::reload},
     endpoint{"POST", "/v1/drain", request::kind::drain},
     endpoint{"POST", "/v1/undrain", request::kind::undrain},
+    endpoint{"POST", "/v1/plugin/", request::kind::plugin},
 };
 
 constexpr std::size_t longest_service = 64;
@@ -38,7 +39,9 @@ std::unexpected<refusal> no_such_place() {
   std::vector<std::string> known;
   for (const auto& e : endpoints)
     known.push_back(std::string(e.method) + ' ' + std::string(e.path) +
-                    (e.what == request::kind::explain ? "SERVICE" : ""));
+                    (e.what == request::kind::explain  ? "SERVICE"
+                     : e.what == request::kind::plugin ? "NAME"
+                                                       : ""));
   return refuse(404, "unknown_path", "There is nothing at this path.", std::move(known));
 }
 
@@ -85,6 +88,19 @@ result with_master(request::kind what, std::string_view body) {
   return out;
 }
 
+/// What it means is the plugin's to know.
+result with_order(std::string_view name, std::string_view body) {
+  boost::system::error_code error;
+  const auto value = json::parse(body, error);
+  if (error || !value.is_object())
+    return refuse(400, "bad_json", "The body is not a JSON object. What the plugin takes is in its README.");
+  request out;
+  out.what = request::kind::plugin;
+  out.plugin = name;
+  out.order = body;
+  return out;
+}
+
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= longest_service && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -110,11 +126,16 @@ result parse_for_anybody(std::string_view method, std::string_view target, std::
 
 result parse(std::string_view method, std::string_view target, std::string_view body) {
   for (const auto& e : endpoints) {
-    const bool explain = e.what == request::kind::explain;
-    if (explain ? !target.starts_with(e.path) : target != e.path) continue;
+    const bool explain = e.what == request::kind::explain, plugin = e.what == request::kind::plugin;
+    if (explain || plugin ? !target.starts_with(e.path) : target != e.path) continue;
     if (method != e.method)
       return refuse(405, "wrong_method", std::string(e.path) + " is for " + std::string(e.method) + " alone.");
     if (e.what == request::kind::drain || e.what == request::kind::undrain) return with_master(e.what, body);
+    if (plugin) {
+      const auto name = target.substr(e.path.size());
+      if (!is_word(name)) return refuse(404, "unknown_plugin", "This cannot be a plugin's name.");
+      return with_order(name, body);
+    }
     request out;
     out.what = e.what;
     if (explain) {

@@ -22,9 +22,11 @@ struct request {
     reload,   ///< POST /v1/reload
     drain,    ///< POST /v1/drain    {"master": "HOST[:PORT]", "for": "1h"}
     undrain,  ///< POST /v1/undrain  {"master": "HOST[:PORT]"}
+    plugin,   ///< POST /v1/plugin/NAME  a JSON object for the plugin; its answer is `answer`
   };
   kind what = kind::status;
   std::string service;            ///< explain
+  std::string plugin, order;      ///< plugin; `order` is the JSON object
   std::string master;             ///< drain, undrain; as it was written
   std::chrono::seconds lasts{0};  ///< drain; 0: until undrain
 };

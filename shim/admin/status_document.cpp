@@ -103,6 +103,7 @@ json::object json_of(const snapshot::candidate& c, std::size_t place, const snap
   o["why"] = bunraku::name_of(c.why);
   o["why_text"] = bunraku::text_of(c.why);
   o["pinned"] = of.pinned && *of.pinned == c.who;
+  if (c.load) o["load"] = *c.load;
   if (c.whole) o["whole"] = json_of(*c.whole, at);
   if (c.own) o["own"] = json_of(*c.own, at);
   return o;
@@ -113,6 +114,8 @@ json::object json_of(const snapshot::service_view& s, const wall_times& at) {
   for (const auto& one : s.sources) sources.push_back(json_of(one));
   for (const auto& one : s.candidates) candidates.push_back(json_of(one, candidates.size() + 1, s, at));
   json::object o{{"service", s.name}};
+  if (!s.policy.empty()) o["policy"] = s.policy;
+  if (!s.probe.empty()) o["probe"] = s.probe;
   o["pinned"] = s.pinned ? json::value(s.pinned->to_string()) : json::value(nullptr);
   o["more_sources"] = s.more_sources;
   o["sources"] = std::move(sources);

@@ -14,15 +14,21 @@ int check(const invocation& with) {
   daemon::leg_identities legs;
   if (made.configuration && made.site) legs = daemon::load_identities(*made.configuration, *made.site);
   made.found.insert(made.found.end(), legs.found.begin(), legs.found.end());
+  std::vector<bunraku::plugin_facts> plugins;
+  if (made.configuration) {
+    plugins = bunraku::check_plugins(daemon::plugins_of(*made.configuration), made.found);
+    const auto misplaced = daemon::misplaced_plugins(*made.configuration, plugins);
+    made.found.insert(made.found.end(), misplaced.begin(), misplaced.end());
+  }
   if (with.json) {
-    std::cout << boost::json::serialize(to_json(made, legs)) << '\n';
+    std::cout << boost::json::serialize(to_json(made, legs, plugins)) << '\n';
     return bunraku::has_error(made.found) ? not_done : good;
   }
   // Problems are what was asked for here, so they go where the answer goes, and before a table that may be long.
   print(std::cout, made.found);
   if (made.sound) {
     if (!made.found.empty()) std::cout << '\n';
-    print(std::cout, made, legs);
+    print(std::cout, made, legs, plugins);
   }
   const auto errors = std::ranges::count_if(
       made.found, [](const bunraku::problem& p) { return p.level() == bunraku::severity::error; });

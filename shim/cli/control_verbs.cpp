@@ -29,7 +29,8 @@ std::string socket_of(const invocation& with) {
 /// The answer's body. Nothing if there is no daemon, or if it refused; then that was said.
 std::optional<json::object> ask(const invocation& with, std::string_view method, const std::string& target,
                                 const json::object& body = {}) {
-  auto got = ask_daemon(socket_of(with), method, target, body.empty() ? std::string() : json::serialize(body));
+  auto got = ask_daemon(socket_of(with), method, target,
+                        body.empty() && !target.starts_with("/v1/plugin/") ? std::string() : json::serialize(body));
   if (!got) {
     std::cerr << "bunraku: " << got.error() << '\n';
     return std::nullopt;
@@ -103,6 +104,31 @@ int undrain(const invocation& with) {
   const auto got = ask(with, "POST", "/v1/undrain", {{"master", with.master}});
   if (!got) return not_done;
   std::cout << "no longer drained: " << listed(json_view(*got).texts("undrained")) << '\n';
+  return good;
+}
+
+int plugin(const invocation& with) {
+  if (with.order.empty()) {
+    const auto got = ask(with, "GET", "/v1/status");
+    if (!got) return not_done;
+    int result = not_done;
+    json_view(*got).for_each("plugins", [&](const json_view& p) {
+      if (p.text("name") != with.plugin) return;
+      print_plugin(std::cout, p);
+      result = p.text("state") == "running" ? good : bad_news;
+    });
+    if (result == not_done) std::cerr << "bunraku: there is no plugin `" << with.plugin << "` in the configuration.\n";
+    return result;
+  }
+  boost::system::error_code error;
+  const auto order = json::parse(with.order, error);
+  if (error || !order.is_object()) {
+    std::cerr << "bunraku: what the plugin is told must be a JSON object, in one argument.\n";
+    return not_done;
+  }
+  const auto got = ask(with, "POST", "/v1/plugin/" + with.plugin, order.get_object());
+  if (!got) return not_done;
+  std::cout << json::serialize(got->at("answer")) << '\n';
   return good;
 }
 

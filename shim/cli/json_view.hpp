@@ -26,6 +26,14 @@ class json_view {
       if (one.is_string()) out.push_back(text_in(one));
     return out;
   }
+  /// An object as one line of JSON.
+  std::string text_of_object(std::string_view key) const {
+    auto out = boost::json::serialize(object(key).whole());
+    for (auto& c : out)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return out;
+  }
+  const boost::json::object& whole() const noexcept { return *object_; }
   double number(std::string_view key) const {
     const auto* found = find(key);
     if (found == nullptr || !found->is_number()) return 0;

@@ -179,6 +179,37 @@ boost::json::array json_of_names(const tunnel::name_table& names) {
   return out;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
+  return out;
+}
+
+void print_plugins(std::ostream& to, const std::vector<bunraku::plugin_facts>& plugins) {
+  to << "\nPlugins\n";
+  text_table table({"plugin", "version", "kinds", ""});
+  for (const auto& p : plugins) {
+    const bool refused = p.now == bunraku::plugin_facts::state::refused;
+    table.add({p.name, p.version, joined(p.kinds), refused ? "refused: " + p.reason : p.about});
+  }
+  table.print(to);
+}
+
+boost::json::array json_of_plugins(const std::vector<bunraku::plugin_facts>& plugins) {
+  boost::json::array out;
+  for (const auto& p : plugins) {
+    const bool refused = p.now == bunraku::plugin_facts::state::refused;
+    boost::json::object o{{"name", p.name}, {"file", p.file}, {"good", !refused}};
+    if (refused) o["reason"] = p.reason;
+    else {
+      o["version"] = p.version;
+      o["kinds"] = boost::json::value_from(p.kinds);
+    }
+    out.push_back(std::move(o));
+  }
+  return out;
+}
+
 void print_services(std::ostream& to, const daemon::setup& made) {
   to << "\nServices\n";
   text_table services({"service", "first byte", "source", "masters"});
@@ -196,7 +227,8 @@ void print_services(std::ostream& to, const daemon::setup& made) {
 
 }  // namespace
 
-void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identities& legs) {
+void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identities& legs,
+           const std::vector<bunraku::plugin_facts>& plugins) {
   if (!made.sound) return;
   const auto& c = *made.configuration;
   print_identity(to, made, legs);
@@ -209,6 +241,8 @@ void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identi
   if (made.site && has_tunnels(c)) print_names(to, tunnel::name_table(c, *made.site));
   if (made.options) print_services(to, made);
 
+  if (!plugins.empty()) print_plugins(to, plugins);
+
   to << "\nRoutes, the first that fits\n";
   text_table routes({"request", "service", "after a broken connection", "after 502, 503, 504"});
   for (const auto& r : c.routes) routes.add({condition_of(r), c.services[bunraku::index_of(r.service)].name, "", ""});
@@ -218,7 +252,8 @@ void print(std::ostream& to, const daemon::setup& made, const daemon::leg_identi
   routes.print(to);
 }
 
-boost::json::object to_json(const daemon::setup& made, const daemon::leg_identities& legs) {
+boost::json::object to_json(const daemon::setup& made, const daemon::leg_identities& legs,
+                            const std::vector<bunraku::plugin_facts>& plugins) {
   boost::json::object out;
   boost::json::array found;
   for (const auto& p : made.found)
@@ -227,6 +262,7 @@ boost::json::object to_json(const daemon::setup& made, const daemon::leg_identit
                                         {"what", p.what()},
                                         {"fix", p.fix()}});
   out["problems"] = std::move(found);
+  if (!plugins.empty()) out["plugins"] = json_of_plugins(plugins);
   if (!made.sound) return out;
   const auto& c = *made.configuration;
   out["configuration"] = c.file;

@@ -120,6 +120,23 @@ std::string next_words(const json_view& service) {
   return words;
 }
 
+std::string kinds_of(const json_view& plugin) {
+  std::string out;
+  for (const auto& k : plugin.array("kinds"))
+    if (k.is_string()) out += (out.empty() ? "" : ", ") + std::string(k.get_string());
+  return out;
+}
+
+std::string plugin_words(const json_view& p) {
+  const auto state = p.text("state");
+  if (state == "refused") return "refused: " + p.text("reason");
+  std::string words = state == "late" ? "late: a call has not come back, so it is passed over" : state;
+  if (const auto n = p.count("late"); n != 0) words += fmt::format(", {} too late", counted(n, "call", "calls"));
+  if (const auto n = p.count("failed"); n != 0) words += fmt::format(", {} failed ({})", n, p.text("last_failure"));
+  if (const auto n = p.count("dropped"); n != 0) words += fmt::format(", {} not told", counted(n, "event", "events"));
+  return words;
+}
+
 void print_candidate(std::ostream& to, const json_view& c, const std::string& service) {
   to << "  " << c.count("place") << ". " << c.text("master");
   if (c.text("source") == "srv") to << fmt::format(" (priority {}, weight {})", c.count("priority"), c.count("weight"));
@@ -179,6 +196,20 @@ void print_status(std::ostream& to, const boost::json::object& document) {
     if (first) table.add({name, "", s.flag("more_sources") ? "not asked yet" : "nobody", ""});
   });
   table.print(to, 0);
+  if (d.array("plugins").empty()) return;
+  to << '\n';
+  text_table plugins({"plugin", "kinds", "state"});
+  d.for_each("plugins", [&](const json_view& p) { plugins.add({p.text("name"), kinds_of(p), plugin_words(p)}); });
+  plugins.print(to, 0);
+}
+
+void print_plugin(std::ostream& to, const json_view& p) {
+  to << p.text("name") << ' ' << p.text("version") << ": " << plugin_words(p) << '\n';
+  if (p.text("state") == "refused") return;
+  to << "  " << p.text("about") << " (" << kinds_of(p) << ")\n";
+  to << fmt::format("  {}, the longest took {:.1f} ms\n", counted(p.count("calls"), "call", "calls"),
+                    p.number("longest_ms"));
+  if (p.has("status")) to << "  " << p.text_of_object("status") << '\n';
 }
 
 void print_explain(std::ostream& to, const boost::json::object& document) {

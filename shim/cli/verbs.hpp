@@ -14,6 +14,7 @@ struct invocation : daemon::places {
   bool watch = false;                                 ///< status: again and again
   std::string socket;                                 ///< the daemon's control socket; empty: bunraku.toml's
   std::string master, lasts;                          ///< drain, undrain
+  std::string plugin, order;                          ///< plugin: which, and a JSON object for it
   std::string service;                                ///< resolve: only this one; explain: this one
   std::uint64_t picks = 0;                            ///< resolve: draws to count, 0 for none
   std::string ca_fingerprint;                         ///< enroll: of the CA bundle or its root; empty: puppet.conf's
@@ -48,6 +49,8 @@ int explain(const invocation& with);
 /// No new runs on a master, for a while or until `undrain`.
 int drain(const invocation& with);
 int undrain(const invocation& with);
+/// What a plugin says of itself, or what it says to an order.
+int plugin(const invocation& with);
 /// As SIGHUP, with the outcome told here.
 int reload(const invocation& with);
 

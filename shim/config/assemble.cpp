@@ -85,6 +85,9 @@ bunraku::resolver_options assemble(const configuration& from, const bunraku::sit
     one.pins = rule.pins;
     one.sources = sources_of(rule);
     if (one.sources.empty() && i < by_site.size()) one.sources = without_us(by_site[i].sources, from, site);
+    if (!rule.source.empty()) one.sources.insert(one.sources.begin(), bunraku::source::plugin(rule.source));
+    one.policy = rule.policy;
+    one.probe = rule.probe;
     made.services.push_back(std::move(one));
   }
   made.dns = from.dns;

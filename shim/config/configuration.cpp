@@ -16,7 +16,7 @@ using bunraku::severity;
 std::string heading_of(std::string_view table) {
   const std::string name(table);
   if (name == "listen" || name == "route") return "[[" + name + "]]";
-  return name == "service" ? "[service.NAME]" : "[" + name + "]";
+  return name == "service" || name == "plugin" ? "[" + name + ".NAME]" : "[" + name + "]";
 }
 
 void refuse_unknown_tables(const node& root, const std::string& file, problems& found) {
@@ -254,8 +254,8 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   refuse_unknown_tables(*root, file, found);
   const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
-       identity = table("identity"), connect = table("connect"), limits = table("limits"), admin = table("admin"),
-       log = table("log");
+       identity = table("identity"), connect = table("connect"), limits = table("limits"), plugins = table("plugins"),
+       admin = table("admin"), log = table("log");
   read_puppet(puppet, made);
   made.local = read_leg(local);
   read_upstream(upstream, made);
@@ -264,6 +264,10 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   made.connect.connect_timeout = connect.duration("timeout");
   made.connect.tls_timeout = connect.duration("tls_timeout");
   made.connect.race_delay = connect.duration("race_delay");
+  made.plugin_directory = plugins.text("directory");
+  if (made.plugin_directory != "auto" && !made.plugin_directory.starts_with('/'))
+    plugins.error("directory", "`directory` is not an absolute path.", "Begin it with /, or leave it out.");
+  read_plugins(*root, file, made, found);
   read_services(*root, file, made, found);
   read_listens(*root, file, made, found);
   read_routes(*root, file, made, found);

@@ -52,7 +52,8 @@ struct service_rule {
   std::vector<std::string> srv_names;  ///< absolute, lower case, no trailing dot
   /// By which clients of connect and passthrough ask for it; ports 1 to 65535.
   std::vector<bunraku::site::host_port> names;
-  std::vector<std::string> pins;  ///< 64 lower-case hexadecimal digits each; empty: those of `demands`
+  std::string source, policy, probe;  ///< plugins; empty: none
+  std::vector<std::string> pins;      ///< 64 lower-case hexadecimal digits each; empty: those of `demands`
   std::chrono::milliseconds first_byte_timeout{0};
   std::string where;  ///< file:line; empty if the file does not speak of it
 };
@@ -70,6 +71,14 @@ struct limit_values {
               connections = 0, idle_connections = 0;
   std::chrono::milliseconds idle{0}, upstream_idle{0}, handshake_timeout{0}, header_timeout{0}, stall_timeout{0},
       deadline{0}, tunnel_idle{0}, drain_timeout{0};
+};
+
+/// A plugin as the configuration speaks of it.
+struct plugin_rule {
+  std::string name, load;  ///< `load` is the file's name
+  std::chrono::milliseconds deadline{0};
+  std::string settings;  ///< a JSON object: what else stands in its table
+  std::string where;     ///< file:line
 };
 
 /// How the daemon is looked at and told what to do.
@@ -104,6 +113,8 @@ struct configuration {
   std::vector<service_rule> services;  ///< index_of(service) is the position; Puppet's four are always there
   std::vector<route_rule> routes;      ///< first match wins
   limit_values limits;
+  std::string plugin_directory = "auto";
+  std::vector<plugin_rule> plugins;
   admin_values admin;
   log_values log;
 };

@@ -51,8 +51,11 @@ node convert(const toml::node& from, unsigned line) {
   } else if (const auto* truth = from.as_boolean()) {
     made.type = node::kind::boolean;
     made.truth = truth->get();
+  } else if (const auto* real = from.as_floating_point()) {
+    made.type = node::kind::real;
+    made.real = real->get();
   } else {
-    made.type = from.is_floating_point() ? node::kind::real : node::kind::time;
+    made.type = node::kind::time;
   }
   return made;
 }

@@ -16,6 +16,7 @@ struct node {
   unsigned line = 0;  ///< from 1; of the key for a table's member, of the value for an array's
   bool truth = false;
   std::int64_t number = 0;
+  double real = 0;
   std::string text;
   std::vector<node> items;    ///< of an array
   std::vector<node> members;  ///< of a table, as they stand in the file

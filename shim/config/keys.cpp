@@ -104,6 +104,12 @@ constexpr std::array table{
             "\"name:port\" by which clients of connect and passthrough ask for it, port 8140 if left out; besides "
             "puppet.conf's server, ca_server and report_server"},
     key_row{"service", "pins", shape::texts, "[]", 0, 64, "", "for this service, instead of [identity] pins"},
+    key_row{"service", "source", shape::text, "", 1, 32, "",
+            "the plugin that knows its masters, asked before all other sources"},
+    key_row{"service", "policy", shape::text, "", 1, 32, "",
+            "the plugin that orders its masters within a priority, and the entries of `masters` as if they were one"},
+    key_row{"service", "probe", shape::text, "", 1, 32, "",
+            "the plugin that says how loaded a master is, for a policy that wants to know"},
     key_row{"service.ca", "first_byte_timeout", shape::duration, "\"60s\"", 100, day, "",
             "from the request's end to the answer's first byte"},
     key_row{"service.catalog", "first_byte_timeout", shape::duration, "\"10m\"", 100, day, "",
@@ -147,6 +153,16 @@ constexpr std::array table{
     key_row{"limits", "drain_timeout", shape::duration, "\"30s\"", 0, hour, "",
             "at SIGTERM: for exchanges under way to end"},
 
+    key_row{
+        "plugins", "directory", shape::text, "\"auto\"", 1, path_length, "",
+        "where plugins are; it and all that leads to it must be root's alone to change; auto: bunraku/plugins beside "
+        "the libraries it was installed with"},
+
+    key_row{"plugin", "load", shape::text, "", 1, 32, "",
+            "the file's name without .so, where it is not the table's: one plugin may be loaded more than once"},
+    key_row{"plugin", "deadline", shape::duration, "\"1s\"", 1, minute, "",
+            "for one of its answers; whoever waits goes on without it then"},
+
     key_row{"admin", "socket", shape::text, "\"auto\"", 0, 107, "",
             "where `bunraku status` and its like reach the daemon, root and the daemon's own user alone; auto: "
             "control.sock in $RUNTIME_DIRECTORY, else in /run/bunraku; \"\": none"},
@@ -164,8 +180,9 @@ constexpr std::array table{
             "auto: the journal if stderr is connected to it"},
 };
 
-constexpr std::array<std::string_view, 12> tables{"puppet",  "listen",  "local", "upstream", "dns",   "identity",
-                                                  "connect", "service", "route", "limits",   "admin", "log"};
+constexpr std::array<std::string_view, 14> tables{"puppet",   "listen",  "local",   "upstream", "dns",
+                                                  "identity", "connect", "service", "route",    "limits",
+                                                  "plugins",  "plugin",  "admin",   "log"};
 
 // Levenshtein's, with a swap of neighbours counted as one edit.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -191,6 +208,7 @@ const key_row* find_key(std::string_view in, std::string_view name) noexcept {
   for (const auto& row : table)
     if (row.table == in && row.name == name) return &row;
   if (in.starts_with("service.")) return find_key("service", name);
+  if (in.starts_with("plugin.")) return find_key("plugin", name);
   return nullptr;
 }
 
@@ -209,7 +227,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 }
 
 std::vector<std::string_view> names_in(std::string_view in) {
-  const auto whole = in.starts_with("service.") ? std::string_view("service") : in;
+  auto whole = in;
+  for (const std::string_view named : {"service", "plugin"})
+    if (in.starts_with(named) && in.substr(named.size()).starts_with('.')) whole = named;
   std::vector<std::string_view> names;
   for (const auto& row : table)
     if (row.table == whole) names.push_back(row.name);

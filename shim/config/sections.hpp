@@ -13,6 +13,8 @@ void read_listens(const node& root, const std::string& file, configuration& into
 void read_identity(table_reader& in, configuration& into);
 /// The `pins` of [identity] or of a service.
 std::vector<std::string> read_pins(table_reader& in);
+/// [plugin.*]; before the services.
+void read_plugins(const node& root, const std::string& file, configuration& into, bunraku::problems& found);
 /// [service.*]
 void read_services(const node& root, const std::string& file, configuration& into, bunraku::problems& found);
 /// [[route]], after the services.

@@ -70,6 +70,18 @@ void read_names(table_reader& in, const configuration& before, service_rule& int
   }
 }
 
+// The name of a plugin that has a table.
+std::string plugin_in(table_reader& in, const char* key, const configuration& before) {
+  auto name = in.text(key);
+  std::vector<std::string_view> known;
+  for (const auto& p : before.plugins) known.push_back(p.name);
+  if (name.empty() || std::ranges::find(known, name) != known.end()) return name;
+  const auto meant = nearest(name, known);
+  in.error(key, "There is no plugin `" + name + "`.",
+           meant.empty() ? "Add [plugin." + name.substr(0, 32) + "]." : "Did you mean `" + std::string(meant) + "`?");
+  return {};
+}
+
 void read_service(const std::string& name, const node& from, const std::string& file, configuration& into,
                   bunraku::problems& found) {
   const auto at = file + ":" + std::to_string(from.line);
@@ -96,6 +108,9 @@ void read_service(const std::string& name, const node& from, const std::string& 
   read_masters(in, rule);
   read_srv_names(in, rule);
   read_names(in, into, rule);
+  rule.source = plugin_in(in, "source", into);
+  rule.policy = plugin_in(in, "policy", into);
+  rule.probe = plugin_in(in, "probe", into);
   rule.pins = read_pins(in);
   rule.first_byte_timeout = in.duration("first_byte_timeout");
   if (builtin) {
@@ -103,8 +118,8 @@ void read_service(const std::string& name, const node& from, const std::string& 
       if (known.name == name) known = rule;
     return;
   }
-  if (in.given("masters") == nullptr && in.given("srv_name") == nullptr)
-    in.error({}, "[service." + name + "] has no masters.", "Add `masters` or `srv_name`.");
+  if (in.given("masters") == nullptr && in.given("srv_name") == nullptr && in.given("source") == nullptr)
+    in.error({}, "[service." + name + "] has no masters.", "Add `masters`, `srv_name` or `source`.");
   into.services.push_back(std::move(rule));
 }
 

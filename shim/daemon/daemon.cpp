@@ -60,7 +60,10 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
 }
 
 /// At a forced end exchanges are still under way, and they refer to limits_ and others, which end before loop_ does.
-daemon::~daemon() { loop_.forget(); }
+daemon::~daemon() {
+  if (plugins_) plugins_->stop();
+  loop_.forget();
+}
 
 admin::controlled daemon::controlled() {
   return {.resolver = resolver_,
@@ -68,7 +71,8 @@ admin::controlled daemon::controlled() {
           .so_far = history_,
           .facts = [this] { return facts(); },
           .reload = [this] { return reload(); },
-          .say = [this](log_level level, std::string_view line) { say(level, line); }};
+          .say = [this](log_level level, std::string_view line) { say(level, line); },
+          .plugins = [this] { return plugins_; }};
 }
 
 /// Says once what is wrong with it: a collector's directory that is missing must not fill the log run by run.
@@ -109,6 +113,7 @@ void daemon::take(const setup& setup, const leg_identities& who) {
     else
       for (const char* host : {"::1", "127.0.0.1", "127.0.1.1"}) add(host);
   }
+  options.extensions = plugins_;
   options_ = std::move(options);
   pool_.clear();
   pool_.set_limits(limits.upstream_idle, limits.idle_connections);
@@ -170,10 +175,22 @@ void daemon::look_for_identity() {
 bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
   auto found = listeners_.open(setup.configuration->listen);
   if (has_error(found)) return found;
+  const auto loaded = load_plugins(setup);
+  plugins_ = loaded.value;
   take(setup, who);
   const auto control = open_control();
+  found.insert(found.end(), loaded.found.begin(), loaded.found.end());
   found.insert(found.end(), control.begin(), control.end());
   return found;
+}
+
+bunraku::plugins_reading daemon::load_plugins(const setup& setup) const {
+  auto wanted = plugins_of(*setup.configuration);
+  wanted.log = log_;
+  auto loaded = bunraku::load_plugins(wanted, plugins_);
+  const auto misplaced = misplaced_plugins(*setup.configuration, loaded.value->facts());
+  loaded.found.insert(loaded.found.end(), misplaced.begin(), misplaced.end());
+  return loaded;
 }
 
 bunraku::problems daemon::open_control() {
@@ -251,9 +268,16 @@ admin::reload_result daemon::reload() {
     const auto opened = listeners_.open(setup.configuration->listen);
     found.insert(found.end(), opened.begin(), opened.end());
   }
+  std::shared_ptr<bunraku::plugins> loaded;
+  if (!has_error(found)) {
+    auto reading = load_plugins(setup);
+    found.insert(found.end(), reading.found.begin(), reading.found.end());
+    loaded = std::move(reading.value);
+  }
   const bool good = !has_error(found);
   reload_failed_ = !good;
   if (good) {
+    plugins_ = std::move(loaded);
     take(setup, who);
     const auto control = open_control();
     found.insert(found.end(), control.begin(), control.end());

@@ -11,6 +11,7 @@
 #include "local/session.hpp"
 #include "log_spdlog.hpp"
 
+#include <bunraku/plugins.hpp>
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -57,6 +58,7 @@ class daemon {
   bunraku::problems open_control();
   admin::controlled controlled();
   void write_textfile();
+  bunraku::plugins_reading load_plugins(const setup& setup) const;
   admin::daemon_facts facts() const;
   void drain();
   void end_when_drained();
@@ -69,6 +71,7 @@ class daemon {
   watchdog watchdog_;
   config::configuration configuration_;
   bunraku::site site_;
+  std::shared_ptr<bunraku::plugins> plugins_;
   bunraku::resolver_options options_;
   std::string looked_at_;  // how the credential files were when they were loaded last
   bunraku::resolver resolver_;

@@ -116,6 +116,39 @@ std::optional<std::uint32_t> uid_of(const std::string& name, bool& database_fail
 
 }  // namespace
 
+bunraku::plugin_options plugins_of(const config::configuration& from) {
+  bunraku::plugin_options out;
+  out.directory = from.plugin_directory == "auto" ? BUNRAKU_PLUGIN_DIRECTORY : from.plugin_directory;
+  for (const auto& rule : from.plugins)
+    out.load.push_back({.name = rule.name,
+                        .file = rule.load,
+                        .settings = rule.settings,
+                        .deadline = rule.deadline,
+                        .where = rule.where});
+  return out;
+}
+
+bunraku::problems misplaced_plugins(const config::configuration& from, const std::vector<bunraku::plugin_facts>& all) {
+  bunraku::problems found;
+  const auto look = [&](const config::service_rule& s, const std::string& name, const std::string& kind) {
+    const auto at = std::ranges::find(all, name, &bunraku::plugin_facts::name);
+    if (name.empty() || at == all.end() || at->now == bunraku::plugin_facts::state::refused) return;
+    if (std::ranges::find(at->kinds, kind) != at->kinds.end()) return;
+    std::string kinds;
+    for (const auto& k : at->kinds) kinds += (kinds.empty() ? "" : ", ") + k;
+    found.emplace_back(
+        severity::warning, s.where,
+        "Service `" + s.name + "` goes on without: plugin `" + name + "` is no " + kind + ", only " + kinds + ".",
+        "Name another plugin, or take the line out.");
+  };
+  for (const auto& s : from.services) {
+    look(s, s.source, "source");
+    look(s, s.policy, "policy");
+    look(s, s.probe, "probe");
+  }
+  return found;
+}
+
 config::configuration_reading read_configuration(const places& with) {
   const bool there = ::access(with.config_file.c_str(), F_OK) == 0 || errno != ENOENT;
   if (!with.config_given && !there) return config::parse_configuration({}, {});

@@ -3,6 +3,7 @@
 
 #include <bunraku/identity.hpp>
 #include <bunraku/options.hpp>
+#include <bunraku/plugins.hpp>
 #include <bunraku/problem.hpp>
 #include <bunraku/site.hpp>
 
@@ -32,6 +33,11 @@ struct setup {
 };
 /// Blocking file reads. Every problem of both files in one go.
 setup load_setup(const places& with);
+
+/// What load_plugins wants to know.
+bunraku::plugin_options plugins_of(const config::configuration& from);
+/// Plugins that services name and that run, but are not what the service takes them for.
+bunraku::problems misplaced_plugins(const config::configuration& from, const std::vector<bunraku::plugin_facts>& all);
 
 /// bunraku.toml alone; all defaults if it need not exist and does not.
 config::configuration_reading read_configuration(const places& with);

@@ -39,6 +39,11 @@ std::string to_line(const exchange_record& r) {
   if (r.cut) line += " cut=yes";
   if (!r.continued.empty()) line += " continued=\"" + r.continued + '"';
   if (!r.not_kept.empty()) line += " not_kept=\"" + r.not_kept + '"';
+  if (!r.injected.empty()) {
+    line += " injected=\"";
+    for (const char c : r.injected) line += c == '"' ? '\'' : c;
+    line += '"';
+  }
   if (!r.why.empty()) {
     line += " failed=\"";
     for (const char c : r.why) line += c == '"' ? '\'' : c;

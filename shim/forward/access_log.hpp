@@ -25,6 +25,7 @@ struct exchange_record {
   std::chrono::microseconds lost{0};  ///< of `total`, before the master that answered was connected to
   std::string continued;              ///< where another master took over inside the answer; else empty
   std::string not_kept;               ///< why the request's body could not have been sent to another master; else empty
+  std::string injected;               ///< whose fault took part; else empty
   std::string why;                    ///< how the failed attempts ended; empty if there were none
 };
 

@@ -1,6 +1,7 @@
 #include "forward/exchange.hpp"
 
 #include "forward/pool_sharing.hpp"
+#include "http/target.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -127,13 +128,17 @@ net::awaitable<exchange::error_code> exchange::connect() {
     if (!shared_.resolver.try_plan(to_.service, plan_))
       plan_ = co_await shared_.resolver.async_plan(to_.service, net::redirect_error(net::use_awaitable, error));
     if (error) co_return error;
+    if (shared_.resolver.may_interfere())
+      plan_.set_request(ticket_.exchange, std::string(request_.method), std::string(http::path_of(request_.target)));
   }
   attempt_began_ = clock::now();
   reused_ = false;
   era_ = shared_.pool.era();
   if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable()) &&
       shares_connections(shared_.resolver.options(), to_.service)) {
-    auto idle = shared_.pool.take(*plan_.front());
+    bool usable = true;
+    if (shared_.resolver.may_interfere()) usable = co_await may_use_idle();
+    auto idle = usable ? shared_.pool.take(*plan_.front()) : std::nullopt;
     if (idle) {
       who_ = plan_.take_front();
       up_.replace(std::move(*idle));
@@ -157,7 +162,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
 /// Sends the request to the master at the other end of up_ and relays its answer.
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
-  told_ = hangs_ = false;
+  told_ = hangs_ = plays_ = false;
+  if (shared_.resolver.may_interfere()) co_await let_interfere();
   course_.begin_attempt(reused_, clock::now());
   tell(outcome::begun);
   const auto send_error = co_await send_request();

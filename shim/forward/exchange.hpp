@@ -93,6 +93,8 @@ class exchange {
   static std::chrono::microseconds since(clock::time_point t);
 
   boost::asio::awaitable<error_code> connect();
+  boost::asio::awaitable<bool> may_use_idle();
+  boost::asio::awaitable<void> let_interfere();
   boost::asio::awaitable<step> attempt_once();
   boost::asio::awaitable<error_code> send_request();
   boost::asio::awaitable<error_code> send_body();
@@ -145,6 +147,7 @@ class exchange {
   int client_fault_ = 0;        // status for it
   const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
+  bool plays_ = false;             // up_ is a fault's
   bool told_ = false;              // the resolver knows how this attempt ended
   bool hangs_ = false;             // the master was asked how it is, and did not say
   bool doubts_not_found_ = false;  // some master said 404, and another one was asked whether that is so

@@ -53,7 +53,8 @@ net::awaitable<bool> exchange::go_on_elsewhere(body_relay& body) {
 /// Asks the master at up_ for the same answer and reads it as far as the client has it. `done`: it is the same so far.
 net::awaitable<exchange::step> exchange::ask_again(const answer_identity& first, body_relay& body) {
   client_.up_in.clear();
-  told_ = hangs_ = false;
+  told_ = hangs_ = plays_ = false;
+  if (shared_.resolver.may_interfere()) co_await let_interfere();
   course_.begin_attempt(reused_, clock::now());
   tell(outcome::begun);
   const auto send_error = co_await send_request();

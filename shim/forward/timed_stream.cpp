@@ -41,6 +41,8 @@ timed_stream::error_code timed_stream::fill_now(byte_buffer& into, std::size_t c
   if (!error) {
     into.filled(n);
     ++without_waiting_;
+  } else if (end_is_a_break_ && error == net::error::eof) {
+    error = net::error::connection_reset;
   }
   return error;
 }

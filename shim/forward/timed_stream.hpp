@@ -34,7 +34,11 @@ class timed_stream {
   boost::asio::awaitable<error_code> wait_either(std::chrono::milliseconds limit);
 
   bunraku::connection& stream() noexcept { return stream_; }
-  void replace(bunraku::connection other) noexcept { stream_ = std::move(other); }
+  /// `end_is_a_break`: an orderly end of the stream is told as `connection_reset`.
+  void replace(bunraku::connection other, bool end_is_a_break = false) noexcept {
+    stream_ = std::move(other);
+    end_is_a_break_ = end_is_a_break;
+  }
   /// Takes the connection out; is_open() is false then.
   bunraku::connection take() noexcept { return std::move(stream_); }
 
@@ -42,6 +46,7 @@ class timed_stream {
   bunraku::connection stream_;
   deadline limit_;
   unsigned without_waiting_ = 0;
+  bool end_is_a_break_ = false;
 };
 
 }  // namespace shim::forward

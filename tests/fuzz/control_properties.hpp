@@ -37,6 +37,8 @@ inline std::string check_request(std::string_view bytes) {
   const bool about_a_master = made->what == request::kind::drain || made->what == request::kind::undrain;
   if (about_a_master != !made->master.empty() || made->master.size() > 300) return "a master where none belongs";
   if ((made->what == request::kind::explain) != !made->service.empty()) return "a service where none belongs";
+  if ((made->what == request::kind::plugin) != !made->plugin.empty()) return "a plugin where none belongs";
+  if (made->plugin.size() > 64 || made->order.size() > bytes.size()) return "an order that is more than what came";
   if (made->service.size() > 64) return "a service's name without a bound";
   if (made->lasts.count() < 0 || made->lasts > longest_drain) return "a drain beyond its bound";
   if (made->lasts.count() != 0 && made->what != request::kind::drain) return "a time where none belongs";

@@ -59,6 +59,18 @@ TEST(AdminRequest, DrainTakesAMasterAndPerhapsATime) {
   EXPECT_EQ(good("POST", "/v1/undrain", R"({"master": "a"})").what, request::kind::undrain);
 }
 
+TEST(AdminRequest, AnOrderForAPluginIsAnObjectAndHandedOnAsItCame) {
+  const auto order = good("POST", "/v1/plugin/fault", R"({ "list": true })");
+  EXPECT_EQ(order.what, request::kind::plugin);
+  EXPECT_EQ(order.plugin, "fault");
+  EXPECT_EQ(order.order, R"({ "list": true })");
+  EXPECT_EQ(bad("POST", "/v1/plugin/fault", "[]").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/plugin/fault", "").code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/plugin/fault", std::string(4000, '[')).code, "bad_json");
+  EXPECT_EQ(bad("POST", "/v1/plugin/a/b", "{}").code, "unknown_plugin");
+  EXPECT_EQ(bad("GET", "/v1/plugin/fault").status, 405);
+}
+
 TEST(AdminRequest, TimesThatAreNoneAreRefused) {
   for (const char* time : {R"("")", R"("1")", R"("1 h")", R"("-1h")", R"("0s")", R"("999ms")", R"("31d")", "3600", "[]",
                            R"("99999999999999999999s")"}) {
@@ -91,8 +103,9 @@ TEST(AdminRequest, UnknownPathsAreAnsweredWithThoseThatAre) {
   for (const char* path : {"/x", "/v2/status", "/v1/status/", "/v1", "/v1/explain", "//v1/status"}) {
     const auto why = bad("GET", path);
     EXPECT_EQ(why.status, 404) << path;
-    EXPECT_THAT(why.known, ElementsAre("GET /", "GET /metrics", "GET /v1/status", "GET /v1/explain/SERVICE",
-                                       "POST /v1/reload", "POST /v1/drain", "POST /v1/undrain"));
+    EXPECT_THAT(why.known,
+                ElementsAre("GET /", "GET /metrics", "GET /v1/status", "GET /v1/explain/SERVICE", "POST /v1/reload",
+                            "POST /v1/drain", "POST /v1/undrain", "POST /v1/plugin/NAME"));
   }
   for (const auto& name : {std::string(), std::string("a/b"), std::string("a%20b"), std::string(65, 'a')})
     EXPECT_EQ(bad("GET", "/v1/explain/" + name).code, "unknown_service") << name;

@@ -49,14 +49,18 @@ TEST(Example, EveryKeyIsInItWithItsDefaultAndItsMeaning) {
   }
   for (const auto& row : all_keys()) {
     const std::string of(row.table), name(row.name);
-    const bool any_service = of == "service";
+    const bool any_service = of == "service", any_plugin = of == "plugin";
     const bool there =
-        settings.contains(of + ' ' + name) ||
+        settings.contains(of + ' ' + name) || (any_plugin && settings.contains("plugin.file_source " + name)) ||
         (any_service && (settings.contains("service.canary " + name) || settings.contains("service.catalog " + name)));
     EXPECT_TRUE(there) << of << '.' << name;
     EXPECT_NE(words.find(row.about), std::string::npos) << of << '.' << name << ": " << row.about;
     if (row.fallback.empty() || row.fallback == "[]") continue;
     const auto line = name + " = " + std::string(row.fallback);
-    EXPECT_TRUE(settings.contains((any_service ? "service.canary" : of) + ' ' + line)) << of << ": " << line;
+    EXPECT_TRUE(settings.contains((any_service  ? "service.canary"
+                                   : any_plugin ? "plugin.file_source"
+                                                : of) +
+                                  ' ' + line))
+        << of << ": " << line;
   }
 }

@@ -46,6 +46,7 @@ std::string section(const std::string& text, const std::string& heading) {
 std::string heading_of(std::string_view table) {
   if (table == "listen" || table == "route") return "[[" + std::string(table) + "]]";
   if (table.starts_with("service")) return "[service.NAME]";
+  if (table == "plugin") return "[plugin.NAME]";
   return "[" + std::string(table) + "]";
 }
 

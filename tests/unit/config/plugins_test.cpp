@@ -1,0 +1,40 @@
+#include "unit/config/reading.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace shim::config;
+using ::testing::HasSubstr;
+
+TEST(PluginTables, OtherKeysAreHandedOnAsJson) {
+  const auto c = reading::good(
+      "[plugins]\ndirectory = \"/opt/plugins\"\n[plugin.mine]\ndeadline = \"20ms\"\nload = \"theirs\"\nz = 1\na = "
+      "\"q\\\"\\n\"\n"
+      "on = true\nshare = 0.5\nlist = [1, \"two\"]\nempty = []\n[plugin.mine.deep]\nk = {}\n");
+  EXPECT_EQ(c.plugin_directory, "/opt/plugins");
+  ASSERT_EQ(c.plugins.size(), 1u);
+  const auto& p = c.plugins[0];
+  EXPECT_EQ(p.name, "mine");
+  EXPECT_EQ(p.load, "theirs");
+  EXPECT_EQ(p.deadline.count(), 20);
+  EXPECT_EQ(p.settings, R"({"z":1,"a":"q\"\u000a","on":true,"share":0.5,"list":[1,"two"],"empty":[],"deep":{"k":{}}})");
+}
+
+TEST(PluginTables, AServiceNamesThemOnlyIfTheyAreThere) {
+  const auto c = reading::good(
+      "[plugin.near]\n[service.catalog]\npolicy = \"near\"\n[service.far]\nsource = \"near\"\nnames = "
+      "[\"far.test\"]\n");
+  EXPECT_EQ(c.services[1].policy, "near");
+  EXPECT_EQ(c.services[4].source, "near");
+  EXPECT_THAT(reading::bad("[plugin.near]\n[service.catalog]\npolicy = \"neat\"\n"), HasSubstr("Did you mean `near`?"));
+}
+
+TEST(PluginTables, WhatCannotBeIsRefusedWhereItStands) {
+  EXPECT_THAT(reading::bad("[plugin.\"../x\"]\n"), HasSubstr("A plugin cannot be called `../x`."));
+  EXPECT_THAT(reading::bad("[plugin.x]\nwhen = 2026-11-27\n"), HasSubstr("holds a date or no finite number"));
+  EXPECT_THAT(reading::bad("[plugin.x]\nhow = nan\n"), HasSubstr("holds a date or no finite number"));
+  EXPECT_THAT(reading::bad("[plugin.x]\nload = \"a/b\"\n"), HasSubstr("no plugin's name"));
+  EXPECT_THAT(reading::bad("[plugin.x]\ndeadline = 1.5\n"), HasSubstr("`deadline` must not be a number with a point"));
+  EXPECT_THAT(reading::bad("[plugin.x]\ndeadline = \"0s\"\n"), HasSubstr("from 1ms to 1m"));
+  EXPECT_THAT(reading::bad("[plugins]\ndirectory = \"here\"\n"), HasSubstr("not an absolute path"));
+  EXPECT_THAT(reading::bad("[plugin]\ndirectory = \"/here\"\n"), HasSubstr("[plugins] directory"));
+}
