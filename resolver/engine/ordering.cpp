@@ -102,7 +102,7 @@ net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, service s, 
   if (what.path.empty() || whom.empty()) co_return;
   const auto of = std::make_shared<round>(self->executor_);
   of->left = whom.size();
-  of->over.expires_after(patience);
+  of->over.expires_after(2 * patience);  // asking ends well before, and judging by the plugin's own deadline
   for (const auto& each : whom) net::co_spawn(self->executor_, probe_one(self, s, each, what, of), net::detached);
   boost::system::error_code ended;
   co_await of->over.async_wait(net::redirect_error(net::use_awaitable, ended));
@@ -110,7 +110,7 @@ net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, service s, 
 
 net::awaitable<void> ordering::probe_one(std::shared_ptr<ordering> self, service s, master who, probe_question what,
                                          std::shared_ptr<round> of) {
-  auto answer = co_await self->questions_->get(who, s, what.path);
+  auto answer = co_await self->questions_->get(who, s, what.path, patience);
   if (answer && index_of(s) < self->services_.size()) {
     const auto extension = self->who_;
     const bool in_time = !answer->error && !answer->late;

@@ -23,14 +23,14 @@ namespace bunraku::engine {
 
 /// What policies and probes that are not built in make of a service's masters.
 /// Model:   a plan for a service with a policy asks it to score the candidates, unless the run has its master. If the
-///          policy wants to know loads first, the service's probe says what to ask, the masters are asked at the same
-///          time, and the plan waits for `patience` at most; what comes later is kept for the next plan. Nothing is
-///          asked at any other time.
+///          policy wants to know loads first, the service's probe says what to ask, and the masters are asked at the
+///          same time, for as long as one is dialled and `patience` at most: then their silence is the answer. Nothing
+///          is asked at any other time.
 /// Threads: the loop's only. Kept by shared_ptr: questions under way hold a share.
 class ordering : public std::enable_shared_from_this<ordering> {
  public:
   using clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds patience{1000};
+  static constexpr std::chrono::milliseconds patience{2000};
   static constexpr std::size_t most_probed = 4;
 
   ordering(boost::asio::any_io_executor executor, std::shared_ptr<policy::knowledge> learned,

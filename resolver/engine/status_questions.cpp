@@ -68,9 +68,10 @@ net::awaitable<std::optional<status_op::result>> status_questions::put(master wh
   return put(who, of, std::string(io::status_path(of)), std::move(ask_it), limit);
 }
 
-net::awaitable<std::optional<status_op::result>> status_questions::get(master who, service of, std::string path) {
+net::awaitable<std::optional<status_op::result>> status_questions::get(master who, service of, std::string path,
+                                                                       std::chrono::milliseconds most) {
   auto ask_it = [who, path](connection& stream) { return io::small_get(stream, who, path); };
-  return put(who, of, path, std::move(ask_it), options_.connect_timeout);
+  return put(who, of, path, std::move(ask_it), std::min(options_.connect_timeout, most));
 }
 
 net::awaitable<void> status_questions::answer_for(std::shared_ptr<status_questions> self, master who, service of) {

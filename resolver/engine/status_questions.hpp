@@ -33,9 +33,10 @@ class status_questions : public std::enable_shared_from_this<status_questions> {
 
   /// See resolver::async_ask_status.
   void ask(master who, service of, handler done);
-  /// GETs something small of a master, in the time for which it is dialled. Nothing if there is no identity to ask
-  /// with, or nobody left who would want to know.
-  boost::asio::awaitable<std::optional<status_op::result>> get(master who, service of, std::string path);
+  /// GETs something small of a master, in the time for which it is dialled, and `most` at most. Nothing if there is no
+  /// identity to ask with, or nobody left who would want to know.
+  boost::asio::awaitable<std::optional<status_op::result>> get(master who, service of, std::string path,
+                                                               std::chrono::milliseconds most);
   /// Call when anything was learned, or a run began or ended: arms, moves or disarms the timer.
   void plan_probes();
   void replace(connect_options options) { options_ = options; }

@@ -1,0 +1,86 @@
+"""Masters from a file that something else keeps, in a running daemon."""
+
+import os
+import unittest
+
+from control_site import bunraku, candidates_of
+from labsite import MasterSpec, Shim, Site, service_requests, until
+from plugin_site import install, write_whole
+
+ALL = ("ca", "catalog", "files", "report")
+
+
+class FileSource(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = cls.enterClassContext(Site(masters=[MasterSpec("one", ALL), MasterSpec("two", ALL)], srv={}, key="ec"))
+        cls.requests = service_requests(cls.site)
+        cls.plugins = install(os.path.join(cls.site.directory, "plugins"), "file_source")
+
+    def setUp(self):
+        self.file = os.path.join(self.site.directory, self.id().rsplit(".", 1)[1] + ".toml")
+        for service in ALL:
+            self.site.srv(service, "two")
+
+    def write(self, *masters, mode=0o644):
+        write_whole(self.file, "catalog = [" + ", ".join(f'"{self.site.fqdn(m)}:{self.site.port}"' for m in masters) + "]\n",
+                    mode)
+
+    def shim(self):
+        text = (f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.file_source]\nmasters = "{self.file}"\ndeadline = "60s"\n'
+                '[service.catalog]\nsource = "file_source"\n')
+        return self.enterContext(Shim(self.site, extra=text))
+
+    def answered_by(self, shim, service="catalog"):
+        method, target, body, headers = self.requests[service]
+        before = len(shim.exchanges())
+        self.assertEqual(shim.ask(method, target, body, headers).status, 200)
+        return shim.exchanges(before + 1)[before]["master"].split(".")[0]
+
+    def new_run(self, shim):
+        self.answered_by(shim, "report")
+
+    def test_masters_are_tried_in_the_files_order_and_other_services_have_theirs(self):
+        self.write("one", "two")
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "one")
+        self.assertEqual(list(candidates_of(shim)), ["one", "two"])
+        self.assertEqual(self.answered_by(shim, "report"), "two")
+        self.assertRegex(bunraku(shim, "explain", "catalog").stdout, r"(?m)^ +plugin file_source: 2 masters")
+
+    def test_a_file_that_is_replaced_is_used_by_the_next_run(self):
+        self.write("one")
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "one")
+        self.write("two")
+
+        def moved():
+            self.new_run(shim)
+            return self.answered_by(shim) == "two"
+        until(moved, "the new file to count")
+
+    def test_a_bad_file_keeps_the_old_masters_and_says_so(self):
+        self.write("one")
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "one")
+        write_whole(self.file, "catalog = [\n")
+
+        def told():
+            self.assertEqual(self.answered_by(shim), "one")
+            return shim.lines(r"plugin=file_source file_source\.kept .*line \d+ is not TOML")
+        until(told, "the bad file to be told of")
+        self.write("two", mode=0o666)
+
+        def refused():
+            self.assertEqual(self.answered_by(shim), "one")
+            return shim.lines(r"plugin=file_source file_source\.kept .*others than root may write to it")
+        until(refused, "the writable file to be refused")
+
+    def test_without_the_file_the_next_source_is_asked(self):
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "two")
+        self.assertRegex(bunraku(shim, "explain", "catalog").stdout, r"No such file or directory")
+
+
+if __name__ == "__main__":
+    unittest.main()
