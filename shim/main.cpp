@@ -39,7 +39,7 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   return shim::cli::resolve(with);
 }
 
-void add_enroll(CLI::App& app, shim::cli::invocation& with, std::uint32_t& seconds) {
+void add_enroll(CLI::App& app, shim::cli::invocation& with) {
   auto* enroll = app.add_subcommand("enroll", "get this node its key and certificate, without the agent");
   enroll
       ->add_option("--ca-fingerprint", with.ca_fingerprint,
@@ -47,13 +47,26 @@ void add_enroll(CLI::App& app, shim::cli::invocation& with, std::uint32_t& secon
       ->type_name("SHA256:HEX");
   enroll->add_flag("--trust-first-ca", with.trust_first_ca, "believe the first CA bundle that comes, whoever sends it");
   auto* once = enroll->add_flag("--once", with.once, "do not wait until the certificate is signed");
-  enroll->add_option("--wait-for-cert", seconds, "ask again after about so long, instead of puppet.conf's waitforcert")
-      ->check(CLI::Range(std::uint32_t{1}, std::uint32_t{86400}))
+  // With the agent's spelling, too.
+  enroll->add_option("--wait-for-cert,--waitforcert", with.wait_for_cert, "ask again after about so long; 0: never")
       ->excludes(once)
-      ->each([&](const std::string&) { with.wait_for_cert.emplace(); })
-      ->type_name("SECONDS");
+      ->type_name("TIME");
+  enroll
+      ->add_option("--max-wait-for-cert,--maxwaitforcert", with.longest_wait_for_cert,
+                   "give up after so long, or \"unlimited\"")
+      ->type_name("TIME");
+  enroll
+      ->add_option("--wait-for-lock,--waitforlock", with.wait_for_lock,
+                   "look again after about so long whether another Puppet still holds ssl.lock; 0: never")
+      ->type_name("TIME");
+  enroll
+      ->add_option("--max-wait-for-lock,--maxwaitforlock", with.longest_wait_for_lock,
+                   "give up waiting for it after so long, or \"unlimited\"")
+      ->type_name("TIME");
   enroll->footer(
-      "Does what is missing, whatever was done before, and never makes a key where there is one. Exit status 0: the "
+      "The four times are puppet.conf's if not given here: waitforcert, maxwaitforcert, waitforlock, maxwaitforlock; "
+      "seconds, or \"90s\", \"5m\", \"2h\".\nDoes what is missing, whatever was done before, and never makes a key "
+      "where there is one. Exit status 0: the "
       "node has its certificate; 1: not yet, or the CA refuses; 2: something on this host is in the way.");
 }
 
@@ -144,8 +157,7 @@ int main(int argc, char** argv) try {
       "Asks DNS now, without connecting to any master. Exit status 0: every service has a master; 1: one has "
       "none; 2: configuration or puppet.conf are wrong.");
 
-  std::uint32_t wait_for_cert = 0;
-  add_enroll(app, with, wait_for_cert);
+  add_enroll(app, with);
   add_doctor(app, with);
   add_control(app, with);
 
@@ -156,7 +168,6 @@ int main(int argc, char** argv) try {
     return status == 0 ? shim::cli::good : shim::cli::not_done;
   }
   if (seeded->count() != 0) with.seed = seed;
-  if (with.wait_for_cert) with.wait_for_cert = std::chrono::seconds(wait_for_cert);
   const int status = dispatch(app, with);
   std::cout.flush();
   if (!std::cout) {

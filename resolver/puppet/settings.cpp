@@ -118,6 +118,9 @@ class reader {
     e.user = text("user");
     e.group = text("group");
     e.wait_for_certificate = duration("waitforcert");
+    e.longest_wait_for_certificate = time_to_live("maxwaitforcert");
+    e.wait_for_lock = duration("waitforlock");
+    e.longest_wait_for_lock = time_to_live("maxwaitforlock");
   }
 
   void read_masters() {
@@ -303,6 +306,10 @@ class reader {
     long long count = 0;
     std::from_chars(seconds.data(), seconds.data() + seconds.size(), count);
     return std::chrono::seconds(count);
+  }
+  std::optional<std::chrono::seconds> time_to_live(std::string_view name) {
+    if (text(name) == "unlimited") return std::nullopt;
+    return duration(name);
   }
 
   void error(std::string where, std::string what, std::string fix) {

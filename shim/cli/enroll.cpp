@@ -12,10 +12,13 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <random>
+#include <type_traits>
 
 namespace shim::cli {
 namespace net = boost::asio;
@@ -28,6 +31,7 @@ int exit_code_of(outcome how) {
   switch (how) {
     case outcome::enrolled: return good;
     case outcome::later:
+    case outcome::locked:
     case outcome::refused: return bad_news;
     case outcome::cannot_here: break;
   }
@@ -51,15 +55,65 @@ std::optional<enroll::trust_choice> read_trust(const invocation& with, const bun
   return out;
 }
 
-net::awaitable<outcome> keep_trying(enroll::enrolment& work, std::chrono::seconds between) {
+struct waits {
+  enroll::wait_rule certificate, lock;
+};
+
+/// puppet.conf's, and what the command line says instead. Nothing, after telling why, if that is no time.
+std::optional<waits> read_waits(const invocation& with, const bunraku::site& site) {
+  const auto& e = site.enrolment;
+  waits out{{e.wait_for_certificate, e.longest_wait_for_certificate}, {e.wait_for_lock, e.longest_wait_for_lock}};
+  if (with.once) out.certificate.between = {};
+  bunraku::problems found;
+  const auto read = [&](const std::string& text, const char* option, auto& into) {
+    constexpr bool limit = !std::is_same_v<decltype(into), std::chrono::seconds&>;
+    if (text.empty()) return;
+    const auto given = enroll::read_duration(text);
+    if (given) into = *given;
+    else if (limit && text == "unlimited") into = {};
+    else
+      found.emplace_back(
+          bunraku::severity::error, option, "`" + text.substr(0, 100) + "` is no time",
+          std::string("write seconds, or a number and one of y, d, h, m or s") + (limit ? ", or unlimited" : ""));
+  };
+  read(with.wait_for_cert, "--wait-for-cert", out.certificate.between);
+  read(with.longest_wait_for_cert, "--max-wait-for-cert", out.certificate.longest);
+  read(with.wait_for_lock, "--wait-for-lock", out.lock.between);
+  read(with.longest_wait_for_lock, "--max-wait-for-lock", out.lock.longest);
+  print(std::cerr, found);
+  if (!found.empty()) return std::nullopt;
+  return out;
+}
+
+/// Why it ends here although asking again could help.
+void tell_end(const enroll::wait_rule& rule, const char* between, const char* longest) {
+  std::cerr << "bunraku: no longer waiting: " << (rule.between.count() == 0 ? between : longest)
+            << (rule.between.count() == 0 ? " is 0" : " is over") << "; run it again to go on.\n";
+}
+
+net::awaitable<outcome> keep_trying(enroll::enrolment& work, waits rules) {
+  using clock = std::chrono::steady_clock;
   std::random_device device;
   net::steady_timer timer(co_await net::this_coro::executor);
+  const auto began = clock::now();
+  std::optional<clock::time_point> locked_since;
   for (;;) {
     const outcome how = co_await work.pass();
-    if (how != outcome::later || between.count() == 0) co_return how;
-    const auto pause = enroll::pause_before_next(between, device());
-    std::cout << "asking again in " << (pause.count() + 999) / 1000 << " s" << std::endl;
-    timer.expires_after(pause);
+    if (how != outcome::later && how != outcome::locked) co_return how;
+    const bool locked = how == outcome::locked;
+    if (!locked) locked_since.reset();
+    else if (!locked_since) locked_since = clock::now();
+    const auto& rule = locked ? rules.lock : rules.certificate;
+    const auto waited = clock::now() - (locked ? *locked_since : began);
+    const auto pause =
+        enroll::pause_before_next(rule, std::chrono::duration_cast<std::chrono::milliseconds>(waited), device());
+    if (!pause) {
+      if (locked) tell_end(rule, "waitforlock", "maxwaitforlock");
+      else tell_end(rule, "waitforcert", "maxwaitforcert");
+      co_return how;
+    }
+    std::cout << (locked ? "looking" : "asking") << " again in " << (pause->count() + 999) / 1000 << " s" << std::endl;
+    timer.expires_after(*pause);
     co_await timer.async_wait(net::as_tuple(net::use_awaitable));
   }
 }
@@ -76,7 +130,8 @@ int enroll(const invocation& with) {
   if (!made.options || bunraku::has_error(made.found)) return not_done;
   const auto& site = *made.site;
   const auto trusted = read_trust(with, site);
-  if (!trusted) return not_done;
+  const auto rules = read_waits(with, site);
+  if (!trusted || !rules) return not_done;
 
   net::io_context loop(1);
   bunraku::resolver resolver(loop.get_executor(), *made.options, nullptr);
@@ -91,9 +146,7 @@ int enroll(const invocation& with) {
   signals.async_wait([&](boost::system::error_code error, int) {
     if (!error) loop.stop();  // what is under way ends with its files whole, and gives the lock back
   });
-  const auto between =
-      with.once ? std::chrono::seconds(0) : with.wait_for_cert.value_or(site.enrolment.wait_for_certificate);
-  net::co_spawn(loop, keep_trying(work, between), [&](std::exception_ptr thrown, outcome how) {
+  net::co_spawn(loop, keep_trying(work, *rules), [&](std::exception_ptr thrown, outcome how) {
     broken = thrown;
     result = how;
     signals.cancel();

@@ -1,7 +1,6 @@
 #pragma once
 #include "daemon/setup.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,16 +10,17 @@ namespace shim::cli {
 /// The command line, taken apart by main.cpp.
 struct invocation : daemon::places {
   bool json = false;
-  bool watch = false;                                 ///< status: again and again
-  std::string socket;                                 ///< the daemon's control socket; empty: bunraku.toml's
-  std::string master, lasts;                          ///< drain, undrain
-  std::string plugin, order;                          ///< plugin: which, and a JSON object for it
-  std::string service;                                ///< resolve: only this one; explain: this one
-  std::uint64_t picks = 0;                            ///< resolve: draws to count, 0 for none
-  std::string ca_fingerprint;                         ///< enroll: of the CA bundle or its root; empty: puppet.conf's
-  bool trust_first_ca = false;                        ///< enroll: the first CA bundle is believed
-  bool once = false;                                  ///< enroll: one pass, no waiting
-  std::optional<std::chrono::seconds> wait_for_cert;  ///< enroll: between passes, instead of puppet.conf's waitforcert
+  bool watch = false;           ///< status: again and again
+  std::string socket;           ///< the daemon's control socket; empty: bunraku.toml's
+  std::string master, lasts;    ///< drain, undrain
+  std::string plugin, order;    ///< plugin: which, and a JSON object for it
+  std::string service;          ///< resolve: only this one; explain: this one
+  std::uint64_t picks = 0;      ///< resolve: draws to count, 0 for none
+  std::string ca_fingerprint;   ///< enroll: of the CA bundle or its root; empty: puppet.conf's
+  bool trust_first_ca = false;  ///< enroll: the first CA bundle is believed
+  bool once = false;            ///< enroll: one pass, no waiting
+  /// enroll: instead of puppet.conf's waitforcert, maxwaitforcert, waitforlock and maxwaitforlock, written as there
+  std::string wait_for_cert, longest_wait_for_cert, wait_for_lock, longest_wait_for_lock;
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
 

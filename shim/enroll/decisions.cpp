@@ -1,6 +1,8 @@
 #include "enroll/decisions.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <utility>
 
 namespace shim::enroll {
 
@@ -50,11 +52,28 @@ std::optional<std::string> read_fingerprint(std::string_view text) {
   return out;
 }
 
-std::chrono::milliseconds pause_before_next(std::chrono::seconds wanted, std::uint64_t chance) noexcept {
-  const std::chrono::milliseconds whole(wanted);
-  const auto half = static_cast<std::uint64_t>(whole.count() / 2);
-  const auto off = half == 0 ? 0 : static_cast<std::int64_t>(chance % half);
-  return whole - whole / 4 + std::chrono::milliseconds(off);
+std::optional<std::chrono::milliseconds> pause_before_next(const wait_rule& rule, std::chrono::milliseconds waited,
+                                                           std::uint64_t chance) noexcept {
+  const std::chrono::milliseconds whole(rule.between);
+  if (whole.count() == 0 || (rule.longest && waited >= *rule.longest)) return std::nullopt;
+  const auto off = static_cast<std::int64_t>(chance % static_cast<std::uint64_t>(whole.count() / 2));
+  const auto pause = whole - whole / 4 + std::chrono::milliseconds(off);
+  return rule.longest ? std::min<std::chrono::milliseconds>(pause, *rule.longest - waited) : pause;
+}
+
+std::optional<std::chrono::seconds> read_duration(std::string_view text) noexcept {
+  constexpr std::int64_t day = 86400, most = 36500 * day;
+  constexpr std::pair<char, std::int64_t> units[] = {{'y', 365 * day}, {'d', day}, {'h', 3600}, {'m', 60}, {'s', 1}};
+  std::int64_t unit = 1, count = 0;
+  for (const auto& [letter, seconds] : units) {
+    if (!text.ends_with(letter)) continue;
+    unit = seconds;
+    text.remove_suffix(1);
+    break;
+  }
+  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (bad != std::errc{} || end != text.data() + text.size() || count < 0 || count > most / unit) return std::nullopt;
+  return std::chrono::seconds(count * unit);
 }
 
 bool holds_lock_for_puppet(std::string_view name, std::string_view command_line) noexcept {

@@ -49,9 +49,19 @@ submission judge_submission(int status, std::string_view body) noexcept;
 /// or nothing if it is no SHA-256.
 std::optional<std::string> read_fingerprint(std::string_view text);
 
-/// How long to wait before asking again: `wanted` and up to a quarter more or less, so that hosts that began together
-/// do not ask together. `chance` is any random number.
-std::chrono::milliseconds pause_before_next(std::chrono::seconds wanted, std::uint64_t chance) noexcept;
+/// How one of the two waits goes, for the certificate or for the lock.
+struct wait_rule {
+  std::chrono::seconds between{0};              ///< 0: no waiting
+  std::optional<std::chrono::seconds> longest;  ///< in all; nothing: for ever
+};
+/// How long to wait before the next try, after waiting `waited` already: `between` and up to a quarter more or less, so
+/// that hosts that began together do not ask together; the last try is when `longest` is over. Nothing: not at all, or
+/// no longer. `chance` is any random number.
+std::optional<std::chrono::milliseconds> pause_before_next(const wait_rule& rule, std::chrono::milliseconds waited,
+                                                           std::uint64_t chance) noexcept;
+
+/// A duration as puppet.conf has it: a number, and y, d, h, m or s, or nothing, which is seconds. At most 100 years.
+std::optional<std::chrono::seconds> read_duration(std::string_view text) noexcept;
 
 /// Would Puppet take a process of this name and command line for a Puppet that holds ssl.lock? Source: Puppet's
 /// util/pidlock.rb.

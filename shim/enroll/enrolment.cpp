@@ -70,7 +70,7 @@ net::awaitable<outcome> enrolment::pass() {
   if (const auto stopped = make_directories()) co_return *stopped;
   ssl_lock lock(site_.enrolment.lock);
   if (const auto held = lock.take()) {
-    const auto how = lock.is_anothers() ? outcome::later : outcome::cannot_here;
+    const auto how = lock.is_anothers() ? outcome::locked : outcome::cannot_here;
     end(how, *held);
     co_return how;
   }

@@ -17,7 +17,8 @@ namespace shim::enroll {
 /// How far one pass came.
 enum class outcome {
   enrolled,
-  later,        ///< not yet, and asking again may help: not signed, nobody answers, the lock is held
+  later,        ///< not yet, and asking again may help: not signed, nobody answers
+  locked,       ///< another Puppet holds the lock: nothing was looked at
   refused,      ///< the CA's answer is bad news that no waiting mends
   cannot_here,  ///< something on this host is in the way
 };

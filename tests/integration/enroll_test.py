@@ -237,11 +237,17 @@ class Lock(EnrollTest):
         agent = SITE.start_process("puppet", [f"{node.agent.directory}/bin/puppet", "600"])
         until(lambda: read(f"/proc/{agent.pid}/comm") == "puppet\n", "its name")
         node.write("ssl.lock", str(agent.pid))
-        self.says(node.enroll(), NOT_YET, rf"ssl.lock: error: another Puppet .*: process {agent.pid}, ")
+        held = rf"ssl.lock: error: another Puppet .*: process {agent.pid}, "
+        self.says(node.enroll(), NOT_YET, held, "no longer waiting: waitforlock is 0; run it again")
+        self.says(node.enroll("--waitforlock", "1", "--max-wait-for-lock", "2s"), NOT_YET, held, "looking again in",
+                  "no longer waiting: maxwaitforlock is over")
+        waiting = node.start("--wait-for-lock", "1", "--maxwaitforlock", "unlimited", "--max-wait-for-cert", "0")
+        waiting.wait_for_line("looking again in", "stdout")
         self.assertEqual(read(node.path("ssl.lock")), str(agent.pid))
         self.assertEqual(SITE.masters["ca"].events(), [])
         agent.kill()
-        self.says(node.enroll(), NOT_YET, "is not signed yet")
+        self.assertEqual(waiting.wait(60), NOT_YET)
+        self.assertRegex(waiting.stderr(), "(?s)is not signed yet.*no longer waiting: maxwaitforcert is over")
         self.assertFalse(os.path.exists(node.path("ssl.lock")))
 
     def test_it_waits_without_the_lock_until_the_request_is_signed(self):
@@ -251,6 +257,34 @@ class Lock(EnrollTest):
         until(lambda: not os.path.exists(node.path("ssl.lock")), "the lock to go")
         SITE.sign(node.name)
         self.assertEqual(process.wait(60), ENROLLED, process.stdout() + process.stderr())
+
+
+    def test_how_long_is_puppet_confs_and_the_command_line_comes_first(self):
+        node = Node(waitforcert="1", maxwaitforcert="2s")
+        process = SITE.start_process("brief", node.command("--ca-fingerprint", fingerprint()))
+        self.assertEqual(process.wait(60), NOT_YET)
+        self.assertIn("no longer waiting: maxwaitforcert is over", process.stderr())
+        self.assertIn("asking again in", process.stdout())
+        process = node.start("--waitforcert", "0")
+        self.assertEqual(process.wait(60), NOT_YET)
+        self.assertIn("no longer waiting: waitforcert is 0", process.stderr())
+        self.assertNotIn("asking again", process.stdout())
+        for option, text in (("--wait-for-cert", "unlimited"), ("--maxwaitforcert", "1 h"), ("--wait-for-lock", "-1"),
+                             ("--max-wait-for-lock", "soon")):
+            done = subprocess.run(node.command(f"{option}={text}"), capture_output=True, text=True, check=False,
+                                  timeout=60)
+            self.assertEqual(done.returncode, NOT_HERE, done.stderr)
+            self.assertRegex(done.stderr, f"wait-for-[a-z]+: error: `{text}` is no time; write seconds, or")
+
+    def test_two_at_once_make_one_key_and_one_request(self):
+        node = Node(waitforlock="1")
+        both = [node.start("--wait-for-cert", "1") for _ in range(2)]
+        for one in both:
+            one.wait_for_line("asking again in", "stdout")
+        SITE.sign(node.name)
+        for one in both:
+            self.assertEqual(one.wait(60), ENROLLED, one.stdout() + one.stderr())
+        self.assertEqual(sum(one.stdout().count("new private key") for one in both), 1)
 
 
 class Interrupted(EnrollTest):

@@ -40,7 +40,10 @@ struct enrolment_settings {
   std::string request;                                                     ///< where the signing request is kept
   std::string lock;                                                        ///< ssl.lock
   std::string user, group;                                                 ///< who owns Puppet's files
-  std::chrono::seconds wait_for_certificate{120};
+  /// How often to ask for the certificate, and to look whether another Puppet still holds the lock; 0: not again. And
+  /// for how long in all, where there is a limit.
+  std::chrono::seconds wait_for_certificate{120}, wait_for_lock{0};
+  std::optional<std::chrono::seconds> longest_wait_for_certificate, longest_wait_for_lock = std::chrono::seconds(60);
 };
 
 /// What puppet.conf says of this host, as `puppet agent` itself would read it (section [agent], then [main], then

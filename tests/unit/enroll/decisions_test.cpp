@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -84,7 +85,7 @@ TEST(Fingerprint, IsReadInEveryUsualForm) {
 TEST(Pause, IsAQuarterMoreOrLess) {
   std::chrono::milliseconds least = seconds(1000), most(0);
   for (std::uint64_t chance = 0; chance < 200'000; chance += 7) {
-    const auto pause = pause_before_next(seconds(120), chance);
+    const auto pause = pause_before_next({seconds(120), {}}, seconds(1'000'000), chance).value();
     least = std::min(least, pause);
     most = std::max(most, pause);
   }
@@ -92,8 +93,27 @@ TEST(Pause, IsAQuarterMoreOrLess) {
   EXPECT_LT(least, seconds(91));
   EXPECT_LT(most, seconds(150));
   EXPECT_GT(most, seconds(149));
-  EXPECT_GT(pause_before_next(seconds(1), ~std::uint64_t{0}), seconds(0));
-  EXPECT_EQ(pause_before_next(seconds(0), 5), seconds(0));
+  EXPECT_GT(pause_before_next({seconds(1), {}}, seconds(0), ~std::uint64_t{0}), seconds(0));
+}
+
+TEST(Pause, ThereIsNoneWithoutAnIntervalOrAfterItsLimit) {
+  EXPECT_EQ(pause_before_next({seconds(0), {}}, seconds(0), 5), std::nullopt);
+  EXPECT_EQ(pause_before_next({seconds(0), seconds(60)}, seconds(0), 5), std::nullopt);
+  EXPECT_EQ(pause_before_next({seconds(10), seconds(0)}, seconds(0), 5), std::nullopt);
+  EXPECT_EQ(pause_before_next({seconds(10), seconds(60)}, seconds(60), 5), std::nullopt);
+}
+
+TEST(Pause, TheLastTryIsWhenTheLimitIsOver) {
+  EXPECT_EQ(pause_before_next({seconds(10), seconds(60)}, seconds(59), 5), seconds(1));
+  EXPECT_EQ(pause_before_next({seconds(120), seconds(60)}, seconds(0), 5), seconds(60));
+}
+
+TEST(Duration, IsPuppets) {
+  const std::pair<const char*, int> good[] = {{"0", 0},     {"90", 90},    {"90s", 90},     {"2m", 120},
+                                              {"1h", 3600}, {"1d", 86400}, {"1y", 31536000}};
+  for (const auto& [text, count] : good) EXPECT_THAT(read_duration(text), Optional(Eq(seconds(count)))) << text;
+  for (const auto* bad : {"", "m", "1 m", "-1", "+1", "1.5m", "1ms", "unlimited", "101y", "9999999999999999999s"})
+    EXPECT_EQ(read_duration(bad), std::nullopt) << bad;
 }
 
 // As Puppet's pidlock.rb: procname =~ /ruby/ && args =~ /puppet/ || procname =~ /puppet(-.*)?$/

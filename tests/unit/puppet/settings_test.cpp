@@ -75,6 +75,9 @@ TEST_F(Settings, EnrolmentHasPuppetsDefaults) {
   EXPECT_EQ(e.user + ":" + e.group, "puppet:puppet");
   EXPECT_EQ(e.dns_alt_names + e.ca_fingerprint, "");
   EXPECT_EQ(e.wait_for_certificate, std::chrono::seconds(120));
+  EXPECT_EQ(e.longest_wait_for_certificate, std::nullopt);
+  EXPECT_EQ(e.wait_for_lock, std::chrono::seconds(0));
+  EXPECT_EQ(e.longest_wait_for_lock, std::chrono::seconds(60));
 }
 
 TEST_F(Settings, EnrolmentIsInterpolatedAsTheRest) {
@@ -88,6 +91,20 @@ TEST_F(Settings, EnrolmentIsInterpolatedAsTheRest) {
   EXPECT_EQ(e.ca_fingerprint, "AB");
   EXPECT_EQ(e.dns_alt_names, "a,b");
   EXPECT_EQ(e.wait_for_certificate, std::chrono::seconds(300));
+}
+
+TEST_F(Settings, WaitsAreTakenFromAgentThenMain) {
+  const auto e = read(
+                     "[main]\nwaitforcert = 5m\nmaxwaitforcert = 2h\nwaitforlock = 3\nmaxwaitforlock = 1d\n"
+                     "[agent]\nwaitforcert = 10\nmaxwaitforlock = unlimited\n[user]\nwaitforlock = 9\n")
+                     .value.enrolment;
+  EXPECT_EQ(e.wait_for_certificate, std::chrono::seconds(10));
+  EXPECT_EQ(e.longest_wait_for_certificate, std::chrono::hours(2));
+  EXPECT_EQ(e.wait_for_lock, std::chrono::seconds(3));
+  EXPECT_EQ(e.longest_wait_for_lock, std::nullopt);
+  expect_only("waitforcert = unlimited\n", severity::error, "p.conf:1", "duration");
+  expect_only("maxwaitforcert = 1 h\n", severity::error, "p.conf:1", "duration");
+  expect_only("maxwaitforlock = -1\n", severity::error, "p.conf:1", "duration");
 }
 
 TEST_F(Settings, OtherSectionsDoNotCount) {
