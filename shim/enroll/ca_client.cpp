@@ -21,10 +21,19 @@ net::awaitable<bool> ca_client::make_plan(bunraku::plan& into, ca_reply& reply) 
     reply.tried.push_back("no CA is known: " + error.message());
     co_return false;
   }
-  if (!writer_) writer_ = *made.front();
+  co_await choose_writer(*made.front());
   into = bunraku::plan(bunraku::service::ca);
   into.append({*writer_});  // the resolver adds the others when this one fails
   co_return true;
+}
+
+net::awaitable<void> ca_client::choose_writer(bunraku::master planned) {
+  auto [error, said] = co_await resolver_.async_resolve(bunraku::service::ca, net::as_tuple(net::use_awaitable));
+  const auto order = bunraku::order_of(said, resolver_.options().affinity);
+  // That DNS fails just now is no word about who the CA is.
+  const bool silent = error || order.empty() || said.answers.front().state == bunraku::source_answer::status::failed;
+  if (!silent) writer_ = order.front();
+  else if (!writer_) writer_ = std::move(planned);
 }
 
 net::awaitable<answer> ca_client::ask_on(bunraku::dialled to, bunraku::enrolment_tls tls, std::string_view method,

@@ -25,8 +25,9 @@ struct ca_reply {
 };
 
 /// Asks the masters of the ca service, each request on a connection of its own, as the agent does.
-/// What is read may come from any of them, one after another. What is written goes to one alone, the first that was
-/// ever planned, however it fares: two CAs must not hold the same request (facts of Puppet's CA: its state is files).
+/// What is read may come from any of them, one after another. What is written goes to one alone, however it fares: two
+/// CAs must not hold the same request (facts of Puppet's CA: its state is files). It is the first by what DNS or the
+/// settings say, the same one in each process of this node, until they name another.
 class ca_client {
  public:
   /// Why an answer is of no use, so that the next master is asked; empty if it is to be taken.
@@ -35,13 +36,14 @@ class ca_client {
   ca_client(bunraku::resolver& resolver, std::chrono::milliseconds tls_timeout)
       : resolver_(resolver), tls_timeout_(tls_timeout) {}
 
-  /// GET. The CA that is written to comes first, as soon as one was.
+  /// GET. The CA that is written to is asked first.
   boost::asio::awaitable<ca_reply> read(bunraku::enrolment_tls tls, std::string target, judge usable);
   /// PUT.
   boost::asio::awaitable<ca_reply> write(bunraku::enrolment_tls tls, std::string target, std::string body);
 
  private:
   boost::asio::awaitable<bool> make_plan(bunraku::plan& into, ca_reply& reply);
+  boost::asio::awaitable<void> choose_writer(bunraku::master planned);
   boost::asio::awaitable<answer> ask_on(bunraku::dialled to, bunraku::enrolment_tls tls, std::string_view method,
                                         std::string target, std::string body);
 

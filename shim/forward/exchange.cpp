@@ -24,6 +24,14 @@ constexpr std::uint64_t discard_most = 1ULL << 30;
 /// 1xx answers before the real one (RFC 9110, 15.2: any number).
 constexpr int most_interim = 16;
 
+/// A CA's signing requests and renewals are in its own store: whoever is away now, no other CA gets them.
+net::awaitable<void> keep_to_first(bunraku::resolver& resolver, bunraku::service of, bunraku::plan& plan) {
+  boost::system::error_code error;
+  const auto said = co_await resolver.async_resolve(of, net::redirect_error(net::use_awaitable, error));
+  const auto order = bunraku::order_of(said, resolver.options().affinity);
+  if (!order.empty()) plan.narrow_to(order.front());
+}
+
 }  // namespace
 
 exchange::exchange(forwarding& shared, client_side& client, const http::request_head& request, const destination& to)
@@ -130,6 +138,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
     if (error) co_return error;
     if (shared_.resolver.may_interfere())
       plan_.set_request(ticket_.exchange, std::string(request_.method), std::string(http::path_of(request_.target)));
+    if (to_.endpoint->unsent == bunraku::endpoint::repeat::same_master)
+      co_await keep_to_first(shared_.resolver, to_.service, plan_);
   }
   attempt_began_ = clock::now();
   reused_ = false;

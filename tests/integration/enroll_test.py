@@ -370,6 +370,29 @@ class SeveralMasters(EnrollTest):
         self.says(node.enroll(), ENROLLED, "certificate from ca2.lab.test")
         self.assertEqual(puts("ca2"), [])
 
+    def test_it_waits_for_its_ca_and_gives_the_request_to_no_other(self):
+        node = Node()
+        self.says(node.enroll(), NOT_YET, "signing request sent to ca.lab.test")
+        SITE.masters["ca"].kill()
+        process = node.start("--wait-for-cert", "1")
+        until(lambda: process.stdout().count("asking again in") >= 2, "it to ask again")
+        self.assertRegex(process.stderr(), r"did not come through to the CA \(others .*: ca\.lab\.test.*refused")
+        self.assertEqual(puts("ca2"), [])
+        SITE.sign(node.name)
+        SITE.masters["ca"].start()
+        self.assertEqual(process.wait(60), ENROLLED, process.stdout() + process.stderr())
+        self.assertEqual(puts("ca2"), [])
+
+    def test_when_dns_names_another_ca_that_one_gets_the_request(self):
+        node = Node()
+        self.fault("status:503", path_prefix="/puppet-ca/v1/certificate_request/")
+        process = node.start("--wait-for-cert", "1")
+        process.wait_for_line("the CA answered 503")
+        SITE.srv("ca", "ca2")
+        until(lambda: puts("ca2"), "the request at the new CA", 60)
+        SITE.sign(node.name)
+        self.assertEqual(process.wait(60), ENROLLED, process.stdout() + process.stderr())
+
     def test_answers_that_are_none_go_on_at_the_next_master(self):
         for fault, body in (("status:404", "Not Found"), ("status:400", "Bad"), ("status:200", "<html>Sorry</html>"),
                             ("close_before_answer", None), ("raw", "SSH-2.0-x\r\n\r\n")):

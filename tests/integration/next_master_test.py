@@ -98,6 +98,22 @@ class NextMaster(unittest.TestCase):
         until(lambda: self.counts()["one"] >= 2, "the CA's log")
         self.assertEqual(self.counts(), {"one": 2, "two": 0, "three": 0})
 
+    def test_a_signing_request_and_a_renewal_wait_for_their_ca(self):
+        self.one.kill()
+        self.addCleanup(self.one.start)
+        with Shim(self.site) as shim:
+            # Others are asked for what is only read, and by now the first one is known to be down.
+            self.assertEqual(shim.ask("GET", "/puppet-ca/v1/certificate/ca").status, 200)
+            self.two.forget_log()
+            for method, target in (("PUT", "certificate_request/agent1.lab.test"), ("POST", "certificate_renewal")):
+                with self.subTest(method):
+                    answer = shim.ask(method, f"/puppet-ca/v1/{target}", b"x", {"Content-Type": "text/plain"})
+                    self.assertEqual(answer.status, 502)
+                    message = json.loads(answer.body)["message"]
+                    self.assertRegex(message, r"one\.lab\.test.*refused")
+                    self.assertNotIn("two.lab.test", message)
+        self.assertEqual([self.counts()[name] for name in ("two", "three")], [0, 0])
+
     def test_a_hanging_master_is_given_up_once_its_status_does_not_come(self):
         with Shim(self.site) as shim:
             self.assertEqual(self.ask(shim, "files").status, 200)  # a connection to it is idle now
