@@ -48,7 +48,7 @@ net::awaitable<void> serve(std::shared_ptr<control::shared> with, unix_protocol:
   const auto who = "uid " + std::to_string(caller.uid) + " pid " + std::to_string(caller.pid);
   conversation with_client(with->daemon, bunraku::plain_connection(std::move(socket), who), who, false);
   if (error || (caller.uid != 0 && caller.uid != ::geteuid())) {
-    with->daemon.say(log_level::warning, "control.refused client=\"" + who + "\" reason=\"neither root nor our user\"");
+    with->daemon.refused("control.refused client=\"" + who + "\" reason=\"neither root nor our user\"");
     co_await with_client.refuse({403, "forbidden", "Only root and the daemon's own user may use this socket.", {}});
   } else if (with->clients > control::most_clients) {
     co_await with_client.refuse({503, "busy", "Too many clients at once; try again.", {}});

@@ -36,6 +36,7 @@ struct controlled {
   const history& so_far;
   std::function<daemon_facts()> facts{};
   std::function<reload_result()> reload{};
+  std::function<void(std::string_view line)> refused{};  ///< for the log, a caller that may not come in
   std::function<void(bunraku::log_level level, std::string_view line)> say{};
   std::function<std::shared_ptr<bunraku::plugins>()> plugins{};
 };

@@ -40,6 +40,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       control_(loop_.get_executor(), controlled()),
       loopback_(loop_.get_executor(), controlled()) {
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
+  shared_.refused = [this](std::string_view line) { refused(line); };
   shared_.look_for_identity = [this] { look_for_identity(); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
@@ -71,6 +72,7 @@ admin::controlled daemon::controlled() {
           .so_far = history_,
           .facts = [this] { return facts(); },
           .reload = [this] { return reload(); },
+          .refused = [this](std::string_view line) { refused(line); },
           .say = [this](log_level level, std::string_view line) { say(level, line); },
           .plugins = [this] { return plugins_; }};
 }
@@ -94,6 +96,15 @@ void daemon::tell(const bunraku::problems& found) const {
   for (const auto& p : found)
     say(p.level() == bunraku::severity::error ? log_level::error : log_level::warning,
         "problem where=\"" + p.where() + "\" what=\"" + p.what() + ' ' + p.fix() + '"');
+}
+
+/// Whoever is turned away leaves one line; those who come in their thousands do not fill the disk.
+void daemon::refused(std::string_view line) {
+  const auto paced = refusals_.on_refusal(std::chrono::steady_clock::now());
+  if (!paced.write) return;
+  std::string out(line);
+  if (paced.left_out != 0) out += " unlogged_before=" + std::to_string(paced.left_out);
+  say(log_level::warning, out);
 }
 
 /// Puts a checked configuration into effect; exchanges under way go on with the connection they have.

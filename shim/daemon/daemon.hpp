@@ -7,6 +7,7 @@
 #include "daemon/setup.hpp"
 #include "daemon/supervisor.hpp"
 #include "forward/exchange.hpp"
+#include "local/audit_pace.hpp"
 #include "local/listener.hpp"
 #include "local/session.hpp"
 #include "log_spdlog.hpp"
@@ -50,6 +51,7 @@ class daemon {
  private:
   void say(bunraku::log_level level, std::string_view line) const;
   void tell(const bunraku::problems& found) const;
+  void refused(std::string_view line);
   void take(const setup& setup, const leg_identities& who);
   void take(const leg_identities& who);
   void look_for_identity();
@@ -87,6 +89,7 @@ class daemon {
   admin::daemon_facts ends_;  // of certificates alone
   bool reload_failed_ = false;
   std::string textfile_trouble_;  // as it was told
+  local::audit_pace refusals_;
   std::string certname_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drain_until_;

@@ -56,8 +56,8 @@ net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket cli
   error_code error;
   const auto from = client.remote_endpoint(error);
   const auto refused = [&](const std::string& reason) {
-    shared.warn("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) + " reason=\"" +
-                reason + "\"");
+    shared.refused("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) + " reason=\"" +
+                   reason + "\"");
   };
   if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
   if (!shared.tls) {
@@ -88,7 +88,7 @@ net::ip::tcp::endpoint tcp_listener::address() const {
 net::awaitable<void> tcp_listener::run(std::shared_ptr<tcp_listener> self) {
   const auto greet = [&self](net::ip::tcp::socket socket) {
     if (self->shared_.sessions.count >= self->shared_.sessions.most) {
-      self->shared_.warn("refused a connection: limits.connections are in use");
+      self->shared_.refused("refused a connection: limits.connections are in use");
       return;
     }
     net::co_spawn(self->acceptor_.get_executor(), self->welcome(std::move(socket)), net::detached);
@@ -127,13 +127,13 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
     const auto caller = bunraku::credentials_of(socket, error);
     const auto who = "uid " + std::to_string(caller.uid) + " pid " + std::to_string(caller.pid);
     if (error || std::ranges::find(self->allowed_, caller.uid) == self->allowed_.end()) {
-      shared.warn("refused client=\"" + who + "\" reason=\"its uid may not use " + self->path_ +
-                  " (see users of this [[listen]] in bunraku.toml)\"");
+      shared.refused("refused client=\"" + who + "\" reason=\"its uid may not use " + self->path_ +
+                     " (see users of this [[listen]] in bunraku.toml)\"");
       return;
     }
     if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
     if (shared.sessions.count >= shared.sessions.most) {
-      shared.warn("refused a connection: limits.connections are in use");
+      shared.refused("refused a connection: limits.connections are in use");
       return;
     }
     net::co_spawn(self->acceptor_.get_executor(),

@@ -28,6 +28,7 @@ struct listener_shared {
   std::vector<char> scratch = std::vector<char>(65536);  ///< for all splices
   std::chrono::milliseconds handshake_limit{10000};
   std::function<void(std::string_view line)> info{}, warn{};
+  std::function<void(std::string_view line)> refused{};  ///< one line for each caller that is turned away
 };
 
 /// Counts one connection among the sessions: half a handshake holds a descriptor, too.

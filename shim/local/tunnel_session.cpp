@@ -311,7 +311,7 @@ void session::note_refusal(std::string_view why) {
   line += way_;
   line += " client=\"" + peer_ + "\" for=\"" + asked_ + "\" reason=\"";
   for (const char c : why) line += c == '"' ? '\'' : c;
-  shared_.warn(line + '"');
+  shared_.refused(line + '"');
 }
 
 void session::note_end(const splice::result& how) {
