@@ -49,20 +49,6 @@ std::string pem_of(Write write) {
 
 bool signed_itself(X509* ca) { return X509_self_signed(ca, 1) == 1; }
 
-template <class Owner, class T>
-Owner share(T* one, int (*up_ref)(T*)) {
-  if (up_ref(one) != 1) throw std::bad_alloc();
-  return Owner(one);
-}
-
-credentials::parts copy_of(const credentials& from) {
-  credentials::parts out{};
-  out.files = from.files();
-  for (const auto& ca : from.ca()) out.ca.push_back(share<x509_ptr>(ca.get(), X509_up_ref));
-  for (const auto& crl : from.crls()) out.crls.push_back(share<x509_crl_ptr>(crl.get(), X509_CRL_up_ref));
-  return out;
-}
-
 bool chains_to(X509* certificate, X509* root, const std::vector<x509_ptr>& all, time_point now) {
   const x509_store_ptr store(X509_STORE_new());
   const x509_store_ctx_ptr context(X509_STORE_CTX_new());
@@ -136,7 +122,7 @@ ca_trust_reading ca_trust::read(std::string_view bundle, const credential_files&
 }
 
 ca_trust_reading ca_trust::with_crls(std::string_view bundle, time_point now) const {
-  credentials::parts parts = copy_of(*native_);
+  credentials::parts parts = native_->copy();
   const std::string& where = parts.files.crl;
   auto list = crls_in(bundle);
   if (!list) return {std::nullopt, {error(where, "the CRLs cannot be used: " + list.error(), "get them anew")}};
@@ -231,7 +217,7 @@ node_certificate_reading check_node_certificate(std::string_view pem, const std:
   else if (now > *ends)
     out.found.push_back(error(where, "the certificate expired on " + text_of(*ends) + clock_text(now),
                               "set this host's clock right, or clean the certificate at the CA and enrol again"));
-  credentials::parts parts = copy_of(*trust.native());
+  credentials::parts parts = trust.native()->copy();
   parts.files.certificate = where;
   parts.certificate = share<x509_ptr>(leaf.get(), X509_up_ref);
   parts.certname = certname;

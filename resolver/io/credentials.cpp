@@ -17,6 +17,24 @@ namespace {
 constexpr std::string_view enrol = "enrol this node first (puppet ssl bootstrap), or set certname and ssldir right";
 constexpr std::string_view fetch_again = "remove the file, so that the agent fetches it anew on its next run";
 
+// The certificate's own; check_chain() sees to everything above it.
+void check_own_dates(const credentials::parts& of, std::chrono::sys_seconds now, problems& found) {
+  const auto add = [&](severity level, std::string what, std::string fix) {
+    found.emplace_back(level, of.files.certificate, std::move(what), std::move(fix));
+  };
+  const std::string clock = " (local clock: " + text_of(now) + ")";
+  if (now < of.not_before)
+    add(severity::error, "the certificate is not valid before " + text_of(of.not_before) + clock,
+        "set the clock right, or wait");
+  else if (now > of.not_after)
+    add(severity::error, "the certificate expired on " + text_of(of.not_after) + clock,
+        "set the clock right, or get a new certificate: `puppetserver ca clean --certname " + of.certname +
+            "` at the CA, then `puppet ssl clean` and `puppet ssl bootstrap` here");
+  else if (of.not_after - now < expiry_warning)
+    add(severity::warning, "the certificate expires on " + text_of(of.not_after) + clock,
+        "renew it in time; agents do so by themselves where the CA allows automatic renewal");
+}
+
 class loader {
  public:
   loader(const credential_files& files, std::chrono::sys_seconds now) : now_(now) { parts_.files = files; }
@@ -29,7 +47,7 @@ class loader {
     const bool has_crls = read_crls();
     if (parts_.certificate && has_ca && has_crls) check_chain(parts_, now_, found_);
     ERR_clear_error();
-    credentials_reading out{nullptr, std::move(found_)};
+    credentials_reading out{nullptr, std::move(found_), parts_.revoked};
     if (!has_error(out.found)) out.value = std::make_shared<const credentials>(std::move(parts_));
     return out;
   }
@@ -71,25 +89,10 @@ class loader {
     parts_.not_after = *ends;
     parts_.spki_sha256 = *spki;
     parts_.certificate = std::move(leaf);
-    check_dates();
+    check_own_dates(parts_, now_, found_);
     if (X509_check_purpose(parts_.certificate.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
       warning(path, "the certificate is not meant for clients (its extended key usage lacks clientAuth)",
               "get one from Puppet's CA: masters and this node's own listener refuse this one from a client");
-  }
-
-  void check_dates() {
-    const std::string& path = parts_.files.certificate;
-    const std::string clock = " (local clock: " + text_of(now_) + ")";
-    if (now_ < parts_.not_before)
-      error(path, "the certificate is not valid before " + text_of(parts_.not_before) + clock,
-            "set the clock right, or wait");
-    else if (now_ > parts_.not_after)
-      error(path, "the certificate expired on " + text_of(parts_.not_after) + clock,
-            "set the clock right, or get a new certificate: `puppetserver ca clean --certname " + parts_.certname +
-                "` at the CA, then `puppet ssl clean` and `puppet ssl bootstrap` here");
-    else if (parts_.not_after - now_ < expiry_warning)
-      warning(path, "the certificate expires on " + text_of(parts_.not_after) + clock,
-              "renew it in time; agents do so by themselves where the CA allows automatic renewal");
   }
 
   void read_key() {
@@ -180,6 +183,27 @@ class loader {
 
 credentials_reading load_credentials(const credential_files& files, std::chrono::sys_seconds now) {
   return loader(files, now).run();
+}
+
+problems check_again(const credentials& loaded, std::chrono::sys_seconds now) {
+  problems found;
+  credentials::parts parts = loaded.copy();
+  check_own_dates(parts, now, found);
+  check_chain(parts, now, found);
+  ERR_clear_error();
+  return found;
+}
+
+credentials::parts credentials::copy() const {
+  parts out{};
+  out.files = parts_.files;
+  if (parts_.certificate) out.certificate = io::share<x509_ptr>(parts_.certificate.get(), X509_up_ref);
+  for (const auto& one : parts_.ca) out.ca.push_back(io::share<x509_ptr>(one.get(), X509_up_ref));
+  for (const auto& one : parts_.crls) out.crls.push_back(io::share<x509_crl_ptr>(one.get(), X509_CRL_up_ref));
+  out.certname = parts_.certname;
+  out.not_before = parts_.not_before;
+  out.not_after = parts_.not_after;
+  return out;
 }
 
 }  // namespace bunraku::io

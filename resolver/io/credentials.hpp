@@ -29,6 +29,7 @@ class credentials {
     std::chrono::sys_seconds not_before, not_after, ca_not_after;
     std::optional<std::chrono::sys_seconds> crl_next_update;
     spki_digest spki_sha256;
+    bool revoked = false;
   };
   explicit credentials(parts from) : parts_(std::move(from)) {}
 
@@ -47,6 +48,8 @@ class credentials {
   std::optional<std::chrono::sys_seconds> crl_next_update() const noexcept { return parts_.crl_next_update; }
 
   const spki_digest& spki_sha256() const noexcept { return parts_.spki_sha256; }
+  /// Files, certificate with its dates, CAs and CRLs, without the key: to be judged again, or with something else.
+  parts copy() const;
   revocation check() const noexcept { return parts_.files.check; }
   const credential_files& files() const noexcept { return parts_.files; }
 
@@ -58,6 +61,7 @@ class credentials {
 struct credentials_reading {
   std::shared_ptr<const credentials> value;
   problems found;
+  bool revoked = false;  ///< the certificate itself, by a CRL that is good
 };
 
 /// Reads and checks everything, and tells every problem at once with file, cause and fix.
@@ -68,5 +72,8 @@ struct credentials_reading {
 /// Warns:   private key open to every user; certificate, CA or CRL that ends within 30 days; left-over CAs and CRLs.
 /// Threads: any; blocking file reads; leaves the thread's OpenSSL error queue empty.
 credentials_reading load_credentials(const credential_files& files, std::chrono::sys_seconds now);
+
+/// What load_credentials() would say of them at another time, of dates above all: nothing is read.
+problems check_again(const credentials& loaded, std::chrono::sys_seconds now);
 
 }  // namespace bunraku::io

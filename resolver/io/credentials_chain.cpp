@@ -125,6 +125,7 @@ class chain_check {
     const std::string fetch = "remove the file, so that the agent fetches it anew on its next run";
     switch (f.code) {
       case errc::certificate_revoked:
+        parts_.revoked = parts_.revoked || f.depth == 0;
         if (f.depth == 0)
           return add(severity::error, files.certificate, "this node's certificate is revoked: " + f.text,
                      "enrol anew: `puppet ssl clean` and `puppet ssl bootstrap`, and sign the request at the CA");

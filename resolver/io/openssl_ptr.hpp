@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include <memory>
+#include <new>
 
 namespace bunraku::io {
 
@@ -28,5 +29,12 @@ using x509_store_ptr = std::unique_ptr<X509_STORE, openssl_free<X509_STORE_free>
 using x509_store_ctx_ptr = std::unique_ptr<X509_STORE_CTX, openssl_free<X509_STORE_CTX_free>>;
 using general_names_ptr = std::unique_ptr<GENERAL_NAMES, openssl_free<GENERAL_NAMES_free>>;
 using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, openssl_free<EVP_PKEY_free>>;
+
+/// One more owner of an object that somebody else owns, too. Throws std::bad_alloc.
+template <class Owner, class T>
+Owner share(T* one, int (*up_ref)(T*)) {
+  if (up_ref(one) != 1) throw std::bad_alloc();
+  return Owner(one);
+}
 
 }  // namespace bunraku::io

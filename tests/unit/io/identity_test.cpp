@@ -8,6 +8,8 @@ namespace {
 
 using namespace bunraku;
 using namespace bunraku::test_pki;
+using testing::HasSubstr;
+using testing::MatchesRegex;
 
 class Identity : public testing::Test {
  protected:
@@ -64,6 +66,58 @@ TEST_F(Identity, KeepsItsPinWhenTheCertificateIsRenewed) {
   EXPECT_EQ(before.value->spki_sha256().size(), 64u);
   EXPECT_EQ(before.value->spki_sha256(), renewed.value->spki_sha256());
   EXPECT_NE(before.value->spki_sha256(), anew.value->spki_sha256());
+}
+
+TEST_F(Identity, SaysThatTheNodeItselfIsRevoked) {
+  EXPECT_FALSE(identity::load(files).revoked);
+  dir.write("crl.pem", ca.crl({leaf}));
+  const auto reading = identity::load(files);
+  EXPECT_TRUE(reading.revoked);
+  EXPECT_FALSE(reading.value);
+}
+
+TEST_F(Identity, TellsInWordsWhatIsNew) {
+  dir.write("crl.pem", ca.crl());
+  const auto before = identity::load(files).value;
+  ASSERT_TRUE(before);
+  EXPECT_EQ(identity::load(files).value->differs_from(*before), "");
+
+  const auto neighbour = ca.issue("other.example.com");
+  dir.write("crl.pem", ca.crl({neighbour}));
+  const auto other_crl = identity::load(files).value;
+  EXPECT_THAT(other_crl->differs_from(*before), MatchesRegex("1 CRL with 1 revoked certificate until 2.* UTC"));
+
+  const auto renewed = ca.issue("agent1.example.com", leaf.its_key());
+  dir.write("cert.pem", renewed.pem());
+  dir.write("ca.pem", ca.pem() + authority("Another CA").pem());
+  const auto all = identity::load(files).value;
+  ASSERT_TRUE(all);
+  EXPECT_THAT(all->differs_from(*before),
+              MatchesRegex("certificate with serial " + all->certificate_serial() +
+                           " until 2.* UTC, 2 CA certificates until 2.* UTC, 1 CRL with .*"));
+
+  const auto anew = ca.issue("agent1.example.com");
+  dir.write("cert.pem", anew.pem());
+  dir.write("key.pem", anew.its_key().pkcs8_pem());
+  EXPECT_THAT(identity::load(files).value->differs_from(*all), MatchesRegex("certificate with serial .*, private key"));
+}
+
+TEST_F(Identity, IsJudgedAgainAsTimeGoesBy) {
+  const auto own = identity::load(files).value;
+  ASSERT_TRUE(own);
+  const auto at = [&](days later) {
+    std::string told;
+    for (const auto& p : own->check(std::chrono::floor<seconds>(std::chrono::system_clock::now()) + later))
+      told += std::string(p.level() == severity::error ? "error " : "warning ") +
+              std::filesystem::path(p.where()).filename().string() + ": " + p.what() + '\n';
+    return told;
+  };
+  EXPECT_THAT(at(days{0}), MatchesRegex("warning crl.pem: the CRL of CN=Puppet CA expires on [^\n]*\n"));
+  EXPECT_THAT(at(days{25}), MatchesRegex("error crl.pem: the CRL of [^\n]* expired on [^\n]*\n"));
+  EXPECT_THAT(at(days{340}), HasSubstr("warning cert.pem: the certificate expires on "));
+  EXPECT_THAT(at(days{400}), HasSubstr("error cert.pem: the certificate expired on "));
+  EXPECT_THAT(at(days{3640}), HasSubstr("warning ca.pem: CA certificate CN=Puppet CA expires on "));
+  EXPECT_THAT(at(days{-10}), HasSubstr("error cert.pem: the certificate is not valid before "));
 }
 
 }  // namespace
