@@ -19,6 +19,8 @@ bunraku::resolver_options with_log(bunraku::resolver_options options, std::share
   return options;
 }
 
+std::chrono::sys_seconds today() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
 }  // namespace
 
 daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log)
@@ -38,10 +40,11 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       shared_{.sessions = sessions_},
       listeners_(loop_, shared_, local::take_inherited_sockets()),
       control_(loop_.get_executor(), controlled()),
-      loopback_(loop_.get_executor(), controlled()) {
+      loopback_(loop_.get_executor(), controlled()),
+      rotation_(loop_.get_executor(), rotating()) {
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
   shared_.refused = [this](std::string_view line) { refused(line); };
-  shared_.look_for_identity = [this] { look_for_identity(); };
+  shared_.before_use = [this] { rotation_.before_use(today()); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
     say(log_level::warning,
@@ -126,7 +129,6 @@ void daemon::take(const setup& setup, const leg_identities& who) {
   }
   options.extensions = plugins_;
   options_ = std::move(options);
-  pool_.clear();
   pool_.set_limits(limits.upstream_idle, limits.idle_connections);
 
   forwarding_.heads = {limits.header_bytes, limits.header_count, limits.target_bytes};
@@ -155,32 +157,23 @@ void daemon::take(const setup& setup, const leg_identities& who) {
                           .idle_limit = limits.tunnel_idle,
                           .log_each = configuration_.log.access});
   take(who);
+  rotation_.begin(who, today());
 }
 
+/// Idle connections to masters end, and those under way end with their exchange: they were made with the old ones.
 void daemon::take(const leg_identities& who) {
-  looked_at_ = stamp_of_identities(configuration_, site_);
+  pool_.clear();
   resolver_.replace(options_, who.upstream);
-  ends_ = {};
-  if (who.upstream) {
-    ends_.certificate_ends = who.upstream->certificate_not_after();
-    ends_.ca_ends = who.upstream->ca_not_after();
-    ends_.crl_ends = who.upstream->crl_next_update();
-  }
   shared_.tls = who.local ? std::make_shared<const bunraku::local_tls>(who.local) : nullptr;
 }
 
-/// The certificate of a new node comes into being in the middle of its agent's first run, which goes on with it at
-/// once: so whoever needs it and has none looks whether it is there now.
-void daemon::look_for_identity() {
-  if (stamp_of_identities(configuration_, site_) == looked_at_) return;
-  const auto who = load_identities(configuration_, site_);
-  if (who.local && who.upstream) {
-    take(who);
-    say(log_level::info, "enrolled certname=" + who.upstream->certname());
-    return;
-  }
-  looked_at_ = stamp_of_identities(configuration_, site_);
-  tell(who.found);
+rotation::hooks daemon::rotating() {
+  return {.files = [this] { return files_of_identities(configuration_, site_); },
+          .stamp = [this] { return stamp_of_identities(configuration_, site_); },
+          .load = [this] { return load_identities(configuration_, site_); },
+          .take = [this](const leg_identities& who) { take(who); },
+          .say = [this](log_level level, std::string_view line) { say(level, line); },
+          .tell = [this](const bunraku::problems& found) { tell(found); }};
 }
 
 bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
@@ -217,6 +210,8 @@ bunraku::problems daemon::open_control() {
 }
 
 admin::daemon_facts daemon::facts() const {
+  using end = std::optional<std::chrono::system_clock::time_point>;
+  const auto& own = rotation_.in_use().upstream;
   return {.version = BUNRAKU_VERSION,
           .pid = ::getpid(),
           .config_file = configuration_.file,
@@ -226,9 +221,9 @@ admin::daemon_facts daemon::facts() const {
           .connections = sessions_.count,
           .stopping = sessions_.draining,
           .reload_failed = reload_failed_,
-          .certificate_ends = ends_.certificate_ends,
-          .ca_ends = ends_.ca_ends,
-          .crl_ends = ends_.crl_ends};
+          .certificate_ends = own ? end(own->certificate_not_after()) : end(),
+          .ca_ends = own ? end(own->ca_not_after()) : end(),
+          .crl_ends = own ? end(own->crl_next_update()) : end()};
 }
 
 int daemon::run() {
@@ -270,7 +265,7 @@ admin::reload_result daemon::reload() {
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
-    if (shared_.tls && !who.local)
+    if (rotation_.in_use().local && !who.local)
       found.emplace_back(bunraku::severity::error, site_.credentials.certificate,
                          "The certificate that is in use is not there any more.",
                          "Put it back, or restart bunraku to do without one.");
@@ -312,6 +307,7 @@ void daemon::drain() {
   listeners_.close();
   control_.close();
   loopback_.close();
+  rotation_.stop();
   sessions_.drain();
   drain_until_ = std::chrono::steady_clock::now() + configuration_.limits.drain_timeout;
   end_when_drained();

@@ -4,6 +4,7 @@
 #include "admin/loopback.hpp"
 #include "config/routes.hpp"
 #include "daemon/listeners.hpp"
+#include "daemon/rotation.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/supervisor.hpp"
 #include "forward/exchange.hpp"
@@ -54,7 +55,7 @@ class daemon {
   void refused(std::string_view line);
   void take(const setup& setup, const leg_identities& who);
   void take(const leg_identities& who);
-  void look_for_identity();
+  rotation::hooks rotating();
   void await_signal();
   admin::reload_result reload();
   bunraku::problems open_control();
@@ -75,7 +76,6 @@ class daemon {
   bunraku::site site_;
   std::shared_ptr<bunraku::plugins> plugins_;
   bunraku::resolver_options options_;
-  std::string looked_at_;  // how the credential files were when they were loaded last
   bunraku::resolver resolver_;
   forward::deadlines limits_;
   forward::upstream_pool pool_;
@@ -86,9 +86,9 @@ class daemon {
   admin::history history_;
   admin::control control_;
   admin::loopback loopback_;
-  admin::daemon_facts ends_;  // of certificates alone
   bool reload_failed_ = false;
   std::string textfile_trouble_;  // as it was told
+  rotation rotation_;
   local::audit_pace refusals_;
   std::string certname_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

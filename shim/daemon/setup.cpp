@@ -188,10 +188,12 @@ setup load_setup(const places& with) {
 }
 
 leg_identities load_identities(const config::configuration& from, const bunraku::site& site) {
+  auto stamp = stamp_of_identities(from, site);  // before they are read: a change meanwhile must not be missed
   const auto upstream = config::files_of(from.upstream, site), local = config::files_of(from.local, site);
   if (works_without_identity(from) && (is_missing(upstream.certificate) || is_missing(local.certificate))) {
     const auto& file = is_missing(upstream.certificate) ? upstream.certificate : local.certificate;
     leg_identities none;
+    none.stamp = std::move(stamp);
     none.found.emplace_back(severity::warning, file,
                             "This node has no certificate yet: connect and passthrough work, terminate and socket wait "
                             "for it.",
@@ -199,11 +201,12 @@ leg_identities load_identities(const config::configuration& from, const bunraku:
     return none;
   }
   auto first = bunraku::identity::load(upstream);
-  leg_identities made{first.value, first.value, first.found};
+  leg_identities made{first.value, first.value, first.found, first.revoked, std::move(stamp)};
   if (same(upstream, local)) return made;
   auto second = bunraku::identity::load(local);
   made.local = second.value;
   append(made.found, second.found);
+  made.revoked = made.revoked || second.revoked;
   return made;
 }
 
@@ -214,10 +217,19 @@ std::string stamp_of_identities(const config::configuration& from, const bunraku
       struct stat about{};
       if (file->empty() || ::stat(file->c_str(), &about) != 0) about = {};
       for (const long part : {static_cast<long>(about.st_ino), static_cast<long>(about.st_size),
-                              static_cast<long>(about.st_mtim.tv_sec), static_cast<long>(about.st_mtim.tv_nsec)})
+                              static_cast<long>(about.st_mtim.tv_sec), static_cast<long>(about.st_mtim.tv_nsec),
+                              static_cast<long>(about.st_ctim.tv_sec), static_cast<long>(about.st_ctim.tv_nsec)})
         stamp += std::to_string(part) + ' ';
     }
   return stamp;
+}
+
+std::vector<std::string> files_of_identities(const config::configuration& from, const bunraku::site& site) {
+  std::vector<std::string> all;
+  for (const auto& leg : {config::files_of(from.upstream, site), config::files_of(from.local, site)})
+    for (const auto* file : {&leg.certificate, &leg.private_key, &leg.passphrase_file, &leg.ca, &leg.crl})
+      if (file->starts_with('/') && std::ranges::find(all, *file) == all.end()) all.push_back(*file);
+  return all;
 }
 
 std::vector<std::uint32_t> allowed_uids(const config::listen_at& socket, bunraku::problems& found) {

@@ -47,11 +47,15 @@ config::configuration_reading read_configuration(const places& with);
 struct leg_identities {
   std::shared_ptr<const bunraku::identity> local, upstream;
   bunraku::problems found;
+  bool revoked = false;  ///< the CA has revoked one of them
+  std::string stamp;     ///< how the files were, see stamp_of_identities
 };
 leg_identities load_identities(const config::configuration& from, const bunraku::site& site);
 
 /// Changes whenever one of the files that load_identities reads does. Costs a few system calls.
 std::string stamp_of_identities(const config::configuration& from, const bunraku::site& site);
+/// Those files; a key in a token is none.
+std::vector<std::string> files_of_identities(const config::configuration& from, const bunraku::site& site);
 
 /// Who may use a socket: root, our own user, and the `users` given. Asks the user database, which may block.
 /// An unknown name is a problem and is left out.

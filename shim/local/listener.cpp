@@ -59,9 +59,9 @@ net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket cli
     shared.refused("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) + " reason=\"" +
                    reason + "\"");
   };
-  if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
+  if (shared.before_use) shared.before_use();
   if (!shared.tls) {
-    refused("this node has no certificate yet");
+    refused("this node has no certificate yet, or its CA revoked it");
     co_return;
   }
   bunraku::local_tls current = *shared.tls;
@@ -131,7 +131,7 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
                      " (see users of this [[listen]] in bunraku.toml)\"");
       return;
     }
-    if (!shared.tls && shared.look_for_identity) shared.look_for_identity();
+    if (shared.before_use) shared.before_use();
     if (shared.sessions.count >= shared.sessions.most) {
       shared.refused("refused a connection: limits.connections are in use");
       return;

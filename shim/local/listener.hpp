@@ -23,7 +23,7 @@ struct listener_shared {
   session_shared& sessions;
   /// Replaced when the certificates are; null while the node has none.
   std::shared_ptr<const bunraku::local_tls> tls{};
-  std::function<void()> look_for_identity{};  ///< for when there is none: sets `tls` if it has come meanwhile
+  std::function<void()> before_use{};  ///< before `tls` is looked at: sets it anew if there is cause to
   std::shared_ptr<const tunnel_rules> tunnels{};
   std::vector<char> scratch = std::vector<char>(65536);  ///< for all splices
   std::chrono::milliseconds handshake_limit{10000};

@@ -124,7 +124,7 @@ net::awaitable<void> session::connect() {
 }
 
 net::awaitable<void> session::connect_to_own_node() {
-  if (!shared_.tls && shared_.look_for_identity) shared_.look_for_identity();
+  if (shared_.before_use) shared_.before_use();
   if (!shared_.tls) {
     co_await refuse(503, asked_ +
                              " is this node, which has no certificate yet: for its first run, set ca_server in "
