@@ -150,6 +150,23 @@ json::object json_of(const snapshot::run_view& run, const snapshot& from, const 
   return o;
 }
 
+json::object lasting(const std::string& file, std::chrono::sys_seconds until,
+                     std::chrono::system_clock::time_point wall) {
+  const auto left = std::chrono::floor<std::chrono::seconds>(until - wall);
+  return {{"file", file}, {"not_after", wall_times::utc(until)}, {"not_after_seconds", left.count()}};
+}
+
+json::object json_of(const credentials_facts& c, std::chrono::system_clock::time_point wall) {
+  auto certificate = lasting(c.certificate_file, c.not_after, wall);
+  certificate["serial"] = c.serial;
+  certificate["not_before"] = wall_times::utc(c.not_before);
+  json::object o{{"leg", c.leg}, {"certificate", std::move(certificate)}};
+  o["ca"] = lasting(c.ca_file, c.ca_not_after, wall);
+  o["crl"] = c.crl_next_update ? json::value(lasting(c.crl_file, *c.crl_next_update, wall)) : json::value(nullptr);
+  o["problems"] = to_json(c.warnings);
+  return o;
+}
+
 }  // namespace
 
 json::object to_json(const snapshot& from, const daemon_facts& facts, std::chrono::system_clock::time_point wall) {
@@ -169,6 +186,13 @@ json::object to_json(const snapshot& from, const daemon_facts& facts, std::chron
   ends("certificate_ends", facts.certificate_ends);
   ends("ca_ends", facts.ca_ends);
   ends("crl_ends", facts.crl_ends);
+  json::array credentials;
+  for (const auto& c : facts.credentials) credentials.push_back(json_of(c, wall));
+  o["credentials"] = std::move(credentials);
+  o["credentials_refused"] = facts.credentials_refused
+                                 ? json::value(to_json(bunraku::problems{*facts.credentials_refused}).front())
+                                 : json::value(nullptr);
+  o["credentials_watched"] = facts.credentials_watched;
   o["open_exchanges"] = from.open_exchanges;
   o["retries_left"] = from.retries_left;
   o["run"] = from.run ? json::value(json_of(*from.run, from, at)) : json::value(nullptr);

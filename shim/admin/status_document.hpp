@@ -11,8 +11,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace shim::admin {
+
+/// What one leg shows and trusts, and until when.
+struct credentials_facts {
+  std::string leg;  ///< "upstream", "local" or "both"
+  std::string certificate_file, ca_file, crl_file;
+  std::string serial;
+  std::chrono::sys_seconds not_before, not_after, ca_not_after;
+  std::optional<std::chrono::sys_seconds> crl_next_update;  ///< none is used, or none names its end
+  bunraku::problems warnings;                               ///< what ends soon or has ended
+};
 
 /// What the daemon says of itself.
 struct daemon_facts {
@@ -28,6 +39,9 @@ struct daemon_facts {
   /// Ends of what is in use to speak with masters; nothing: there is none, or it names no end.
   std::optional<std::chrono::system_clock::time_point> certificate_ends = std::nullopt, ca_ends = std::nullopt,
                                                        crl_ends = std::nullopt;
+  std::vector<credentials_facts> credentials{};           ///< none while the node has no certificate
+  std::optional<bunraku::problem> credentials_refused{};  ///< why the files that are there now are not in use
+  bool credentials_watched = true;                        ///< changed files are noticed at once
 };
 
 /// The answer to `status`, and to `explain` with the one service in it. Nothing secret: names, times, counts and the

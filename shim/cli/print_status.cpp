@@ -156,6 +156,36 @@ bool is_served(const json_view& service) {
   return open || usable;
 }
 
+std::string lasts_words(const json_view& thing) {
+  const double left = thing.number("not_after_seconds");
+  return left < 0 ? "ended " + in_words(-left) + " ago" : "ends in " + in_words(left);
+}
+
+void print_problem(std::ostream& to, const json_view& p, std::string_view more) {
+  to << "  " << p.text("severity") << ": " << p.text("where") << ": " << p.text("what") << more;
+  if (const auto fix = p.text("fix"); !fix.empty()) to << ". To do: " << fix;
+  to << '\n';
+}
+
+void print_credentials(std::ostream& to, const json_view& d) {
+  d.for_each("credentials", [&](const json_view& c) {
+    const auto leg = c.text("leg");
+    to << "certificate " << c.object("certificate").text("serial")
+       << (leg == "both"    ? ""
+           : leg == "local" ? " for local clients"
+                            : " for masters")
+       << ' ' << lasts_words(c.object("certificate")) << "; CA " << lasts_words(c.object("ca"));
+    if (c.has("crl")) to << "; CRL " << lasts_words(c.object("crl"));
+    to << '\n';
+    c.for_each("problems", [&](const json_view& p) { print_problem(to, p, ""); });
+  });
+  if (d.has("credentials") && d.array("credentials").empty()) to << "no certificate is in use\n";
+  if (d.has("credentials_refused"))
+    print_problem(to, d.object("credentials_refused"), " (what is there now is not in use)");
+  if (d.has("credentials_watched") && !d.flag("credentials_watched"))
+    to << "  warning: changed certificates are noticed when the next local client comes: inotify is not to be had\n";
+}
+
 }  // namespace
 
 std::string in_words(double seconds) {
@@ -181,6 +211,7 @@ void print_status(std::ostream& to, const boost::json::object& document) {
   to << "listens on " << d.text("listen") << "; " << counted(d.count("connections"), "connection", "connections")
      << ", " << counted(d.count("open_exchanges"), "exchange", "exchanges") << " under way, "
      << counted(d.count("retries_left"), "retry", "retries") << " left\n";
+  print_credentials(to, d);
   to << run_words(d) << "\n\n";
   text_table table({"service", "#", "master", "state"});
   d.for_each("services", [&](const json_view& s) {

@@ -223,7 +223,31 @@ admin::daemon_facts daemon::facts() const {
           .reload_failed = reload_failed_,
           .certificate_ends = own ? end(own->certificate_not_after()) : end(),
           .ca_ends = own ? end(own->ca_not_after()) : end(),
-          .crl_ends = own ? end(own->crl_next_update()) : end()};
+          .crl_ends = own ? end(own->crl_next_update()) : end(),
+          .credentials = credentials(),
+          .credentials_refused = rotation_.refused(),
+          .credentials_watched = rotation_.watches()};
+}
+
+std::vector<admin::credentials_facts> daemon::credentials() const {
+  const auto& [local, upstream, found, revoked, stamp] = rotation_.in_use();
+  const auto facts_of = [&](std::string leg, const bunraku::identity& own) {
+    admin::credentials_facts f{.leg = std::move(leg),
+                               .certificate_file = own.files().certificate,
+                               .ca_file = own.files().ca,
+                               .crl_file = own.files().crl,
+                               .serial = own.certificate_serial(),
+                               .not_before = own.certificate_not_before(),
+                               .not_after = own.certificate_not_after(),
+                               .ca_not_after = own.ca_not_after(),
+                               .crl_next_update = own.crl_next_update(),
+                               .warnings = own.check(today())};
+    return f;
+  };
+  std::vector<admin::credentials_facts> all;
+  if (upstream) all.push_back(facts_of(upstream == local ? "both" : "upstream", *upstream));
+  if (local && local != upstream) all.push_back(facts_of("local", *local));
+  return all;
 }
 
 int daemon::run() {

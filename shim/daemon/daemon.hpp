@@ -56,6 +56,7 @@ class daemon {
   void take(const setup& setup, const leg_identities& who);
   void take(const leg_identities& who);
   rotation::hooks rotating();
+  std::vector<admin::credentials_facts> credentials() const;
   void await_signal();
   admin::reload_result reload();
   bunraku::problems open_control();

@@ -119,3 +119,31 @@ TEST(StatusDocument, TellsTheRunOrThatThereIsNone) {
   from.run.reset();
   EXPECT_TRUE(to_json(from, facts, wall).at("run").is_null());
 }
+
+TEST(StatusDocument, SaysWhatIsShownAndTrustedAndUntilWhen) {
+  auto with = facts;
+  with.credentials.push_back({.leg = "both",
+                              .certificate_file = "/cert.pem",
+                              .ca_file = "/ca.pem",
+                              .crl_file = "/crl.pem",
+                              .serial = "0x1F",
+                              .not_before = wall - 24h,
+                              .not_after = wall + 48h,
+                              .ca_not_after = wall + 240h,
+                              .crl_next_update = std::nullopt,
+                              .warnings = {{bunraku::severity::warning, "/cert.pem", "ends", "renew it"}}});
+  const auto o = to_json(outage(), with, wall);
+  const auto& own = o.at("credentials").at(0);
+  EXPECT_EQ(own.at("leg"), "both");
+  EXPECT_EQ(own.at("certificate").at("serial"), "0x1F");
+  EXPECT_EQ(own.at("certificate").at("not_before"), "2026-11-23T03:00:00Z");
+  EXPECT_EQ(own.at("certificate").at("not_after"), "2026-11-26T03:00:00Z");
+  EXPECT_EQ(own.at("certificate").at("not_after_seconds"), 48 * 3600);
+  EXPECT_EQ(own.at("ca").at("file"), "/ca.pem");
+  EXPECT_TRUE(own.at("crl").is_null());
+  EXPECT_EQ(own.at("problems").at(0).at("what"), "ends");
+  EXPECT_TRUE(o.at("credentials_refused").is_null());
+  EXPECT_EQ(o.at("credentials_watched"), true);
+  with.credentials_refused = bunraku::problem(bunraku::severity::error, "/crl.pem", "broken", "mend it");
+  EXPECT_EQ(to_json(outage(), with, wall).at("credentials_refused").at("where"), "/crl.pem");
+}

@@ -169,3 +169,27 @@ TEST(Status, FieldsThatAreMissingOrOfAnotherTypeDoNoHarm) {
   status_of({{"services", 7}, {"run", "x"}});
   explained({{"services", {1, nullptr, boost::json::object{{"candidates", {1, boost::json::object{}}}}}}});
 }
+
+TEST(Status, CredentialsAndTheirEndsAreToldByLeg) {
+  auto d = outage();
+  EXPECT_THAT(status_of(d), Not(HasSubstr("certificate")));  // an older daemon says nothing of them
+  const auto end = [](double seconds) { return boost::json::object{{"file", "/f"}, {"not_after_seconds", seconds}}; };
+  auto certificate = end(86400.0 * 12 + 3600);
+  certificate["serial"] = "0x1F";
+  boost::json::object problem{{"severity", "warning"}, {"where", "/f"}, {"what", "it ends"}, {"fix", "renew it"}};
+  boost::json::object own{{"leg", "both"}, {"certificate", certificate}, {"ca", end(86400 * 400)}, {"crl", end(-60)}};
+  own["problems"] = boost::json::array{problem};
+  d["credentials"] = boost::json::array{own};
+  EXPECT_THAT(status_of(d), HasSubstr("certificate 0x1F ends in 12 d 1 h; CA ends in 400 d; CRL ended 1 min ago\n"
+                                      "  warning: /f: it ends. To do: renew it\n"));
+  d["credentials"].at(0).as_object()["leg"] = "local";
+  d["credentials"].at(0).as_object()["crl"] = nullptr;
+  EXPECT_THAT(status_of(d), HasSubstr("certificate 0x1F for local clients ends in 12 d 1 h; CA ends in 400 d\n"));
+  d["credentials"] = boost::json::array{};
+  problem["severity"] = "error";
+  d["credentials_refused"] = problem;
+  d["credentials_watched"] = false;
+  EXPECT_THAT(status_of(d), HasSubstr("no certificate is in use\n"
+                                      "  error: /f: it ends (what is there now is not in use). To do: renew it\n"
+                                      "  warning: changed certificates are noticed when the next local client comes"));
+}
