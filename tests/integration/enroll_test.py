@@ -258,7 +258,6 @@ class Lock(EnrollTest):
         SITE.sign(node.name)
         self.assertEqual(process.wait(60), ENROLLED, process.stdout() + process.stderr())
 
-
     def test_how_long_is_puppet_confs_and_the_command_line_comes_first(self):
         node = Node(waitforcert="1", maxwaitforcert="2s")
         process = SITE.start_process("brief", node.command("--ca-fingerprint", fingerprint()))
@@ -560,6 +559,15 @@ class BadHost(EnrollTest):
         self.refused(node, rf"{node.name}.pem: error: the certificate .* is for another key")
         node.write("private_keys/{}.pem", "nothing")
         self.refused(node, "there is no PEM private key in it; restore it")
+        node.write("private_keys/{}.pem", key)
+        openssl("ec", "-in", node.key, "-aes128", "-passout", "pass:right", "-out", node.key)
+        os.chmod(node.key, 0o640)
+        self.refused(node, r"the private key is encrypted and there is no passphrase file .*private/password")
+        node.write("private/password", "wrong")
+        self.refused(node, r"private/password: error: the passphrase does not open the private key .*private_keys/")
+        node.write("private/password", "right")
+        self.says(node.enroll(), ENROLLED, "already enrolled")
+        os.unlink(node.path("private/password"))
         os.unlink(node.key)
         self.refused(node, "the private key is not there, but its certificate is")
         node.write("private_keys/{}.pem", key)
