@@ -30,6 +30,7 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("check")) return shim::cli::check(with);
   if (app.got_subcommand("doctor")) return shim::cli::doctor(with);
   if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
+  if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain(with);
   if (app.got_subcommand("status")) return shim::cli::status(with);
   if (app.got_subcommand("explain")) return shim::cli::explain(with);
   if (app.got_subcommand("drain")) return shim::cli::drain(with);
@@ -68,6 +69,27 @@ void add_enroll(CLI::App& app, shim::cli::invocation& with) {
       "seconds, or \"90s\", \"5m\", \"2h\".\nDoes what is missing, whatever was done before, and never makes a key "
       "where there is one. Exit status 0: the "
       "node has its certificate; 1: not yet, or the CA refuses; 2: something on this host is in the way.");
+}
+
+void add_verify_chain(CLI::App& app, shim::cli::invocation& with) {
+  auto* verify =
+      app.add_subcommand("verify-chain", "tell whether a master with this chain would be accepted, and why not");
+  const auto file = [&](const char* option, std::string& into, const char* what) {
+    return verify->add_option(option, into, what)->type_name("FILE");
+  };
+  file("--chain", with.chain, "what the master shows: its certificate, then any CAs between, PEM")->required();
+  file("--ca", with.ca, "CA bundle to trust, instead of this node's; then nothing of this host is read");
+  file("--crl", with.crl, "CRL bundle, instead of this node's");
+  verify->add_option("--name", with.name, "the name that is dialled; any, if left out")->type_name("HOST");
+  verify->add_option("--time", with.time, "judge as of then: 2027-01-31 or 2027-01-31T12:30:00Z")->type_name("UTC");
+  verify->add_option("--revocation", with.revocation, "which CRLs must be there: chain, leaf or none")
+      ->check(CLI::IsMember({"chain", "leaf", "none"}));
+  verify->add_option("--service", with.service, "with this service's pins; catalog if left out")->type_name("SERVICE");
+  verify->add_flag("--json", with.json, "print one JSON object");
+  verify->footer(
+      "The code that verifies masters in their handshakes, and [identity] of bunraku.toml, without a network. With "
+      "--ca, "
+      "bunraku.toml is read only if --config names it. Exit status 0: good; 1: refused; 2: a file or option is wrong.");
 }
 
 void add_socket(CLI::App& to, shim::cli::invocation& into) {
@@ -159,6 +181,7 @@ int main(int argc, char** argv) try {
 
   add_enroll(app, with);
   add_doctor(app, with);
+  add_verify_chain(app, with);
   add_control(app, with);
 
   try {

@@ -67,7 +67,12 @@ std::string date_text(const ASN1_TIME* time) {
   return moment ? text_of(*moment) : "an unreadable date";
 }
 
-std::string clock_text(X509_STORE_CTX* context) { return " (local clock: " + text_of(time_of_check(context)) + ")"; }
+std::string clock_text(X509_STORE_CTX* context) {
+  // A handshake's time is the clock's, unless judge_chain() was given another.
+  const bool asked_for = ssl_of(context) != nullptr &&
+                         (X509_VERIFY_PARAM_get_flags(X509_STORE_CTX_get0_param(context)) & X509_V_FLAG_USE_CHECK_TIME);
+  return (asked_for ? " (the time asked for: " : " (local clock: ") + text_of(time_of_check(context)) + ")";
+}
 
 bool has_ca_named(const trust_view& trust, const X509_NAME* name) {
   return std::any_of(trust.ca.begin(), trust.ca.end(),
@@ -316,6 +321,30 @@ unsigned int host_check_flags(const X509* certificate) {
 
 void verify_masters(SSL_CTX* context, std::shared_ptr<const credentials> own) {
   verify_with(context, std::move(own), verify_master, X509_PURPOSE_SSL_SERVER, SSL_VERIFY_PEER);
+}
+
+const verify_failure* judge_chain(SSL* ssl, const std::vector<x509_ptr>& chain,
+                                  std::optional<std::chrono::sys_seconds> at) {
+  // What OpenSSL's own ssl_verify_cert_chain() does with a chain that came in a handshake, up to its call of
+  // verify_master().
+  const x509_store_ctx_ptr context(X509_STORE_CTX_new());
+  STACK_OF(X509)* shown = sk_X509_new_null();
+  const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> guard(shown, [](auto* s) { sk_X509_free(s); });
+  bool made = context && shown != nullptr;
+  for (const auto& one : chain) made = made && sk_X509_push(shown, one.get()) > 0;
+  X509_STORE* trusted = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+  made = made && X509_STORE_CTX_init(context.get(), trusted, chain.front().get(), shown) == 1 &&
+         X509_STORE_CTX_set_ex_data(context.get(), SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) == 1 &&
+         X509_STORE_CTX_set_default(context.get(), "ssl_server") == 1;
+  if (!made) throw std::bad_alloc();
+  X509_VERIFY_PARAM* rules = X509_STORE_CTX_get0_param(context.get());
+  X509_VERIFY_PARAM_set_auth_level(rules, SSL_get_security_level(ssl));
+  if (X509_VERIFY_PARAM_set1(rules, SSL_get0_param(ssl)) != 1) throw std::bad_alloc();
+  if (at) X509_STORE_CTX_set_time(context.get(), 0, at->time_since_epoch().count());
+  if (verify_master(context.get(), nullptr) == 1) return nullptr;
+  const auto* failure = failure_of(ssl);
+  if (failure == nullptr) throw std::bad_alloc();  // there was no room to say why
+  return failure;
 }
 
 void verify_own_clients(SSL_CTX* context, std::shared_ptr<const credentials> own) {

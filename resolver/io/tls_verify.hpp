@@ -5,7 +5,9 @@
 #include <bunraku/error.hpp>
 #include <bunraku/site.hpp>
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,11 @@ unsigned int host_check_flags(const X509* certificate);
 /// then what it demanded of masters. Purpose: serverAuth where there is an extended key usage; one without any is for
 /// every use, as to Puppet (CAs outside of Puppet leave it out).
 void verify_masters(SSL_CTX* context, std::shared_ptr<const credentials> own);
+/// Judges this chain, the leaf first, as if the peer of `ssl` had sent it in a handshake: with what verify_masters()
+/// set on the context and prepare_upstream() on the connection. At another time than the clock's, if one is given.
+/// Null: it is good. Precondition: at least one certificate.
+const verify_failure* judge_chain(SSL* ssl, const std::vector<x509_ptr>& chain,
+                                  std::optional<std::chrono::sys_seconds> at);
 /// Local leg: a certificate must be shown, its key must be our own key, and it must be good: chain, revocation, purpose
 /// sslclient.
 void verify_own_clients(SSL_CTX* context, std::shared_ptr<const credentials> own);

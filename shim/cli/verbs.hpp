@@ -21,6 +21,8 @@ struct invocation : daemon::places {
   bool once = false;            ///< enroll: one pass, no waiting
   /// enroll: instead of puppet.conf's waitforcert, maxwaitforcert, waitforlock and maxwaitforlock, written as there
   std::string wait_for_cert, longest_wait_for_cert, wait_for_lock, longest_wait_for_lock;
+  /// verify-chain: files, the name that is dialled, a time, and "chain", "leaf" or "none" if not as configured
+  std::string chain, ca, crl, name, time, revocation;
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
 
@@ -37,6 +39,8 @@ int resolve(const invocation& with);
 /// Everything that can be seen to be wrong, here and with the masters, and how to mend it. 0: nothing but notes; 1:
 /// warnings; 2: errors.
 int doctor(const invocation& with);
+/// Whether a master that shows a chain of certificates would be accepted, and why not. Sends nothing.
+int verify_chain(const invocation& with);
 /// Key, signing request, CA bundle, CRLs and certificate of this node, as far as they are missing.
 int enroll(const invocation& with);
 
