@@ -7,7 +7,10 @@
 
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
+#include <string_view>
+#include <unistd.h>
 
 namespace {
 
@@ -17,6 +20,17 @@ constexpr const char* ending =
     "Without bunraku.toml everything is taken from puppet.conf and from SRV records.\n"
     "Exit status: 0 done, perhaps with warnings; 1 done, and the news is bad; 2 configuration, puppet.conf or "
     "credentials are wrong.";
+
+/// Half-done work in every coroutine would be worse than a new start, which the supervisor makes at once
+/// (contrib/adr/0018).
+[[noreturn]] void end_for_want_of_memory() {
+  constexpr std::string_view why = "bunraku: there is no memory left; ending, to be started anew.\n";
+  [[maybe_unused]] const auto told = ::write(STDERR_FILENO, why.data(), why.size());
+  ::_exit(shim::cli::not_done);
+}
+
+/// Before any other initialiser of this program, which allocate too.
+[[gnu::constructor(101)]] void watch_for_want_of_memory() { std::set_new_handler(end_for_want_of_memory); }
 
 void add_common(CLI::App& to, shim::cli::invocation& into) {
   to.add_option("-c,--config", into.config_file, "bunraku.toml to read; must exist if given")
@@ -198,6 +212,8 @@ int main(int argc, char** argv) try {
     return shim::cli::not_done;
   }
   return status;
+} catch (const std::bad_alloc&) {
+  end_for_want_of_memory();
 } catch (const std::exception& error) {
   std::cerr << "bunraku: " << error.what() << '\n';
   return 2;

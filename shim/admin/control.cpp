@@ -2,11 +2,11 @@
 
 #include "admin/conversation.hpp"
 #include "admin/unix_place.hpp"
+#include "forward/unattended.hpp"
 
 #include <bunraku/local.hpp>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -23,6 +23,9 @@ using bunraku::log_level;
 
 struct control::shared {
   explicit shared(controlled d) : daemon(std::move(d)) {}
+  std::function<void(std::string_view)> warn() const {
+    return [say = daemon.say](std::string_view line) { say(log_level::warning, line); };
+  }
   controlled daemon;
   std::size_t clients = 0;
 };
@@ -73,7 +76,8 @@ net::awaitable<void> control::run(std::shared_ptr<listening> at) {
     auto socket = co_await at->place.acceptor().async_accept(net::redirect_error(net::use_awaitable, error));
     if (!at->place.acceptor().is_open()) break;
     if (!error && at->with->clients < 2 * most_clients) {
-      net::co_spawn(at->place.acceptor().get_executor(), serve(at->with, std::move(socket)), net::detached);
+      net::co_spawn(at->place.acceptor().get_executor(), serve(at->with, std::move(socket)),
+                    forward::told(at->with->warn(), "the control socket"));
       continue;
     }
     if (!error || error == net::error::connection_aborted || error == net::error::interrupted) continue;
@@ -99,7 +103,7 @@ bunraku::problems control::open(const std::string& path, const std::string& wher
              "The proxy works without it; `bunraku status`, `explain`, `drain` and `reload` do not."}};
   close();
   at_ = std::make_shared<listening>(std::move(*place), executor_, shared_);
-  net::co_spawn(executor_, run(at_), net::detached);
+  net::co_spawn(executor_, run(at_), forward::ends_the_process{});
   return {};
 }
 

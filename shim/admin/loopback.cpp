@@ -1,11 +1,11 @@
 #include "admin/loopback.hpp"
 
 #include "admin/conversation.hpp"
+#include "forward/unattended.hpp"
 
 #include <bunraku/local.hpp>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +29,9 @@ std::string text_of(const tcp::endpoint& at) {
 struct loopback::listening {
   listening(tcp::acceptor a, controlled d)
       : acceptor(std::move(a)), pause(acceptor.get_executor()), daemon(std::move(d)) {}
+  std::function<void(std::string_view)> warn() const {
+    return [say = daemon.say](std::string_view line) { say(bunraku::log_level::warning, line); };
+  }
   tcp::acceptor acceptor;
   net::steady_timer pause;
   controlled daemon;
@@ -60,7 +63,8 @@ net::awaitable<void> loopback::run(std::shared_ptr<listening> at) {
     auto socket = co_await at->acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
     if (!at->acceptor.is_open()) break;
     if (!error && at->clients < 2 * most_clients) {
-      net::co_spawn(at->acceptor.get_executor(), serve(at, std::move(socket)), net::detached);
+      net::co_spawn(at->acceptor.get_executor(), serve(at, std::move(socket)),
+                    forward::told(at->warn(), "the status page"));
       continue;
     }
     if (!error || error == net::error::connection_aborted || error == net::error::interrupted) continue;
@@ -90,7 +94,7 @@ bunraku::problems loopback::open(const std::string& address, std::uint16_t port,
   address_ = address;
   port_ = port;
   at_ = std::make_shared<listening>(std::move(acceptor), daemon_);
-  net::co_spawn(executor_, run(at_), net::detached);
+  net::co_spawn(executor_, run(at_), forward::ends_the_process{});
   return {};
 }
 

@@ -176,7 +176,29 @@ rotation::hooks daemon::rotating() {
           .tell = [this](const bunraku::problems& found) { tell(found); }};
 }
 
+/// Asio does not tell that the kernel refused to watch the descriptors behind its timers and signals (ENOSPC or ENOMEM
+/// from epoll_ctl). A daemon without them would never time out and not hear SIGTERM.
+bool daemon::loop_works() {
+  bool timer_came = false, signal_came = false;
+  net::signal_set signals(loop_, SIGURG);  // which does nothing if nobody waits for it
+  net::steady_timer timer(loop_, std::chrono::milliseconds(1));
+  signals.async_wait([&](boost::system::error_code error, int) { signal_came = !error; });
+  timer.async_wait([&](boost::system::error_code error) { timer_came = !error; });
+  ::raise(SIGURG);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!(timer_came && signal_came) && loop_.run_one_until(until) != 0) {
+  }
+  signals.cancel();
+  timer.cancel();
+  loop_.poll();  // what was cancelled refers to this function
+  loop_.restart();
+  return timer_came && signal_came;
+}
+
 bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
+  if (!loop_works())
+    return {{bunraku::severity::error, "epoll", "The kernel does not watch descriptors for this process.",
+             "Raise fs.epoll.max_user_watches (sysctl), or give the host memory."}};
   auto found = listeners_.open(setup.configuration->listen);
   if (has_error(found)) return found;
   const auto loaded = load_plugins(setup);

@@ -57,6 +57,7 @@ class daemon {
   void take(const leg_identities& who);
   rotation::hooks rotating();
   std::vector<admin::credentials_facts> credentials() const;
+  bool loop_works();
   void await_signal();
   admin::reload_result reload();
   bunraku::problems open_control();

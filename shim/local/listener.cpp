@@ -1,8 +1,9 @@
 #include "local/listener.hpp"
 
+#include "forward/unattended.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,6 +24,9 @@ template <class Acceptor, class Welcome>
 net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, listener_shared& shared,
                                  Welcome welcome) {
   std::chrono::milliseconds wait{0};
+  error_code ignored;
+  // Asio would wait for one more caller after one that is gone already, with others in the queue.
+  acceptor.set_option(net::socket_base::enable_connection_aborted(true), ignored);
   while (acceptor.is_open()) {
     error_code error;
     auto socket = co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
@@ -78,7 +82,9 @@ net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket cli
 tcp_listener::tcp_listener(net::ip::tcp::acceptor acceptor, config::listen_at what, listener_shared& shared)
     : acceptor_(std::move(acceptor)), what_(std::move(what)), pause_(acceptor_.get_executor()), shared_(shared) {}
 
-void tcp_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
+void tcp_listener::start() {
+  net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), forward::ends_the_process{});
+}
 void tcp_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
 net::ip::tcp::endpoint tcp_listener::address() const {
   error_code ignored;
@@ -91,7 +97,8 @@ net::awaitable<void> tcp_listener::run(std::shared_ptr<tcp_listener> self) {
       self->shared_.refused("refused a connection: limits.connections are in use");
       return;
     }
-    net::co_spawn(self->acceptor_.get_executor(), self->welcome(std::move(socket)), net::detached);
+    net::co_spawn(self->acceptor_.get_executor(), self->welcome(std::move(socket)),
+                  forward::told(self->shared_.warn, "a listener"));
   };
   co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
 }
@@ -117,7 +124,9 @@ unix_listener::~unix_listener() {
   if (owns_file_ && !path_.empty()) ::unlink(path_.c_str());
 }
 
-void unix_listener::start() { net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), net::detached); }
+void unix_listener::start() {
+  net::co_spawn(acceptor_.get_executor(), run(shared_from_this()), forward::ends_the_process{});
+}
 void unix_listener::stop() noexcept { close_quietly(acceptor_, pause_); }
 
 net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
@@ -137,7 +146,8 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
       return;
     }
     net::co_spawn(self->acceptor_.get_executor(),
-                  serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)), net::detached);
+                  serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)),
+                  forward::told(shared.warn, "a socket's session"));
   };
   co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);
 }

@@ -1,8 +1,9 @@
 #include "local/splice.hpp"
 
+#include "forward/unattended.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -32,8 +33,8 @@ splice::splice(tcp::socket client, tcp::socket master, std::string for_client, s
 }
 
 net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::chrono::milliseconds idle) {
-  net::co_spawn(self->client_.get_executor(), pump(self, self->up_), net::detached);
-  net::co_spawn(self->client_.get_executor(), pump(self, self->down_), net::detached);
+  net::co_spawn(self->client_.get_executor(), pump(self, self->up_), forward::ends_the_process{});
+  net::co_spawn(self->client_.get_executor(), pump(self, self->down_), forward::ends_the_process{});
   while (!self->over_ && !(self->up_.ended && self->down_.ended)) {
     const auto until = self->touched_ + idle;
     if (clock::now() >= until) {

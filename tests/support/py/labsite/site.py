@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .agent import Agent
 from .client import Client
 from .dns import OWNERS, Knot, Srv
+from .leftovers import Baseline
 from .net import AddressRange
 from .process import Process, until
 
@@ -307,6 +308,7 @@ class Site:
         shim = Bunraku(self, config_text, arguments, name, env)
         self._others.append(shim)
         shim.wait_for_line(ready)
+        shim.baseline = Baseline(shim.pid)
         return shim
 
     def start_process(self, name, command, env=None, pass_fds=()):
@@ -379,6 +381,10 @@ class Site:
     def _end(process):
         """What a test has not ended itself must end well when it is told to, and say nothing of a sanitizer."""
         if process.is_running():
+            baseline = getattr(process, "baseline", None)
+            if baseline:
+                process.resume()
+                baseline.check(process.stderr)
             status = process.terminate()
             if status != 0 and status != -signal.SIGTERM:
                 raise AssertionError(f"{process.name} ended with {status}\n{process.stderr()}")
