@@ -1,9 +1,9 @@
 /* Faults from inside a process, by LD_PRELOAD:
  *
- * TORTURE_ALLOCATION=N  the N-th allocation of the process fails, as malloc, calloc, realloc and their like do. 0: none.
- * TORTURE_COUNT=FILE    how many there were goes there when the process ends.
- * TORTURE_CLOCK=FILE    holds a 64-bit number in the host's order: so many seconds are added to the clock on the wall.
- *                       It may change at any moment. Time that only goes on (CLOCK_MONOTONIC) is as it is. */
+ * TORTURE_ALLOCATION=N  the N-th allocation of the process fails, as malloc, calloc, realloc and their like do. 0:
+ * none. TORTURE_COUNT=FILE    how many there were goes there when the process ends. TORTURE_CLOCK=FILE    holds a
+ * 64-bit number in the host's order: so many seconds are added to the clock on the wall. It may change at any moment.
+ * Time that only goes on (CLOCK_MONOTONIC) is as it is. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
