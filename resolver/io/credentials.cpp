@@ -2,6 +2,7 @@
 
 #include "io/credentials_chain.hpp"
 #include "io/pem_file.hpp"
+#include "io/token_key.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -95,8 +96,30 @@ class loader {
               "get one from Puppet's CA: masters and this node's own listener refuse this one from a client");
   }
 
+  // The PIN's file, without the newline that editors leave at its end.
+  void read_token_key() {
+    const auto where = parse_token_uri(parts_.files.private_key);
+    if (!where.mistake.empty())
+      return error(where.value.key, "this is no good name of a key in a token: " + where.mistake,
+                   "write it as in RFC 7512: pkcs11:token=NAME;object=NAME?pin-source=FILE");
+    const auto& path = where.value.pin_file;
+    if (path.empty()) return take_token_key(key_in_token(where.value, nullptr));
+    const auto pin = read(path, "pin-source", "the PIN of the token", "write the PIN into it");
+    if (!pin) return;
+    if ((pin->mode() & (S_IROTH | S_IWOTH)) != 0)
+      warning(path, "every user of this host can read or change the token's PIN", "chmod o= " + path);
+    const auto secret = pin->view().substr(0, pin->view().find_first_of("\r\n"));
+    take_token_key(key_in_token(where.value, &secret));
+  }
+
+  void take_token_key(std::expected<evp_pkey_ptr, problem> key) {
+    if (key) parts_.private_key = std::move(*key);
+    else found_.push_back(std::move(key.error()));
+  }
+
   void read_key() {
     const std::string& path = parts_.files.private_key;
+    if (is_token_uri(path)) return read_token_key();
     const auto bytes = read(path, "hostprivkey", "this node's private key", enrol);
     if (!bytes) return;
     if ((bytes->mode() & (S_IROTH | S_IWOTH)) != 0)

@@ -22,7 +22,7 @@ enum class revocation {
 /// The files that make an identity and what it trusts. Model: absolute paths; empty = not used.
 struct credential_files {
   std::string certificate;      ///< hostcert: the leaf, PEM
-  std::string private_key;      ///< hostprivkey: PKCS#1, SEC1 or PKCS#8 PEM, perhaps encrypted
+  std::string private_key;      ///< hostprivkey: PKCS#1, SEC1 or PKCS#8 PEM, perhaps encrypted; or a token_uri
   std::string passphrase_file;  ///< passfile: the whole file is the passphrase, trailing newline included; mostly there
                                 ///< is no such file, since it is only needed for an encrypted key
   std::string ca;               ///< localcacert: bundle, roots and intermediates
