@@ -1,5 +1,6 @@
 #include "cli/verbs.hpp"
 #include "config/configuration.hpp"
+#include "sandbox/capabilities.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -157,6 +158,7 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  shim::sandbox::hide_memory();  // most verbs read the node's key
   shim::cli::invocation with;
   with.config_file = shim::config::default_file;
 

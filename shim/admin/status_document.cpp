@@ -177,6 +177,7 @@ json::object to_json(const snapshot& from, const daemon_facts& facts, std::chron
   at.past(o, "started", facts.started);
   o["config"] = facts.config_file;
   o["listen"] = facts.listen;
+  o["sandbox"] = facts.sandbox;
   o["connections"] = facts.connections;
   o["stopping"] = facts.stopping;
   o["reload_failed"] = facts.reload_failed;

@@ -31,6 +31,7 @@ struct daemon_facts {
   std::int64_t pid = 0;
   std::string config_file;  ///< empty: nothing but defaults
   std::string listen;       ///< "terminate 127.0.0.1:8140, ..."
+  std::string sandbox;      ///< what the process gave up at its start, in words; "none"
   std::string certname;
   std::chrono::steady_clock::time_point started;
   std::size_t connections = 0;  ///< of local clients

@@ -3,11 +3,21 @@
 #include "daemon/daemon.hpp"
 #include "log_spdlog.hpp"
 
+#include <bunraku/private_key.hpp>
+
 #include <iostream>
 
 namespace shim::cli {
+namespace {
+
+/// A connection under way takes 64 bytes of it and an identity 5 KiB: enough for more than there are descriptors for,
+/// and half of what a user may mostly lock.
+constexpr std::size_t key_memory_bytes = std::size_t{4} << 20;
+
+}  // namespace
 
 int run(const invocation& with) {
+  bunraku::guard_key_memory(key_memory_bytes);  // as well as this kernel lets: a daemon without is no worse than others
   auto setup = daemon::load_setup(with);
   daemon::leg_identities who;
   if (setup.configuration && setup.site) {

@@ -4,6 +4,8 @@
 #include "config/table_reader.hpp"
 #include "config/values.hpp"
 
+#include <bunraku/token_uri.hpp>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -51,6 +53,9 @@ leg_files read_leg(table_reader& in) {
     in.error("certificate", "[" + in.table() + "] has a certificate and no key.", "Add `key`: the two go together.");
   if (in.given("key") != nullptr && in.given("certificate") == nullptr)
     in.error("key", "[" + in.table() + "] has a key and no certificate.", "Add `certificate`: the two go together.");
+  if (bunraku::is_token_uri(leg.key) && in.given("passphrase_file") != nullptr)
+    in.error("passphrase_file", "[" + in.table() + "] has a key in a token, and that has no passphrase.",
+             "Name the file with the token's PIN in the URI, by ?pin-source=FILE, and remove this line.");
   if (leg.check == bunraku::revocation::none)
     in.warning("revocation", "[" + in.table() + "] does not look at any CRL: a revoked certificate is taken for good.",
                "Use \"leaf\" or \"chain\" unless your CA publishes no CRL.");
@@ -144,6 +149,14 @@ admin_values read_admin(table_reader& in) {
     else admin.address = at->host, admin.port = *at->port;
   }
   return admin;
+}
+
+sandbox_values read_sandbox(table_reader& in) {
+  sandbox_values sandbox{in.text("use") == "auto", in.texts("files")};
+  for (const auto& file : sandbox.files)
+    if (!file.starts_with('/'))
+      in.error("files", "\"" + file.substr(0, 256) + "\" is not an absolute path.", "Begin it with /.");
+  return sandbox;
 }
 
 log_values read_log(table_reader& in) {
@@ -255,7 +268,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
        identity = table("identity"), connect = table("connect"), limits = table("limits"), plugins = table("plugins"),
-       admin = table("admin"), log = table("log");
+       admin = table("admin"), sandbox = table("sandbox"), log = table("log");
   read_puppet(puppet, made);
   made.local = read_leg(local);
   read_upstream(upstream, made);
@@ -273,6 +286,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   read_routes(*root, file, made, found);
   made.limits = read_limits(limits);
   made.admin = read_admin(admin);
+  made.sandbox = read_sandbox(sandbox);
   made.log = read_log(log);
   found = in_order_of_file(std::move(found));
   if (!bunraku::has_error(found)) reading.value = made;

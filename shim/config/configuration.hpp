@@ -91,6 +91,12 @@ struct admin_values {
   std::string textfile;  ///< absolute path; empty: none
 };
 
+/// What is given up at the start; see sandbox/.
+struct sandbox_values {
+  bool use = true;
+  std::vector<std::string> files;  ///< absolute
+};
+
 enum class log_target : std::uint8_t { automatic, standard_error, journal };
 struct log_values {
   bunraku::log_level level = bunraku::log_level::info;
@@ -116,6 +122,7 @@ struct configuration {
   std::string plugin_directory = "auto";
   std::vector<plugin_rule> plugins;
   admin_values admin;
+  sandbox_values sandbox;
   log_values log;
 };
 

@@ -39,7 +39,8 @@ constexpr std::array table{
 
     key_row{"local", "certificate", shape::path, "", 1, path_length, "",
             "local leg: certificate to show; goes with `key`; unset: puppet.conf's hostcert"},
-    key_row{"local", "key", shape::path, "", 1, path_length, "", "local leg: its key; unset: hostprivkey"},
+    key_row{"local", "key", shape::key, "", 1, path_length, "",
+            "local leg: its key, a file or \"pkcs11:...\"; unset: hostprivkey"},
     key_row{"local", "passphrase_file", shape::path, "", 1, path_length, "",
             "local leg: file whose whole content is the key's passphrase; unset: passfile"},
     key_row{"local", "ca", shape::path, "", 1, path_length, "", "local leg: CA bundle; unset: localcacert"},
@@ -49,7 +50,8 @@ constexpr std::array table{
 
     key_row{"upstream", "certificate", shape::path, "", 1, path_length, "",
             "to the masters: certificate to show; goes with `key`; unset: puppet.conf's hostcert"},
-    key_row{"upstream", "key", shape::path, "", 1, path_length, "", "to the masters: its key; unset: hostprivkey"},
+    key_row{"upstream", "key", shape::key, "", 1, path_length, "",
+            "to the masters: its key, a file or \"pkcs11:token=NAME;object=NAME?pin-source=FILE\"; unset: hostprivkey"},
     key_row{"upstream", "passphrase_file", shape::path, "", 1, path_length, "",
             "to the masters: file whose whole content is the key's passphrase; unset: passfile"},
     key_row{"upstream", "ca", shape::path, "", 1, path_length, "", "to the masters: CA bundle; unset: localcacert"},
@@ -173,6 +175,15 @@ constexpr std::array table{
             "the file for node_exporter's textfile collector, written at the start and at the end of each run; its "
             "name ends in .prom"},
 
+    key_row{
+        "sandbox", "use", shape::choice, "\"auto\"", 0, 0, "auto|off",
+        "auto: at its start bunraku gives up what it will not need, as far as the kernel lets; off: it keeps all, for "
+        "PKCS#11 modules that cannot do without"},
+    key_row{"sandbox", "files", shape::texts, "[]", 0, 16, "",
+            "files and directories that plugins, or the PKCS#11 module of a `key`, read and write; what is below /etc, "
+            "/usr "
+            "and /run they may read anyway"},
+
     key_row{"log", "level", shape::choice, "\"info\"", 0, 0, "trace|debug|info|warning|error",
             "the least that is told"},
     key_row{"log", "access", shape::boolean, "true", 0, 0, "", "one line for each exchange, at level info"},
@@ -180,9 +191,9 @@ constexpr std::array table{
             "auto: the journal if stderr is connected to it"},
 };
 
-constexpr std::array<std::string_view, 14> tables{"puppet",   "listen",  "local",   "upstream", "dns",
+constexpr std::array<std::string_view, 15> tables{"puppet",   "listen",  "local",   "upstream", "dns",
                                                   "identity", "connect", "service", "route",    "limits",
-                                                  "plugins",  "plugin",  "admin",   "log"};
+                                                  "plugins",  "plugin",  "admin",   "sandbox",  "log"};
 
 // Levenshtein's, with a swap of neighbours counted as one edit.
 std::size_t distance(std::string_view a, std::string_view b) {

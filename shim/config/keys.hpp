@@ -14,6 +14,7 @@ enum class shape : std::uint8_t {
   duration,  ///< a string: "250ms", "3s", "2m", "1h"
   text,
   path,    ///< absolute
+  key,     ///< a path, or the URI of a private key in a PKCS#11 token
   choice,  ///< one of the words in `choices`, separated by |
   texts,   ///< an array of strings; a single string stands for an array of one
   users,   ///< an array of user names and numbers

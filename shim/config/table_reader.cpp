@@ -2,6 +2,8 @@
 
 #include "config/values.hpp"
 
+#include <bunraku/token_uri.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -44,6 +46,7 @@ std::string example_of(const key_row& row) {
     case shape::duration: return "a string with a number and a unit (ms, s, m, h, d), as " + std::string(row.fallback);
     case shape::text:
     case shape::path:
+    case shape::key:
     case shape::choice: return "a string in quotes";
     case shape::texts: return "an array of strings, as [\"one\", \"two\"]";
     case shape::users: return "an array of user names and numbers, as [\"puppet\", 1000]";
@@ -153,6 +156,13 @@ bool table_reader::sound(std::string_view key, const std::string& value, const k
   } else if (r.takes == shape::path && !value.starts_with('/')) {
     error(key, name + " is \"" + value.substr(0, 256) + "\", which is not an absolute path.",
           "Begin it with /; bunraku's working directory is not yours.");
+  } else if (r.takes == shape::key && !bunraku::is_token_uri(value) && !value.starts_with('/')) {
+    error(key, name + " is \"" + value.substr(0, 256) + "\", which is neither an absolute path nor a key in a token.",
+          "Begin it with / or with pkcs11:.");
+  } else if (const auto uri = bunraku::parse_token_uri(value);
+             r.takes == shape::key && bunraku::is_token_uri(value) && !uri.mistake.empty()) {
+    error(key, name + " names no key in a token: " + uri.mistake + ".",
+          "Write it as in RFC 7512: \"pkcs11:token=NAME;object=NAME?pin-source=FILE\".");
   } else {
     return true;
   }

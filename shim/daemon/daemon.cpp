@@ -2,10 +2,14 @@
 
 #include "admin/metrics.hpp"
 
+#include <bunraku/private_key.hpp>
+#include <bunraku/token_uri.hpp>
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <unistd.h>
 
 namespace shim::daemon {
@@ -201,12 +205,16 @@ bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
              "Raise fs.epoll.max_user_watches (sysctl), or give the host memory."}};
   auto found = listeners_.open(setup.configuration->listen);
   if (has_error(found)) return found;
-  const auto loaded = load_plugins(setup);
-  plugins_ = loaded.value;
   take(setup, who);
   const auto control = open_control();
-  found.insert(found.end(), loaded.found.begin(), loaded.found.end());
   found.insert(found.end(), control.begin(), control.end());
+  if (configuration_.sandbox.use) sandbox_ = sandbox::enter(needs_of(setup), found);
+  try_tokens(who, found);
+  // After that, so that their threads have given up the same.
+  const auto loaded = load_plugins(setup);
+  found.insert(found.end(), loaded.found.begin(), loaded.found.end());
+  plugins_ = loaded.value;
+  if (!configuration_.plugins.empty()) take(setup, who);
   return found;
 }
 
@@ -217,6 +225,28 @@ bunraku::plugins_reading daemon::load_plugins(const setup& setup) const {
   const auto misplaced = misplaced_plugins(*setup.configuration, loaded.value->facts());
   loaded.found.insert(loaded.found.end(), misplaced.begin(), misplaced.end());
   return loaded;
+}
+
+/// A token's module that misses what was given up would fail each run's first handshake: better here and now.
+void daemon::try_tokens(const leg_identities& who, bunraku::problems& found) {
+  for (const auto& leg : {who.upstream, who.local}) {
+    if (!leg || !bunraku::is_token_uri(leg->files().private_key)) continue;
+    const auto why = bunraku::try_signing(*leg);
+    if (why.empty()) continue;
+    found.emplace_back(bunraku::severity::error, bunraku::parse_token_uri(leg->files().private_key).value.key,
+                       "The token does not sign: " + why + ".",
+                       "Give its module the files it uses in [sandbox] files, or try [sandbox] use = \"off\".");
+    return;
+  }
+}
+
+sandbox::needs daemon::needs_of(const setup& with) const {
+  return sandbox::needs_of(*with.configuration, with.site ? *with.site : site_,
+                           {.config_file = std::filesystem::absolute(places_.config_file),
+                            .store_file = with.options ? with.options->dns.store_file : std::string(),
+                            .admin_socket = admin::socket_path(with.configuration->admin.socket),
+                            .replay_directory = forwarding_.replay_directory,
+                            .plugin_directory = plugins_of(*with.configuration).directory});
 }
 
 bunraku::problems daemon::open_control() {
@@ -238,6 +268,7 @@ admin::daemon_facts daemon::facts() const {
           .pid = ::getpid(),
           .config_file = configuration_.file,
           .listen = listeners_.description(),
+          .sandbox = sandbox_.description,
           .certname = certname_,
           .started = started_,
           .connections = sessions_.count,
@@ -275,7 +306,7 @@ std::vector<admin::credentials_facts> daemon::credentials() const {
 int daemon::run() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
-  say(log_level::info, "ready listen=\"" + listeners_.description() + '"');
+  say(log_level::info, "ready listen=\"" + listeners_.description() + "\" sandbox=\"" + sandbox_.description + '"');
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   watchdog_.start();
   loop_.run();
@@ -307,6 +338,10 @@ admin::reload_result daemon::reload() {
   tell_supervisor("RELOADING=1");
   auto setup = load_setup(places_);
   auto found = setup.found;
+  if (setup.configuration) {
+    const auto refused = sandbox::refusals(sandbox_, needs_of(setup));
+    found.insert(found.end(), refused.begin(), refused.end());
+  }
   leg_identities who;
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);

@@ -12,6 +12,7 @@
 #include "local/listener.hpp"
 #include "local/session.hpp"
 #include "log_spdlog.hpp"
+#include "sandbox/sandbox.hpp"
 
 #include <bunraku/plugins.hpp>
 #include <bunraku/resolver.hpp>
@@ -64,6 +65,9 @@ class daemon {
   admin::controlled controlled();
   void write_textfile();
   bunraku::plugins_reading load_plugins(const setup& setup) const;
+  static void try_tokens(const leg_identities& who, bunraku::problems& found);
+  /// What a daemon with that setup has to reach; this site stands in where the setup has none.
+  sandbox::needs needs_of(const setup& with) const;
   admin::daemon_facts facts() const;
   void drain();
   void end_when_drained();
@@ -93,6 +97,7 @@ class daemon {
   rotation rotation_;
   local::audit_pace refusals_;
   std::string certname_;
+  sandbox::confinement sandbox_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drain_until_;
 };

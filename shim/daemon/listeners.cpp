@@ -98,7 +98,7 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
     return true;
   });
   for (auto& o : open_)
-    adopt(o, *std::ranges::find_if(wanted, [&](const listen_at& w) { return same_place(o.what, w); }));
+    adopt(o, *std::ranges::find_if(wanted, [&](const listen_at& w) { return same_place(o.what, w); }), found);
   for (auto& o : opened) {
     if (o.tcp) o.tcp->start();
     if (o.unix_socket) o.unix_socket->start();
@@ -120,13 +120,16 @@ void listeners::close() {
 }
 
 /// The same place with other rules: its clients and its file stay.
-void listeners::adopt(one& open, const listen_at& wanted) {
+void listeners::adopt(one& open, const listen_at& wanted, bunraku::problems& found) {
   open.what = wanted;
   if (open.tcp) open.tcp->adopt(wanted);
   if (!open.unix_socket) return;
   bunraku::problems told_when_the_configuration_was_read;
   open.unix_socket->allow(allowed_uids(wanted, told_when_the_configuration_was_read));
-  if (wanted.inherit.empty()) ::chmod(wanted.path.c_str(), static_cast<mode_t>(wanted.mode));
+  if (open.unix_socket->set_mode(wanted.mode)) return;
+  found.emplace_back(severity::warning, wanted.where,
+                     "The file " + wanted.path + " is not bunraku's socket any more, so that nobody finds it there.",
+                     "See who may write in its directory; a restart makes it anew.");
 }
 
 std::vector<tcp::endpoint> listeners::addresses() const {

@@ -37,7 +37,7 @@ class listeners {
     std::shared_ptr<local::tcp_listener> tcp;
     std::shared_ptr<local::unix_listener> unix_socket;
   };
-  static void adopt(one& open, const config::listen_at& wanted);
+  static void adopt(one& open, const config::listen_at& wanted, bunraku::problems& found);
   bool add(const config::listen_at& what, std::vector<one>& into, bunraku::problems& found);
   bool add_tcp(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);

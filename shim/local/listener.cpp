@@ -9,7 +9,9 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <fcntl.h>
 #include <optional>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace shim::local {
@@ -118,10 +120,28 @@ unix_listener::unix_listener(net::local::stream_protocol::acceptor acceptor, std
       pause_(acceptor_.get_executor()),
       allowed_(std::move(allowed_uids)),
       path_(std::move(path)),
-      shared_(shared) {}
+      shared_(shared) {
+  struct stat about{};
+  if (::lstat(path_.c_str(), &about) != 0) return;
+  device_ = about.st_dev;
+  inode_ = about.st_ino;
+}
 
 unix_listener::~unix_listener() {
-  if (owns_file_ && !path_.empty()) ::unlink(path_.c_str());
+  struct stat about{};
+  if (owns_file_ && ::lstat(path_.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == inode_)
+    ::unlink(path_.c_str());
+}
+
+bool unix_listener::set_mode(unsigned mode) const {
+  if (!owns_file_) return true;
+  const int file = ::open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  struct stat about{};
+  const bool ours = file >= 0 && ::fstat(file, &about) == 0 && about.st_dev == device_ && about.st_ino == inode_;
+  // A socket's descriptor of this kind takes no fchmod.
+  const bool done = ours && ::chmod(("/proc/self/fd/" + std::to_string(file)).c_str(), static_cast<mode_t>(mode)) == 0;
+  if (file >= 0) ::close(file);
+  return done;
 }
 
 void unix_listener::start() {

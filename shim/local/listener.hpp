@@ -83,8 +83,11 @@ class unix_listener : public std::enable_shared_from_this<unix_listener> {
   const std::string& path() const noexcept { return path_; }
   /// Who may come in from now on.
   void allow(std::vector<std::uint32_t> uids) noexcept { allowed_ = std::move(uids); }
-  /// The file is somebody else's (inherited): not removed at the end.
+  /// The file is somebody else's (inherited): its mode stays, and it is not removed at the end.
   void leave_file() noexcept { owns_file_ = false; }
+  /// False if the file in that place is not our socket any more: somebody who may write in its directory put another
+  /// there. Whatever that is, or leads to, is not touched; at the end neither.
+  bool set_mode(unsigned mode) const;
 
  private:
   static boost::asio::awaitable<void> run(std::shared_ptr<unix_listener> self);
@@ -93,6 +96,8 @@ class unix_listener : public std::enable_shared_from_this<unix_listener> {
   std::vector<std::uint32_t> allowed_;
   std::string path_;
   bool owns_file_ = true;
+  dev_t device_ = 0;  // which file the socket was when it was made
+  ino_t inode_ = 0;
   listener_shared& shared_;
 };
 

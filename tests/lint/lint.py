@@ -53,7 +53,8 @@ def shebang(path):
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RESOLVER_ROOMS = ("puppet", "policy", "io", "engine", "capi", "plugin_host")
-SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "http", "tunnel", "local", "forward", "daemon", "admin")
+SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "http", "tunnel", "local", "forward", "daemon", "admin",
+              "sandbox")
 # folder -> rooms whose headers it may include by "room/name.hpp"
 MAY_INCLUDE = {
     "resolver/include/bunraku": (),

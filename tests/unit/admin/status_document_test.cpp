@@ -59,6 +59,7 @@ const daemon_facts facts{.version = "9.9",
                          .pid = 77,
                          .config_file = "/etc/b.toml",
                          .listen = "here",
+                         .sandbox = "none",
                          .certname = "agent1.test",
                          .started = now - 2h};
 
