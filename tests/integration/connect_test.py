@@ -62,6 +62,21 @@ class Connect(TunnelCases, TunnelTest):
             self.assertTrue(ending(begun)[0].startswith(b"HTTP/1.1 408 "))
             self.assertEqual(ending(silent), (b"", "fin"))
 
+    def test_a_dripping_head_has_no_more_time_than_a_silent_one(self):
+        shim = TunnelShim(self.site, "connect", name="dripping-head", limits='header_timeout = "1s"')
+        with shim.dial() as channel:
+            channel.settimeout(0.05)  # the drip: a byte each 50 ms, until there is an answer
+            answer = b""
+            for byte in b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nX: " + b"x" * 20000:
+                channel.sendall(bytes([byte]))
+                try:
+                    answer = channel.recv(100)
+                    break
+                except TimeoutError:
+                    pass
+            self.assertTrue(answer.startswith(b"HTTP/1.1 408 "), answer)
+        self.assertIn("not complete in time", shim.lines("refused", 1)[0]["reason"])
+
     def test_a_dead_service_says_who_was_tried(self):
         dead = self.dead_place()
         shim = self.scripted(dead)

@@ -320,6 +320,19 @@ class TunnelCases:
         self.assertEqual(told["cut"], "limits.tunnel_idle is over")
         self.assertGreaterEqual(int(told["ms"]), 1000)
 
+    def test_a_long_silence_is_not_an_end(self):
+        """None of the limits on other ways in counts here."""
+        shim = self.scripted(echo, limits='\n'.join(f'{key} = "1s"' for key in ("handshake_timeout", "header_timeout",
+                                                                              "stall_timeout")))
+        channel = self.open_scripted(shim)
+        channel.settimeout(3)
+        with self.assertRaises(TimeoutError):
+            channel.recv(1)
+        channel.settimeout(60)
+        channel.sendall(b"still there")
+        self.assertEqual(receive(channel, 11), b"still there")
+        channel.close()
+
     def test_several_at_once_do_not_mix(self):
         shim = self.scripted(echo)
         channels = [self.open_scripted(shim) for _ in range(8)]
