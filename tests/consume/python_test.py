@@ -1,0 +1,157 @@
+"""libbunraku in Python, and the monitoring check that is made of it."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from labsite import MasterSpec, Site, Srv
+
+PYTHON = Path(__file__).resolve().parents[2] / "contrib/python"
+LIBRARY = os.environ["BUNRAKU_C_LIBRARY"]
+sys.path.insert(0, str(PYTHON))
+
+from bunraku import Code, Error, Library, Missing, Outcome, Resolver  # noqa: E402
+
+SERVICES = ("ca", "catalog", "files", "report")
+FIGURE = re.compile(r"\w+=-?[0-9.]+(s|%|B|c)?(;[0-9.:~@]*){0,2}(;[0-9.]*){0,2}")
+
+
+class PythonTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        masters = (MasterSpec("one", SERVICES), MasterSpec("two", SERVICES),
+                   MasterSpec("expired", SERVICES, ssldir="old.lab.test"))
+        cls.site = site = cls.enterClassContext(Site(masters=masters, srv={}, key="ec", files=("small1",),
+                                                     pki=["--expired", "old.lab.test,expired.lab.test"]))
+        cls.conf = cls.write_conf("python.conf", site.fqdn("agent1"), site.ssldir("agent1"))
+        cls.name_server = f"{site.dns.address}:{site.dns.port}"
+
+    @classmethod
+    def write_conf(cls, name, certname, ssldir):
+        path = Path(cls.site.directory, name)
+        path.write_text(f"[main]\ncertname = {certname}\nssldir = {ssldir}\nuse_srv_records = true\n"
+                        f"srv_domain = {cls.site.domain}\n", encoding="ascii")
+        return str(path)
+
+    def setUp(self):
+        for master in self.site.masters.values():
+            if not master.process.is_running():
+                master.start()
+            master.forget_log()
+        for service in SERVICES:
+            self.site.srv(service, "one", "two")
+
+
+class TheCheck(PythonTest):
+    def check(self, status, *arguments, conf=None, library=LIBRARY):
+        done = subprocess.run([PYTHON / "check_bunraku", "--library", library, "-o", f"puppet_conf={conf or self.conf}",
+                               "-o", f"name_servers={self.name_server}", "-o", "hosts_file=", *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=120, check=False)
+        self.assertEqual(done.returncode, status, done.stdout)
+        self.assertTrue(done.stdout.startswith(f"BUNRAKU {('OK', 'WARNING', 'CRITICAL', 'UNKNOWN')[status]} - "), done.stdout)
+        first, *rest = done.stdout.splitlines()
+        text, _, figures = first.partition(" | ")
+        for figure in figures.split():
+            self.assertRegex(figure, f"^{FIGURE.pattern}$")
+        self.assertNotIn("|", "".join(rest))
+        return text, dict(figure.split(";")[0].split("=") for figure in figures.split()), rest
+
+    def test_all_well_is_ok_and_says_which_master_and_why(self):
+        text, figures, details = self.check(0)
+        for service in SERVICES:
+            self.assertIn(f"{service}: one.lab.test:{self.site.port}", text)
+            self.assertEqual((figures[f"{service}_masters"], figures[f"{service}_passed_over"]), ("2", "0"))
+            self.assertLess(float(figures[f"{service}_time"].rstrip("s")), 10)
+        self.assertIn(f"catalog: two.lab.test:{self.site.port} by srv, up: healthy", "\n".join(details))
+        self.assertEqual(self.site.requests(), {}, "it sends nothing")
+
+    def test_a_master_that_is_passed_over_is_a_warning_with_its_reason(self):
+        self.site.masters["one"].kill()
+        text, figures, _ = self.check(1, "-s", "catalog")
+        self.assertRegex(text, r"catalog: two\.lab\.test:\d+ \(one\.lab\.test:\d+: connect: Connection refused")
+        self.assertEqual(figures["catalog_passed_over"], "1")
+
+    def test_a_bad_certificate_is_a_warning_with_its_reason(self):
+        self.site.srv("files", "expired", "one")
+        text, _, _ = self.check(1)
+        self.assertRegex(text, r"^BUNRAKU WARNING - files: one\S+ \(expired\.lab\.test:\d+: tls: .* expired on ")
+
+    def test_too_few_masters_are_a_warning(self):
+        self.assertIn("2 masters known, 3 wanted", self.check(1, "--least", "3", "-s", "ca")[0])
+
+    def test_nobody_to_serve_one_service_is_critical_and_comes_first(self):
+        self.site.srv("report", "expired")
+        text, _, _ = self.check(2)
+        self.assertRegex(text, r"^BUNRAKU CRITICAL - report: every master was tried: expired\.lab\.test")
+        self.assertIn("catalog: one.lab.test", text)
+
+    def test_a_service_that_dns_calls_absent_is_no_fault(self):
+        self.site.srv("report", Srv(0, 0, 0, "."))
+        self.assertIn("report: not offered here, says DNS", self.check(0)[0])
+
+    def test_dns_alone_is_asked_without_the_key(self):
+        conf = self.write_conf("nobody.conf", "nobody.lab.test", os.path.join(self.site.directory, "no-ssl"))
+        self.assertIn("nobody.lab.test", self.check(3, conf=conf)[0])
+        self.site.masters["one"].kill()
+        text, figures, _ = self.check(0, "--no-connect", "-s", "catalog", conf=conf)
+        self.assertIn("catalog: one.lab.test", text)
+        self.assertEqual(figures, {"catalog_masters": "2"})
+
+    def test_what_keeps_it_from_looking_is_unknown(self):
+        self.check(3, library="/nowhere/libbunraku.so")
+        self.check(3, library="libz.so.1")
+        self.check(3, conf="/nowhere/puppet.conf")
+        self.check(3, "-o", "no_such_key=1")
+        self.check(3, "-o", "srv")
+        self.check(3, "--service", "compiler")
+        self.check(3, "--timeout", "-1")
+
+    def test_help_tells_the_states(self):
+        done = subprocess.run([PYTHON / "check_bunraku", "--help"], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+        for word in ("OK", "WARNING", "CRITICAL", "UNKNOWN", "--least", "--no-connect"):
+            self.assertIn(word, done.stdout)
+
+
+class TheModule(PythonTest):
+    def resolver(self, **more):
+        options = {"puppet_conf": self.conf, "name_servers": self.name_server, "hosts_file": "", **more}
+        return self.enterContext(Resolver(options, Library(LIBRARY)))
+
+    def test_example_of_the_page_about_it_runs_as_it_stands_there(self):
+        done = subprocess.run([sys.executable, "-B", "-W", "error", Path(__file__).with_name("master_status.py"), self.conf,
+                               self.name_server],
+                              env={**os.environ, "PYTHONPATH": str(PYTHON), "LD_LIBRARY_PATH": os.path.dirname(LIBRARY)},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        self.assertEqual(done.stdout.strip(), f"one.lab.test:{self.site.port} running")
+        self.assertEqual([line["client"] for line in self.site.requests("/status/")["one"]], ["agent1.lab.test"])
+
+    def test_reports_change_the_order(self):
+        resolver = self.resolver()
+        first = resolver.candidates("catalog")[0]
+        resolver.report("catalog", first.host, first.port, Outcome.BAD_CERTIFICATE, "of a test")
+        last = resolver.candidates("catalog")[-1]
+        self.assertEqual((last.host, last.health), (first.host, "down"))
+        self.assertIn("of a test", last.why)
+
+    def test_errors_have_code_and_text(self):
+        with self.assertRaises(Error) as caught:
+            self.resolver(catalog=f"one.lab.test:{self.site.range.free_port((1,))}").connect("catalog")
+        self.assertEqual(caught.exception.code, Code.ALL_TRIED)
+        self.assertIn("Connection refused", str(caught.exception))
+        self.site.masters["one"].pause()
+        try:
+            with self.assertRaises(Error) as caught:
+                self.resolver(catalog=f"one.lab.test:{self.site.port}").connect("catalog", seconds=0.3)
+        finally:
+            self.site.masters["one"].resume()
+        self.assertEqual(caught.exception.code, Code.TIMEOUT)
+        with self.assertRaises(Missing):
+            Library("/nowhere/libbunraku.so")
+
+
+if __name__ == "__main__":
+    unittest.main()
