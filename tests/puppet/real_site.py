@@ -72,9 +72,9 @@ class RealSite:
         """Everything runs and answers, whatever an earlier test did to it."""
         self.command("restore")
 
-    def agent(self, *args, hosts=None):
+    def agent(self, *args, hosts=None, rubyopt=None):
         """A real `puppet agent --test`. hosts: lines of its hosts file, as in "127.0.0.1 name"."""
-        return self.attempt("agent", "--color=false", *args, SITE_HOSTS=hosts or "")
+        return self.attempt("agent", "--color=false", *args, SITE_HOSTS=hosts or "", SITE_RUBYOPT=rubyopt or "")
 
     def start_agent(self, *args, hosts=None):
         """The same in the background, as a Popen."""

@@ -19,6 +19,9 @@ make_zone() {
     printf '_x-puppet._tcp.weights IN SRV 10 %s 8140 %s\n' 30 compile1 10 compile2
     # srv_domain = none.site.test: "this service is decidedly not available here" (RFC 2782)
     printf '_x-puppet._tcp.none IN SRV 0 0 0 .\n'
+    # srv_domain = wrong.site.test: the first name is not in the certificate of the master that it leads to
+    printf 'wrong IN A %s\n' "$(addr compile1)"
+    printf '_x-puppet._tcp.wrong IN SRV %s 50 8140 %s\n' 10 wrong 20 compile2
   } | put "$SITE_DIR/dns/$DOMAIN.zone"
   mkdir -p "$SITE_DIR/dns/run" "$SITE_DIR/dns/db"
   put "$SITE_DIR/dns/knot.conf" <<CONF

@@ -27,7 +27,7 @@ as_node() { # as_node SUBCOMMAND ARGS...: puppet with the node's directories
   shift
   d=$(node_dir "$SITE_NODE")
   [[ -e $d/conf/puppet.conf ]] || node_conf "$SITE_NODE"
-  FACTER_stage_target=$d/target in_site puppet "$sub" --config "$d/conf/puppet.conf" --confdir "$d/conf" "$@"
+  FACTER_stage_target=$d/target RUBYOPT=${SITE_RUBYOPT:-} in_site puppet "$sub" --config "$d/conf/puppet.conf" --confdir "$d/conf" "$@"
 }
 
 # Directly at the CA: what is under test may be broken and must not be needed for this. It takes 30 s more than it
