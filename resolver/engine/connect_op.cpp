@@ -207,10 +207,14 @@ void connect_op::settle(plan& from) {
   for (std::size_t i = 0; i != entrants_.size(); ++i) {
     auto& e = entrants_[i];
     if (i == winning_entrant_ || e.open == 0) continue;
-    if (i < winning_entrant_) learned_.lost_race(e.who, service_, clock::now());
-    else learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
     from.give_back(e.who);
-    add_unfinished(e, errc::connect_timeout, "not ready yet when another master was");
+    if (i < winning_entrant_) {
+      learned_.lost_race(e.who, service_, clock::now());
+      add_unfinished(e, errc::connect_timeout, "not ready yet when another master was");
+    } else {
+      learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
+      add_unfinished(e, errc::cancelled, "not needed, for one that was asked before it was ready");
+    }
   }
   take_failed(from);
 }

@@ -270,7 +270,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       self->names_->all_failed(c->own.service());
     self->questions_->plan_probes();
     if constexpr (std::is_same_v<Value, connected>)
-      if (c->theirs == nullptr) ended.value.set_tried(c->own.attempts());
+      if (c->theirs == nullptr) {
+        auto tried = c->own.attempts();
+        // Whoever was merely asked in case the winner would not answer has not failed.
+        if (!ended.error) std::erase_if(tried, [](const attempt& a) { return a.error() == errc::cancelled; });
+        ended.value.set_tried(std::move(tried));
+      }
     c->complete(ended.error, value_of(ended, static_cast<const Value*>(nullptr)));
   }
 

@@ -1,6 +1,8 @@
 #include "support/dns_responder.hpp"
 #include "unit/engine/resolver_fixture.hpp"
 
+#include <optional>
+
 namespace bunraku {
 namespace {
 
@@ -29,6 +31,28 @@ TEST_F(ResolverTest, MasterThatHangsInTheHandshakeLosesTheRace) {
   EXPECT_EQ(got.host, "good2.test");
   ASSERT_EQ(got.attempts.size(), 1u);
   EXPECT_EQ(got.attempts[0].who().host(), "good1.test");
+}
+
+TEST_F(ResolverTest, MasterThatWasAskedInCaseTheWinnerDoesNotAnswerHasNotFailed) {
+  connect_options fast;
+  fast.race_delay = std::chrono::milliseconds(20);
+  auto r = make({list({hanging("good1.test"), hanging("good2.test")})}, fast);
+  std::optional<connected> made;
+  r.async_connect(service::catalog, [&](error_code error, connected got) {
+    EXPECT_FALSE(error) << error.message();
+    made = std::move(got);
+  });
+  bool second = false;
+  open_[1]->async_wait(tcp::acceptor::wait_read, [&](error_code) {
+    second = true;
+    net::co_spawn(io_, serve(open_[0]), net::detached);
+  });
+  while (!made && io_.run_one_for(std::chrono::seconds(60)) != 0) {
+  }
+  EXPECT_TRUE(second);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->who().host(), "good1.test");
+  EXPECT_TRUE(made->tried().empty()) << made->tried().front().to_string();
 }
 
 TEST_F(ResolverTest, SecondAddressOfTheOnlyMasterDoesNotWaitForTheFirstToFail) {
