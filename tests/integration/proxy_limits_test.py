@@ -2,6 +2,8 @@
 
 import contextlib
 import http.client
+import os
+import resource
 import select
 import socket
 import time
@@ -178,6 +180,25 @@ class Silence(Limits):
         with socket.create_connection((self.address, self.site.port), 30) as silent:
             silent.sendall(b"\x16\x03\x01")
             self.assertEqual(silent.recv(100), b"")
+
+    def test_without_descriptors_it_waits_and_takes_callers_again(self):
+        client = self.connect()
+        self.assertEqual(client.request("GET", STATUS).status, 200)
+        pid = self.shim.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        highest = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, before[1]))  # no number above those in use
+        try:
+            waiting = [socket.create_connection((self.address, self.site.port), 30) for _ in range(8)]
+            self.shim.wait_for_line("cannot accept connections for now: Too many open files")
+            # Who is in already is told why there is no connection to a master for it (none is kept here).
+            self.assert_own_error(client.request("GET", STATUS), 502, "Too many open files")
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        self.shim.wait_for_line("accepting again")
+        self.assertEqual(self.connect().request("GET", STATUS).status, 200)
+        for one in waiting:
+            one.close()
 
     def test_no_more_clients_than_allowed(self):
         clients = [self.connect() for _ in range(20)]
