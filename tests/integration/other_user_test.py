@@ -1,6 +1,7 @@
 """Another user of the host, uid nobody, tries every way to the host's identity: none leads there, and whom bunraku itself
 refuses leaves one line in its log."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -244,8 +245,7 @@ class OtherUser(unittest.TestCase):
         uploading = threading.Thread(target=upload)
         uploading.start()
         try:
-            nameless = until(lambda: [os.readlink(f"/proc/{self.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{self.pid}/fd")
-                                      if "(deleted)" in os.readlink(f"/proc/{self.pid}/fd/{fd}")], "the file", 60)
+            nameless = until(lambda: [path for path in self.open_files() if "(deleted)" in path], "the file", 60)
             self.assertTrue(nameless[0].startswith(self.state), nameless)
             self.assertLessEqual(set(os.listdir(self.state)), {"dns-answers", "dns-answers.new"})
             self.assertEqual(as_nobody("list_folder", f"/proc/{self.pid}/fd"), "PermissionError")
@@ -254,9 +254,15 @@ class OtherUser(unittest.TestCase):
             uploading.join()
         self.assertRegex(answer[0], rb"^HTTP/1.1 ")
 
+    def open_files(self):
+        """What its descriptors lead to; some may close meanwhile."""
+        for number in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                yield os.readlink(f"/proc/{self.pid}/fd/{number}")
+
     def test_no_socket_is_abstract(self):
         """Those have no file whose mode could keep anybody out."""
-        ours = {os.readlink(f"/proc/{self.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{self.pid}/fd")}
+        ours = set(self.open_files())
         table = pathlib.Path("/proc/net/unix").read_text(encoding="ascii").splitlines()[1:]
         mine = [line for line in table if f"socket:[{line.split()[6]}]" in ours]
         self.assertTrue(mine)
