@@ -136,7 +136,7 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
                                                   peer, std::move(ssl));
   const auto place = self->dials_.insert(self->dials_.end(), dialled);
   self->dialled_ = true;
-  auto ended = co_await io::dial::run(dialled, self->options_.connect_timeout, self->options_.tls_timeout);
+  auto ended = co_await dial(self, dialled, to);
   self->dials_.erase(place);
   if (self->is_over()) co_return;  // too late: the stream, if any, closes here
   if (ended.value && !self->may_have_come_through(injected, who.entrant)) co_return;
@@ -148,6 +148,22 @@ net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, conte
     co_return;
   }
   self->fail(who.entrant, ended.reached, ended.error, std::move(ended.reason));
+}
+
+net::awaitable<io::dial_result> connect_op::dial(std::shared_ptr<connect_op> self, std::shared_ptr<io::dial> by,
+                                                 master to) {
+  const auto began = clock::now();
+  auto ended = co_await io::dial::connect(by, self->options_.connect_timeout);
+  if (ended.error || self->is_over()) co_return ended;
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began);
+  self->learned_.reached(to, self->service_, took, clock::now());
+  if (self->told_connected_) self->told_connected_();
+  handshake_turns::turn turn;
+  // As long as the next master waits for this one.
+  if (self->tls_) turn = co_await upstream::take_turn(self->tls_, by, std::move(to), self->options_.race_delay);
+  ended = co_await io::dial::secure(by, self->options_.tls_timeout);
+  if (ended.value) turn.succeeded();
+  co_return ended;
 }
 
 /// Gives `who` the first address and puts the others in front of all that wait, so that they come next.

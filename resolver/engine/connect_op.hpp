@@ -42,6 +42,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
     std::optional<dialled> plain{};
   };
   boost::asio::awaitable<result> run(plan& from, extend_plan extend);
+  /// Before run(): called whenever a TCP connection stands.
+  void on_connected(std::function<void()> told) { told_connected_ = std::move(told); }
   /// Ends run() with `cancelled`.
   void cancel() noexcept;
   /// The same for a caller who does not wait for that: what is under way is over at once, and so told. `from` is
@@ -70,6 +72,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
 
   void start(contestant who);
   static boost::asio::awaitable<void> contest(std::shared_ptr<connect_op> self, contestant who);
+  static boost::asio::awaitable<io::dial_result> dial(std::shared_ptr<connect_op> self, std::shared_ptr<io::dial> by,
+                                                      master to);
   boost::asio::awaitable<bool> find_addresses(contestant& who);
   boost::asio::awaitable<fault> ask_observers(std::size_t entrant);
   boost::asio::awaitable<bool> play(fault injected, std::size_t entrant);
@@ -108,6 +112,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   std::size_t winning_entrant_ = 0;
   boost::asio::ip::address address_of_winner_;
   bool cancelled_ = false, over_ = false, dialled_ = false;
+  std::function<void()> told_connected_;
 };
 
 }  // namespace bunraku::engine

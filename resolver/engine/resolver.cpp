@@ -74,7 +74,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
         observers_(engine::observers::of(executor_, options_)),
         exchanges_(learned_->any_number()) {
     names_->set_observers(observers_);
-    if (own) tls_ = std::make_shared<engine::upstream>(*own, options_);
+    if (own) tls_ = std::make_shared<engine::upstream>(executor_, *own, options_);
     questions_ = std::make_shared<engine::status_questions>(
         executor_, learned_, [this](const connect_options& how) { return tls_ ? new_race(tls_, how) : nullptr; },
         options_.connect);
@@ -135,13 +135,14 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     names_->set_extensions(options_.extensions);
     orders_->replace(options_);
     names_->replace(options_.services, options_.dns);
-    tls_ = own ? std::make_shared<engine::upstream>(*own, options_) : nullptr;
+    tls_ = own ? std::make_shared<engine::upstream>(executor_, *own, options_) : nullptr;
   }
 
-  /// Adds the masters of sources that were not asked yet until one knows any that are new.
+  /// Adds the masters of sources that were not asked yet until one knows any that are new and not known to be down.
   net::awaitable<error_code> extend(plan& p) {
     const auto s = p.service();
     error_code last = errc::no_masters;
+    std::size_t down = 0;
     while (p.sources_asked() < names_->source_count(s)) {
       const auto index = p.sources_asked();
       const source_answer* known = names_->cached_source(s, index);
@@ -151,7 +152,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
         known = &asked;
       }
       p.count_source();
-      if (known->state == source_answer::status::absent) co_return errc::service_absent;
+      if (known->state == source_answer::status::absent) {
+        last = errc::service_absent;
+        while (p.sources_asked() < names_->source_count(s))
+          p.count_source();  // none is asked after it, not later either
+        break;
+      }
       if (known->state == source_answer::status::failed && known->error) last = known->error;
       if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) {
         if (known != &asked) asked = *known;
@@ -160,19 +166,21 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
       } else {
         learned_->add_in_order(p, *known, clock::now(), orders_->concerns(s));
       }
-      if (p.front() != nullptr) co_return error_code{};
+      if (learned_->is_worth_trying(p, down, clock::now())) co_return error_code{};
     }
-    co_return last;
+    co_return p.front() != nullptr ? error_code{} : last;
   }
 
   bool try_plan(service s, plan& into) {
     plan fresh(s);
-    while (fresh.front() == nullptr && fresh.sources_asked() < names_->source_count(s)) {
+    std::size_t down = 0;
+    for (bool found = false; !found && fresh.sources_asked() < names_->source_count(s);) {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) return false;
       fresh.count_source();
       learned_->add_in_order(fresh, *known, clock::now(), orders_->concerns(s));
+      found = learned_->is_worth_trying(fresh, down, clock::now());
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);

@@ -3,6 +3,7 @@
 #include "policy/run_line.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace bunraku::engine {
 namespace {
@@ -72,6 +73,15 @@ std::vector<policy::pick> order(const policy::knowledge& learned, const ordering
   return picks;
 }
 
+/// As policy::knowledge::is_worth_trying: those of earlier sources, if all of them are down, are tried after the newer
+/// ones.
+void put_down_ones_last(std::vector<snapshot::candidate>& candidates, std::size_t before) {
+  const auto is_down = [](const auto& each) { return each.why == pick_reason::down; };
+  const auto newer = candidates.begin() + static_cast<std::ptrdiff_t>(before);
+  if (newer == candidates.end() || is_down(*newer) || !std::all_of(candidates.begin(), newer, is_down)) return;
+  std::rotate(candidates.begin(), newer, candidates.end());
+}
+
 snapshot::service_view service_of(service s, const service_options& options, const discovery& names,
                                   const policy::knowledge& learned, const ordering& orders, const lines& all,
                                   snapshot::time_point now) {
@@ -93,12 +103,14 @@ snapshot::service_view service_of(service s, const service_options& options, con
       continue;
     }
     ended = known->state == source_answer::status::absent;
+    const auto before = view.candidates.size();
     for (const auto& each : order(learned, orders, s, known->masters, now)) {
       const auto& who = known->masters[each.index];
       if (std::ranges::find(view.candidates, who, &snapshot::candidate::who) != view.candidates.end()) continue;
       view.candidates.push_back(candidate_of(who, i, each.why, all, learned.health().look(who, s, now), s));
       view.candidates.back().load = orders.load_of(s, who, now);
     }
+    put_down_ones_last(view.candidates, before);
   }
   return view;
 }

@@ -23,15 +23,21 @@ void status_op::cancel() noexcept {
   stop();
 }
 
-net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit) {
-  const auto self = shared_from_this();
-  timer_.expires_after(limit);
-  timer_.async_wait([self](boost::system::error_code error) {
-    if (error || self->over_) return;
+void status_op::limit_step() {
+  timer_.expires_after(limit_);
+  timer_.async_wait([self = shared_from_this(), mine = ++steps_](boost::system::error_code error) {
+    if (error || self->over_ || self->steps_ != mine) return;
     self->late_ = true;
     self->stop();
   });
+}
 
+net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit) {
+  limit_ = limit;
+  limit_step();
+  race_->on_connected([raw = this] {  // which the race does not outlive
+    if (!raw->late_ && !raw->cancelled_) raw->limit_step();
+  });
   result out;
   plan only(of_);
   only.append({who_});
@@ -51,6 +57,7 @@ net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit
     if (late_ || cancelled_) {
       out.error = errc::cancelled;
     } else {
+      limit_step();
       auto said = co_await ask_(made_.stream());
       out.error = said.error;
       out.status = said.status;
@@ -63,7 +70,8 @@ net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit
   if (made_.stream().is_open()) made_.stream().close();
   out.late = late_ && !cancelled_;
   if (cancelled_) out.error = errc::cancelled;
-  else if (late_) out.reason = "no answer to a status question within " + std::to_string(limit.count()) + " ms";
+  else if (late_)
+    out.reason = "no answer to a status question within " + std::to_string(limit.count()) + " ms of waiting for it";
   else if (!only.attempts().empty()) {
     out.error = only.attempts().back().error();
     out.reason = only.attempts().back().reason();

@@ -15,8 +15,9 @@
 
 namespace bunraku::engine {
 
-/// One status question to one master on a connection of its own, made the way traffic makes its connections, all within
-/// one limit. Kept by shared_ptr so that it can be cancelled from outside while it runs.
+/// One status question to one master on a connection of its own, made the way traffic makes its connections. Each step
+/// (TCP, TLS, answer) has the limit for itself: what passes it by is a master from which nothing comes any more,
+/// however far away it is. Kept by shared_ptr so that it can be cancelled from outside while it runs.
 class status_op : public std::enable_shared_from_this<status_op> {
  public:
   struct result {
@@ -42,6 +43,7 @@ class status_op : public std::enable_shared_from_this<status_op> {
 
  private:
   void stop() noexcept;
+  void limit_step();
 
   std::shared_ptr<connect_op> race_;
   master who_;
@@ -50,6 +52,8 @@ class status_op : public std::enable_shared_from_this<status_op> {
   question ask_;
   connected made_;
   boost::asio::steady_timer timer_;
+  std::chrono::milliseconds limit_{0};
+  unsigned steps_ = 0;  // which step the timer is for: an expiry that was already queued belongs to an older one
   bool late_ = false, cancelled_ = false, over_ = false;
 };
 

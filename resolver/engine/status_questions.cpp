@@ -75,7 +75,8 @@ net::awaitable<std::optional<status_op::result>> status_questions::get(master wh
 }
 
 net::awaitable<void> status_questions::answer_for(std::shared_ptr<status_questions> self, master who, service of) {
-  const auto said = co_await self->put(who, of, io::status_wanted::sign_of_life, self->options_.status_limit);
+  const auto limit = self->learned_->patience_with(who, self->options_.status_limit);
+  const auto said = co_await self->put(who, of, io::status_wanted::sign_of_life, limit);
   error_code error;
   if (self->stopped_) error = errc::cancelled;
   else if (said) error = self->judge(*said, who, of);

@@ -53,7 +53,7 @@ io::ssl_ptr prepared(const chain_question& question, io::credentials::parts trus
   resolver_options options;
   options.services.push_back({question.service, {}, question.pins});
   options.demands = question.demands;
-  const engine::upstream leg(identity(std::make_shared<const io::credentials>(std::move(trust))), options);
+  const engine::upstream leg({}, identity(std::make_shared<const io::credentials>(std::move(trust))), options);
   const bool any_name = question.host.empty();
   auto ssl = leg.prepare(master(any_name ? "any" : question.host, 8140, source_kind::srv), static_cast<service>(0));
   if (ssl && any_name && SSL_set1_host(ssl.get(), nullptr) != 1) throw std::bad_alloc();

@@ -37,6 +37,7 @@ dial::dial(net::any_io_executor executor, net::ip::tcp::endpoint address, std::s
 
 void dial::cancel() noexcept {
   cancelled_ = true;
+  timer_.cancel();
   boost::system::error_code ignored;
   socket_.cancel(ignored);
   if (stream_) stream_->cancel();
@@ -54,50 +55,62 @@ void dial::limit(std::chrono::milliseconds timeout, const std::shared_ptr<dial>&
   });
 }
 
+void dial::unlimit() noexcept {
+  ++limits_;
+  timer_.cancel();
+}
+
 net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::milliseconds connect_timeout,
                                       std::chrono::milliseconds tls_timeout) {
+  auto result = co_await connect(self, connect_timeout);
+  if (!result.error) result = co_await secure(self, tls_timeout);
+  co_return result;
+}
+
+net::awaitable<dial_result> dial::connect(std::shared_ptr<dial> self, std::chrono::milliseconds timeout) {
   dial_result result;
   auto& error = result.error;
-  const auto finish = [&] {
-    ++self->limits_;
-    self->timer_.cancel();
-  };
-
   self->socket_.open(self->address_.protocol(), error);
   if (!error && !self->cancelled_) {
     set_manners(self->socket_.native_handle());
-    self->limit(connect_timeout, self);
+    self->limit(timeout, self);
     const stream::socket_type::endpoint_type to(self->address_);
     co_await self->socket_.async_connect(to, net::redirect_error(net::use_awaitable, error));
   }
+  self->unlimit();
   if (self->cancelled_) error = errc::cancelled;
   else if (error && self->timed_out_) error = errc::connect_timeout;
-  if (error) {
-    finish();
-    result.reason = error.message();
+  if (error) result.reason = error.message();
+  else result.reached = stage::tls;
+  co_return result;
+}
+
+net::awaitable<dial_result> dial::secure(std::shared_ptr<dial> self, std::chrono::milliseconds timeout) {
+  dial_result result;
+  result.reached = stage::tls;
+  if (self->cancelled_) {
+    result.error = errc::cancelled;
+    result.reason = result.error.message();
     co_return result;
   }
-
-  result.reached = stage::tls;
   const bool plain = self->ssl_ == nullptr;
   self->stream_ = std::make_unique<stream>(std::move(self->socket_), std::move(self->ssl_), std::move(self->peer_));
   if (plain) {
-    finish();
     result.reached = stage::done;
     result.value = std::move(self->stream_);
     co_return result;
   }
-  self->limit(tls_timeout, self);
+  self->limit(timeout, self);
   auto shaken = co_await shake_hands(*self->stream_);
-  error = shaken.error;
-  finish();
+  result.error = shaken.error;
+  self->unlimit();
   if (self->cancelled_) {
-    error = errc::cancelled;
-    result.reason = error.message();
-  } else if (self->timed_out_ && error) {
-    error = errc::tls_timeout;
-    result.reason = error.message();
-  } else if (error) {
+    result.error = errc::cancelled;
+    result.reason = result.error.message();
+  } else if (self->timed_out_ && result.error) {
+    result.error = errc::tls_timeout;
+    result.reason = result.error.message();
+  } else if (result.error) {
     result.reason = std::move(shaken.reason);
   } else {
     result.reached = stage::done;

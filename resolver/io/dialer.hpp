@@ -36,13 +36,21 @@ class dial {
   /// certificate codes, cancelled.
   static boost::asio::awaitable<dial_result> run(std::shared_ptr<dial> self, std::chrono::milliseconds connect_timeout,
                                                  std::chrono::milliseconds tls_timeout);
-  /// Ends run() with `cancelled`.
+  /// The halves of run(), for who has something to do between them. Without an error connect() has no value yet.
+  static boost::asio::awaitable<dial_result> connect(std::shared_ptr<dial> self, std::chrono::milliseconds timeout);
+  static boost::asio::awaitable<dial_result> secure(std::shared_ptr<dial> self, std::chrono::milliseconds timeout);
+  /// Ends run(), either half, or a wait on pause() with `cancelled`.
   void cancel() noexcept;
+  bool is_cancelled() const noexcept { return cancelled_; }
   /// TCP stands, TLS is under way.
   bool is_connected() const noexcept { return stream_ != nullptr; }
+  /// Between the halves: for the handshake to come (null without TLS), and for waiting before it.
+  SSL* ssl() const noexcept { return ssl_.get(); }
+  boost::asio::steady_timer& pause() noexcept { return timer_; }
 
  private:
   void limit(std::chrono::milliseconds timeout, const std::shared_ptr<dial>& self);
+  void unlimit() noexcept;
 
   boost::asio::any_io_executor executor_;
   boost::asio::ip::tcp::endpoint address_;

@@ -29,39 +29,48 @@ void tls_sessions::enable(SSL_CTX* context) {
 void tls_sessions::attach(SSL* ssl, const std::string& master, const std::string& host) {
   auto mine = std::make_unique<slot>(slot{shared_from_this(), master});
   if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) mine.release();
+  offer(ssl, master, host);
+}
+
+bool tls_sessions::offer(SSL* ssl, const std::string& master, const std::string& host) {
   const std::scoped_lock lock(guard_);
   const auto found = sessions_.find(master);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) return false;
   const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   if (std::chrono::steady_clock::now() - found->second.since > longest_life ||
       !may_resume(found->second.session.get(), host, today, demands_on(ssl))) {
     sessions_.erase(found);
-    return;
+    return false;
   }
   // A copy: OpenSSL marks a session that is in use, and two connections must not share that mark.
-  if (const ssl_session_ptr copy{SSL_SESSION_dup(found->second.session.get())}) SSL_set_session(ssl, copy.get());
+  const ssl_session_ptr copy{SSL_SESSION_dup(found->second.session.get())};
+  return copy && SSL_set_session(ssl, copy.get()) == 1;
 }
 
 int tls_sessions::received(SSL* ssl, SSL_SESSION* session) {
   auto* mine = static_cast<slot*>(SSL_get_ex_data(ssl, slot_index()));
   if (mine == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
-  auto& all = mine->store->sessions_;
+  mine->store->keep(ssl, session, mine->master);
+  if (mine->store->told_) mine->store->told_(mine->master);
+  return 0;
+}
+
+void tls_sessions::keep(SSL* ssl, SSL_SESSION* session, const std::string& master) {
   // Copied again: the connection goes on using its own.
   ssl_session_ptr copy{SSL_SESSION_dup(session)};
-  if (!copy) return 0;
-  const std::scoped_lock lock(mine->store->guard_);
+  if (!copy) return;
+  const std::scoped_lock lock(guard_);
   const bool resumed = SSL_session_reused(ssl) == 1;
-  const auto found = all.find(mine->master);
+  const auto found = sessions_.find(master);
   // A ticket that follows a resumption does not start a new hour: the certificate was last verified when the first
   // came.
-  if (resumed && found != all.end()) {
+  if (resumed && found != sessions_.end()) {
     found->second.session = std::move(copy);
-    return 0;
+    return;
   }
-  if (resumed) return 0;
-  if (found == all.end() && all.size() >= most_masters) all.erase(all.begin());
-  all[mine->master] = {std::move(copy), std::chrono::steady_clock::now()};
-  return 0;
+  if (resumed) return;
+  if (found == sessions_.end() && sessions_.size() >= most_masters) sessions_.erase(sessions_.begin());
+  sessions_[master] = {std::move(copy), std::chrono::steady_clock::now()};
 }
 
 }  // namespace bunraku::io

@@ -2,10 +2,12 @@
 #include "io/openssl_ptr.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace bunraku::io {
 
@@ -22,6 +24,10 @@ class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
   /// Before the handshake: sessions that `ssl` receives will be kept for `master` ("host:port"), and one that is there
   /// is offered if its certificate is still good for `host` and for what is demanded of this master (prepare_upstream).
   void attach(SSL* ssl, const std::string& master, const std::string& host);
+  /// The same once more before the handshake, when a session has come since; false: there is none to offer.
+  bool offer(SSL* ssl, const std::string& master, const std::string& host);
+  /// Called with the master's name whenever a session of it has come, on whichever thread reads; set before first use.
+  void on_received(std::function<void(const std::string&)> told) { told_ = std::move(told); }
   /// Once per context.
   static void enable(SSL_CTX* context);
 
@@ -31,6 +37,8 @@ class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
     std::chrono::steady_clock::time_point since;
   };
   static int received(SSL* ssl, SSL_SESSION* session);
+  void keep(SSL* ssl, SSL_SESSION* session, const std::string& master);
+  std::function<void(const std::string&)> told_;
   std::mutex guard_;
   std::map<std::string, entry> sessions_;
 };

@@ -64,7 +64,7 @@ health_table::entry& health_table::entry_of(const master& who, service of, time_
   auto found = entries_.find(who);
   if (found == entries_.end()) {
     if (entries_.size() >= capacity_) forget_one(now);
-    found = entries_.emplace(who, entry{health_state(now), {}, of, now}).first;
+    found = entries_.emplace(who, entry{health_state(now), {}, of, now, {}}).first;
   }
   found->second.seen = now;
   found->second.last_service = of;
@@ -83,6 +83,17 @@ void health_table::report(const master& who, service of, const health_event& e, 
   else at.whole.release_trial(now);
   if (state && one_service) state->on(e, now, chance, limits_);
   else if (state) state->release_trial(now);
+}
+
+void health_table::reached(const master& who, service of, std::chrono::microseconds after, time_point now) {
+  auto& mean = entry_of(who, of, now).round_trip;
+  const auto sample = std::min(after, std::chrono::microseconds(std::chrono::seconds(10)));
+  mean = mean.count() == 0 ? sample : mean + (sample - mean) / 8;
+}
+
+std::chrono::microseconds health_table::round_trip(const master& who) const noexcept {
+  const auto found = entries_.find(who);
+  return found == entries_.end() ? std::chrono::microseconds(0) : found->second.round_trip;
 }
 
 health_view health_table::view(const entry& e, service of, time_point now) const noexcept {

@@ -63,6 +63,11 @@ class health_table {
 
   void report(const master& who, service of, const health_event& e, time_point now, random& chance);
 
+  /// A TCP connection stood after so long.
+  void reached(const master& who, service of, std::chrono::microseconds after, time_point now);
+  /// Its moving mean; 0 while there is none. Bounded by 10 s.
+  std::chrono::microseconds round_trip(const master& who) const noexcept;
+
   /// For choosing: notes that the master is still of interest.
   health_view consult(const master& who, service of, time_point now) noexcept;
   /// The same for onlookers.
@@ -89,6 +94,7 @@ class health_table {
     std::vector<std::pair<service, health_state>> services;
     service last_service;
     time_point seen;
+    std::chrono::microseconds round_trip{0};
   };
   struct hash {
     std::size_t operator()(const master& m) const noexcept { return stable_hash(m.host(), m.port()); }

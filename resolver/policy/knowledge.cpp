@@ -2,6 +2,9 @@
 
 #include "policy/rendezvous.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace bunraku::policy {
 namespace {
 
@@ -57,6 +60,21 @@ const std::vector<pick>& knowledge::look_at_order(service of, std::span<const ma
   return picks_;
 }
 
+bool knowledge::is_down(const master& who, service of, time_point now) const noexcept {
+  const auto view = health_.look(who, of, now);
+  return view.state == health::down || (view.state == health::probation && !view.trial_is_free);
+}
+
+bool knowledge::is_worth_trying(plan& so_far, std::size_t& down, time_point now) const {
+  if (so_far.left() == down) return false;
+  if (is_down(so_far.left_at(down), so_far.service(), now)) {
+    down = so_far.left();
+    return false;
+  }
+  so_far.put_last(std::exchange(down, 0));
+  return true;
+}
+
 void knowledge::trying(const master& who, service of, time_point now) {
   if (health_.look(who, of, now).state != health::probation) return;
   health_.report(who, of, {.what = kind::trial_begun}, now, chance_);
@@ -84,6 +102,11 @@ void knowledge::report(const master& who, service of, const outcome& what, time_
                   .retry_after = what.retry_after(),
                   .first_byte = what.first_byte()},
                  now, chance_);
+}
+
+std::chrono::milliseconds knowledge::patience_with(const master& who, std::chrono::milliseconds least) const noexcept {
+  const auto round_trip = health_.round_trip(who);
+  return std::max(least, std::chrono::ceil<std::chrono::milliseconds>(3 * round_trip));
 }
 
 void knowledge::status_told(const master& who, service of, std::optional<health_event::kind> why,

@@ -40,6 +40,11 @@ class knowledge {
   /// The order as it would be now, for that policy. Changes nothing. Valid until the next call.
   const std::vector<pick>& look_at_order(service of, std::span<const master> masters, time_point now);
 
+  /// After each source that was added: does the plan begin with a master that is not known to be down, so that no
+  /// further source needs to be asked? Those of earlier sources that are down come last then. `down`: how many of those
+  /// left are down; 0 before the first source.
+  bool is_worth_trying(plan& so_far, std::size_t& down, time_point now) const;
+
   /// A connection is about to be tried, or a request to be sent on one: a master in probation has its trial now.
   void trying(const master& who, service of, time_point now);
   /// No connection: `why` is connect_failed, bad_certificate, own_fault or cancelled.
@@ -48,6 +53,13 @@ class knowledge {
   /// What became of a request; teaches `overdue_after` too, if the outcome names its endpoint.
   void report(const master& who, service of, const outcome& what, time_point now);
 
+  /// A TCP connection with it stood after so long: one round trip.
+  void reached(const master& who, service of, std::chrono::microseconds after, time_point now) {
+    health_.reached(who, of, after, now);
+  }
+  /// How long a status question's connection, handshake and answer may each take before the master counts as hanging:
+  /// `least`, or three of its round trips, since a handshake may take two.
+  std::chrono::milliseconds patience_with(const master& who, std::chrono::milliseconds least) const noexcept;
   /// The answer to a status question that an overdue answer caused. `why` as in connect_failed, or hangs; nothing: it
   /// lives, which says nothing about the request.
   void status_told(const master& who, service of, std::optional<health_event::kind> why, std::string_view reason,
@@ -95,6 +107,8 @@ class knowledge {
   std::optional<std::uint64_t> key() const noexcept { return key_; }
 
  private:
+  bool is_down(const master& who, service of, time_point now) const noexcept;
+
   std::optional<std::uint64_t> key_;
   random chance_;
   health_table health_;

@@ -36,6 +36,10 @@ bool may_pin(const run_affinity::result& r) noexcept {
   return served && !r.lag_checked;
 }
 
+bool is_catalog(const run_affinity::result& r) noexcept {
+  return r.answered_by != nullptr && r.row.name == "catalog" && r.status == 200;
+}
+
 bool has_pin(service of) noexcept { return of != service::ca && of != service::report; }
 
 /// The service that shares its masters with this one during a run.
@@ -96,7 +100,12 @@ run_affinity::ticket run_affinity::begin(const endpoint& row, std::string_view t
 }
 
 void run_affinity::end(const ticket& of, const result& r, time_point now) {
-  if (!on_ || of.run != run_.id) return;
+  if (!on_) return;
+  if (of.run != run_.id) {
+    // Of the run that this one began beside. Its files go on as this one's, and some master must have their code.
+    if (of.run != 0 && is_catalog(r) && !catalog_master_) catalog_master_ = *r.answered_by;
+    return;
+  }
   --under_way_;
   run_.last = now;
   if (may_begin_a_run(r.row)) busy_ = now;
@@ -108,7 +117,7 @@ void run_affinity::end(const ticket& of, const result& r, time_point now) {
   if (r.answered_by) {
     count_use(r.of, *r.answered_by);
     if (has_pin(r.of) && may_pin(r)) settle_pin(of, r);
-    if (r.row.name == "catalog" && r.status == 200) catalog_master_ = *r.answered_by;
+    if (is_catalog(r)) catalog_master_ = *r.answered_by;
   } else {
     ++run_.unserved;
   }

@@ -113,6 +113,23 @@ class UpstreamLeg(ProxyTest):
         self.assertNotEqual(lines[0]["connection"], lines[1]["connection"])
 
 
+class ManyAtOnce(ProxyTest):
+    more = '[connect]\nrace_delay = "30s"'  # nobody is passed over for being slow on a busy machine
+
+    def test_when_many_need_a_master_at_once_one_handshake_is_whole_and_the_others_resume_its_session(self):
+        clients = [self.connect() for _ in range(8)]
+        self.files.fault("delay_ms:2000")
+        threads = [threading.Thread(target=client.request, args=("GET", METADATA)) for client in clients]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        lines = self.files.requests()
+        resumed = {line["connection"]: line["resumed"] for line in lines}
+        self.assertGreater(len(resumed), 1)
+        self.assertEqual(list(resumed.values()).count(False), 1, resumed)
+
+
 class StaleConnections(ProxyTest):
     def test_a_connection_that_a_master_closed_meanwhile_is_not_used(self):
         requests = (("GET", METADATA, None, self.files), ("POST", CATALOG, b"x=1", self.compile1),

@@ -64,18 +64,25 @@ bool preference::is_blameless(const master& who, time_point until) const {
          std::ranges::none_of(world_.dns.faults, began) && world_.dns.addresses.find(who.host())->second.size() == 1;
 }
 
+/// A connection with it takes longer than the next master waits, and may lose to that one.
+bool preference::is_far(const master& who) const {
+  const auto* const at = world_.find(who);
+  return at != nullptr && at->round_trip > 100ms;
+}
+
 std::string preference::objection(const story& s) const {
   if (s.sent.empty() || s.process_stopped) return {};
   const auto& first = s.sent.front().to;
   const auto known = masters_of(world_, site_, s.what.of);
   const auto* const own = alone_ ? pinned(s.what.of) : nullptr;
   const bool has_own = own != nullptr && *own && serves(known, **own);
-  if (has_own && first != **own && is_blameless(**own, s.ended))
+  if (has_own && first != **own && is_blameless(**own, s.ended) && !is_far(**own))
     return "the run was with " + (*own)->to_string() + ", which is well, and this went to " + first.to_string();
   const bool has_pin = s.what.of == service::catalog || s.what.of == service::files;
   if (!undisturbed_ || has_own || (has_pin && !alone_)) return {};
   const auto best = preferred(s.what.of);
-  if (best && first != *best) return first.to_string() + " is not what this node prefers: " + best->to_string();
+  if (best && first != *best && !is_far(*best))
+    return first.to_string() + " is not what this node prefers: " + best->to_string();
   return {};
 }
 

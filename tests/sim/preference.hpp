@@ -31,6 +31,7 @@ class preference {
   const std::optional<bunraku::master>* pinned(bunraku::service s) const noexcept;
   std::optional<bunraku::master> preferred(bunraku::service s) const;
   bool is_blameless(const bunraku::master& who, time_point until) const;
+  bool is_far(const bunraku::master& who) const;
 
   world& world_;
   const site& site_;

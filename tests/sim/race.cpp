@@ -128,7 +128,8 @@ task<race::dialled> race::dial(const bunraku::master& to, std::array<std::uint8_
   const auto c = nobody ? connecting{} : at->connect(world_.now());
   sleeper sleep(world_.time);
   const auto place = dials_.insert(dials_.end(), &sleep);
-  const auto tcp_until = world_.now() + options_.connect_timeout;
+  const auto began = world_.now();
+  const auto tcp_until = began + options_.connect_timeout;
   const auto tcp_end = std::min(c.tcp, c.how == connecting::end::refused ? c.ended : never);
   bool in_time = co_await sleep.until(std::min(tcp_end, tcp_until));
   if (in_time && tcp_end > tcp_until) out.error = errc::connect_timeout;
@@ -136,6 +137,11 @@ task<race::dialled> race::dial(const bunraku::master& to, std::array<std::uint8_
     out.error = make_error_code(boost::system::errc::connection_refused);
   if (in_time && !out.error) {
     out.reached = stage::tls;
+    if (!is_over()) {
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(world_.now() - began);
+      learned_.reached(to, service_, took, world_.now());
+      if (told_connected_) told_connected_();
+    }
     const auto tls_until = world_.now() + options_.tls_timeout;
     in_time = co_await sleep.until(std::min(c.ended, tls_until));
     if (in_time && c.ended > tls_until) out.error = errc::tls_timeout;

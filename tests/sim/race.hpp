@@ -37,6 +37,8 @@ class race : public std::enable_shared_from_this<race> {
   task<result> run(bunraku::plan& from, extend_plan extend);
   void cancel() noexcept;
   bool has_dialled() const noexcept { return dialled_; }
+  /// Before run(): called whenever a TCP connection stands.
+  void on_connected(std::function<void()> told) { told_connected_ = std::move(told); }
 
  private:
   struct entrant {
@@ -79,6 +81,7 @@ class race : public std::enable_shared_from_this<race> {
   std::optional<link> winner_;
   std::size_t winning_entrant_ = 0;
   bool cancelled_ = false, over_ = false, dialled_ = false;
+  std::function<void()> told_connected_;
 };
 
 }  // namespace sim

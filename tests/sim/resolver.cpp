@@ -54,16 +54,21 @@ void resolver::stop(bool killed) {
 task<error_code> resolver::extend(bunraku::plan& p) {
   const auto s = p.service();
   error_code last = errc::no_masters;
+  std::size_t down = 0;
   while (p.sources_asked() < names_.source_count(s)) {
     const auto index = p.sources_asked();
     auto known = co_await names_.source(s, index);
     p.count_source();
-    if (known.state == source_answer::status::absent) co_return errc::service_absent;
+    if (known.state == source_answer::status::absent) {
+      last = errc::service_absent;
+      while (p.sources_asked() < names_.source_count(s)) p.count_source();  // none is asked after it, not later either
+      break;
+    }
     if (known.state == source_answer::status::failed && known.error) last = known.error;
     learned_.add_in_order(p, known, world_.now());
-    if (p.front() != nullptr) co_return error_code{};
+    if (learned_.is_worth_trying(p, down, world_.now())) co_return error_code{};
   }
-  co_return last;
+  co_return p.front() != nullptr ? error_code{} : last;
 }
 
 task<bool> resolver::extend_further(bunraku::plan* p) {
@@ -73,11 +78,13 @@ task<bool> resolver::extend_further(bunraku::plan* p) {
 
 bool resolver::try_plan(bunraku::service s, bunraku::plan& into) {
   bunraku::plan fresh(s);
-  while (fresh.front() == nullptr && fresh.sources_asked() < names_.source_count(s)) {
+  std::size_t down = 0;
+  for (bool found = false; !found && fresh.sources_asked() < names_.source_count(s);) {
     const source_answer* known = names_.cached_source(s, fresh.sources_asked());
     if (known == nullptr || known->state == source_answer::status::absent) return false;
     fresh.count_source();
     learned_.add_in_order(fresh, *known, world_.now());
+    found = learned_.is_worth_trying(fresh, down, world_.now());
   }
   if (fresh.front() == nullptr) return false;
   into = std::move(fresh);
@@ -109,8 +116,11 @@ task<race::result> resolver::connect(bunraku::plan& from) {
 
 task<resolver::status_op::result> resolver::status_op::run(bunraku::master who, bunraku::service of, duration limit) {
   result out;
-  const auto until = world_.now() + limit;
-  set(until);
+  limit_ = limit;
+  limit_step();
+  racing_->on_connected([this] {
+    if (!late_ && !cancelled_) limit_step();
+  });
   bunraku::plan only(of);
   only.append({who});
   auto raced = co_await racing_->run(only, [](bunraku::plan&) -> task<bool> { co_return false; });
@@ -119,6 +129,7 @@ task<resolver::status_op::result> resolver::status_op::run(bunraku::master who, 
   out.connected = !raced.error;
   if (!raced.error && (late_ || cancelled_)) out.error = errc::cancelled;
   else if (!raced.error) {
+    limit_step();
     world_.sends(packet::status);
     const auto said = answer_to_status(raced.value, of, world_.now());
     const bool came = co_await sleep_.until(std::min(said.comes, said.breaks));
@@ -158,7 +169,7 @@ task<error_code> resolver::ask_status(bunraku::master who, bunraku::service of) 
     co_return shared;
   }
   const auto place = questions_.insert(questions_.end(), {who, {}});
-  const auto said = co_await put(who, of, connect_.status_limit);
+  const auto said = co_await put(who, of, learned_.patience_with(who, connect_.status_limit));
   error_code error;
   if (stopped_) error = errc::cancelled;
   else if (said) error = judge(*said, who, of);

@@ -53,7 +53,7 @@ class resolver {
  private:
   task<boost::system::error_code> extend(bunraku::plan& p);
   task<bool> extend_further(bunraku::plan* p);
-  /// engine/status_op: one question, on a connection of its own, within one limit.
+  /// engine/status_op: one question, on a connection of its own, each step within one limit.
   class status_op final : public timeline::alarm {
    public:
     struct result {
@@ -81,6 +81,8 @@ class resolver {
     world& world_;
     std::shared_ptr<race> racing_;
     sleeper sleep_;
+    void limit_step() { set(world_.now() + limit_); }
+    duration limit_{0};
     bool late_ = false, cancelled_ = false;
   };
   struct question {

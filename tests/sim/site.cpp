@@ -25,7 +25,7 @@ void draw_hosts(world& into, random& chance) {
   for (std::size_t i = 0; i < count; ++i) {
     host h;
     h.who = master(host_name(i), port, source_kind::srv);
-    h.round_trip = one_of<duration>(chance, {200us, 1ms, 5ms, 40ms, 100ms});
+    h.round_trip = one_of<duration>(chance, {200us, 1ms, 5ms, 40ms, 100ms, 300ms, 700ms});
     h.speed = static_cast<std::uint32_t>(1 + chance.below(3));
     into.hosts.push_back(std::move(h));
     const std::array<std::uint8_t, 4> alive{10, 0, static_cast<std::uint8_t>(i), 1};

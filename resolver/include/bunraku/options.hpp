@@ -85,7 +85,9 @@ struct connect_options {
   std::chrono::milliseconds tls_timeout{5000};      ///< handshake, after TCP
   std::chrono::milliseconds race_delay{250};        ///< the next address or master starts after this (RFC 8305, 5)
   std::size_t race_width = 3;                       ///< connections under way at once, 1 to 8
-  std::chrono::milliseconds status_limit{500};      ///< for the answer to "do you live?", connection included
+  /// For "do you live?": as long may its connection, its handshake and its answer each take; or three round trips to
+  /// that master, if those are more.
+  std::chrono::milliseconds status_limit{500};
 };
 
 /// Everything a resolver needs. A plain value; copied in.

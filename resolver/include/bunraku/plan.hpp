@@ -13,8 +13,8 @@
 namespace bunraku {
 
 /// The masters to try for one request, best first, and what became of those that were tried. It begins with the masters
-/// of the first source that knows any; the resolver adds those of later sources when all of them were tried. No master
-/// is in it twice, so none is tried twice.
+/// of the first source that knows any that is not known to be down; the resolver adds those of later sources when all
+/// of them were tried. No master is in it twice, so none is tried twice.
 /// Threads: one at a time. Owns everything it shows.
 class plan {
  public:
@@ -48,6 +48,14 @@ class plan {
       for (const auto& have : masters_) known = known || have == m;
       if (!known) masters_.push_back(m);
     }
+  }
+  /// How many masters are left to try, and the one at place `index` of them.
+  std::size_t left() const noexcept { return masters_.size() - next_; }
+  const master& left_at(std::size_t index) const noexcept { return masters_[next_ + index]; }
+  /// The first `count` of those left come after all others.
+  void put_last(std::size_t count) {
+    const auto left = masters_.begin() + static_cast<std::ptrdiff_t>(next_);
+    std::rotate(left, left + static_cast<std::ptrdiff_t>(count), masters_.end());
   }
   /// A master that was taken but never got a request (it lost a race) may be tried again, after all others.
   void give_back(const master& untried) { masters_.push_back(untried); }

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
@@ -61,7 +62,7 @@ class ResolverTest : public ::testing::Test {
     resolver_options options;
     for (const auto* name : {"ca", "catalog", "files", "report"}) options.services.push_back({name, {}});
     options.services[index_of(service::catalog)].sources = std::move(catalog_sources);
-    options.dns.hosts_file = dir_.write("hosts", "127.0.0.1 good1.test good2.test wrong.test\n");
+    options.dns.hosts_file = dir_.write("hosts", "127.0.0.1 good1.test good2.test wrong.test bad.test\n");
     options.dns.nameservers = {"127.0.0.1:1"};
     options.connect = connect;
     options.affinity = "agent1.test";
@@ -103,10 +104,15 @@ class ResolverTest : public ::testing::Test {
     while (acceptor->is_open()) {
       auto [error, socket] = co_await acceptor->async_accept(net::as_tuple(net::use_awaitable));
       if (error) co_return;
+      co_await pause();
       auto [failed, reason, stream] =
           co_await tls.async_accept(std::move(socket), std::chrono::seconds(10), net::as_tuple(net::use_awaitable));
       if (!failed && answers_) net::co_spawn(io_, answer(std::move(stream)), net::detached);
     }
+  }
+  net::awaitable<void> pause() {
+    net::steady_timer timer(io_, slowness_);
+    co_await timer.async_wait(net::use_awaitable);
   }
   /// One request gets one answer.
   net::awaitable<void> answer(connection stream) {
@@ -114,6 +120,7 @@ class ResolverTest : public ::testing::Test {
     auto [error, size] = co_await net::async_read_until(stream, net::dynamic_buffer(head, 8192), "\r\n\r\n",
                                                         net::as_tuple(net::use_awaitable));
     if (error) co_return;
+    co_await pause();
     const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nrunning";
     co_await net::async_write(stream, net::buffer(text), net::as_tuple(net::use_awaitable));
     ++answers_given_;
@@ -133,7 +140,8 @@ class ResolverTest : public ::testing::Test {
   net::io_context io_{1};
   std::vector<std::shared_ptr<tcp::acceptor>> open_;
   int answers_given_ = 0;
-  bool answers_ = false;  ///< a request gets an answer; else the master closes after the handshake
+  std::chrono::milliseconds slowness_{0};  ///< before each handshake and each answer
+  bool answers_ = false;                   ///< a request gets an answer; else the master closes after the handshake
 };
 
 }  // namespace bunraku

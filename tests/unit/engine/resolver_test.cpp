@@ -168,6 +168,49 @@ TEST_F(ResolverTest, MasterWithABadCertificateIsGivenUpAtOnce) {
   EXPECT_TRUE(connect(r).attempts.empty());
 }
 
+TEST_F(ResolverTest, ASourceWhoseMastersAreAllDownComesAfterTheNextOne) {
+  const auto wrong = serving("wrong.test"), good = serving("good1.test");
+  auto r = make({list({wrong}), list({good})});
+  EXPECT_EQ(connect(r).attempts.size(), 1u);  // a bad certificate: down at once
+  plan p;
+  ASSERT_TRUE(r.try_plan(service::catalog, p));
+  ASSERT_EQ(p.left(), 2u) << "the last to try, but to be tried";
+  EXPECT_EQ(p.left_at(0), good);
+  EXPECT_EQ(p.left_at(1), wrong);
+  const auto seen = r.snapshot().services[index_of(service::catalog)].candidates;
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].who, good);
+  EXPECT_EQ(seen[1].who, wrong);
+}
+
+TEST_F(ResolverTest, WhenTheMastersOfAllSourcesAreDownTheirOrderIsAsItWas) {
+  const auto first = serving("wrong.test"), second = serving("bad.test");
+  auto r = make({list({first}), list({second})});
+  EXPECT_EQ(connect(r).attempts.size(), 2u);
+  plan p;
+  ASSERT_TRUE(r.try_plan(service::catalog, p));
+  ASSERT_EQ(p.left(), 2u);
+  EXPECT_EQ(p.left_at(0), first);
+  EXPECT_EQ(p.left_at(1), second);
+}
+
+TEST_F(ResolverTest, AMasterThatTakesItsTimeForEachStepDoesNotHang) {
+  const auto far = serving("good1.test");
+  answers_ = true;
+  slowness_ = std::chrono::milliseconds(1500);  // TLS and the answer each; together more than one limit
+  connect_options how;
+  how.status_limit = std::chrono::milliseconds(2900);
+  auto r = make({list({far})}, how);
+  std::optional<error_code> said;
+  r.async_ask_status(far, service::catalog, [&](error_code error) {
+    said = error;
+    io_.stop();
+  });
+  io_.restart();
+  io_.run_for(std::chrono::seconds(60));
+  EXPECT_EQ(said, error_code());
+}
+
 TEST_F(ResolverTest, RecordsOfAMasterThatCannotBeReachedAreAskedForBeforeTheirTimeIsOver) {
   const auto port = refusing("good1.test").port();
   test::dns_responder server(

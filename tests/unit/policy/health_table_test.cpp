@@ -242,5 +242,16 @@ TEST_F(HealthTable, TheSnapshotTellsWhyAndSinceWhen) {
   EXPECT_EQ(lines[3].counts.answered, 1u);
 }
 
+TEST_F(HealthTable, RoundTripsAreAMovingMeanForEachMaster) {
+  EXPECT_EQ(table.round_trip(compile1), 0us);
+  table.reached(compile1, service::catalog, 80ms, now);
+  EXPECT_EQ(table.round_trip(compile1), 80ms);
+  table.reached(compile1, service::files, 160ms, now);
+  EXPECT_EQ(table.round_trip(compile1), 90ms);
+  EXPECT_EQ(table.round_trip(compile2), 0us);
+  table.reached(compile2, service::files, 1h, now);
+  EXPECT_EQ(table.round_trip(compile2), 10s);
+}
+
 }  // namespace
 }  // namespace bunraku::policy

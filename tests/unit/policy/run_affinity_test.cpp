@@ -199,6 +199,21 @@ TEST_F(RunAffinity, ARunBesideABusyOneTakesOverItsMasters) {
   EXPECT_EQ(runs.current()->requests, 1u);
 }
 
+TEST_F(RunAffinity, ACatalogThatWasUnderWayWhenAnotherRunBeganIsKnown) {
+  one(probe, &a);
+  const auto compiling = begin(catalog);
+  one(probe, &a);
+  EXPECT_EQ(id(), 2u);
+  end(compiling, &a);
+  ASSERT_NE(runs.catalog_master(), nullptr);
+  EXPECT_EQ(*runs.catalog_master(), a);
+  const auto late = begin(catalog);
+  one(probe, &b);
+  one(catalog, &b);
+  end(late, &a);
+  EXPECT_EQ(*runs.catalog_master(), b) << "the newer run's own";
+}
+
 TEST_F(RunAffinity, WhenThePinnedMasterDiesTheRunMovesOnceAndTogether) {
   one(probe, &a);
   one(catalog, &a);
