@@ -121,9 +121,10 @@ class RealSite:
 
 
 class Shim:
-    """`bunraku run` for the site's node; its masters are found by SRV from the site's DNS server."""
+    """`bunraku run` for the site's node; its masters are found by SRV from the site's DNS server. `dns`: more lines of
+    that part of its configuration."""
 
-    def __init__(self, site, way="terminate", address=("127.0.0.1", 8140)):
+    def __init__(self, site, way="terminate", address=("127.0.0.1", 8140), dns=""):
         if "BUNRAKU_BIN" not in os.environ:
             raise RuntimeError("BUNRAKU_BIN must name the program under test")
         self.site = site
@@ -134,7 +135,7 @@ class Shim:
         self.log = Path(self.directory.name) / "log"
         self.config.write_text(
             f'[puppet]\nconf = "{site.env["SITE_PUPPET_CONF"]}"\n'
-            f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\nsrv_domain = "{site.domain}"\n'
+            f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\nsrv_domain = "{site.domain}"\n{dns}'
             f'[[listen]]\nway = "{way}"\naddress = "{self.address[0]}:{self.address[1]}"\n', encoding="utf-8")
         self.process = None
 

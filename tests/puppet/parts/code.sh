@@ -15,6 +15,10 @@ make_code() {
   put "$SITE_DIR/code/environments/production/manifests/site.pp" <<'PP'
 node default { include stage }
 PP
+  # Its catalogs are not done while the file is there: a few of them, and a master has no room for more.
+  put "$SITE_DIR/code/environments/held/manifests/site.pp" <<PP
+generate('/bin/sh', '-c', 'while [ -e $SITE_DIR/held ]; do sleep 0.1; done')
+PP
   put "$MODULE/manifests/init.pp" <<'PP'
 # Everything an agent asks a master for, and a record of whom the master took the agent for.
 class stage {

@@ -47,6 +47,8 @@ CONF
 
 start_dns() {
   local i
+  # One that was killed leaves its pid file, and knotd believes that.
+  pid_of dns >/dev/null || rm -f "$SITE_DIR/dns/run/knot.pid"
   pid_of dns >/dev/null || spawn dns knotd -c "$SITE_DIR/dns/knot.conf"
   for ((i = 0; i < 100; i++)); do
     if kdig +short +timeout=1 +retry=0 "@$SITE_NET.53" -p 5353 "_x-puppet-ca._tcp.$DOMAIN" SRV 2>/dev/null |

@@ -54,6 +54,9 @@ jruby-puppet: {
     server-run-dir: $d/run
     server-log-dir: $d/log
     max-active-instances: 1
+    # One request at a time and three in the queue; who comes then gets 503 with Retry-After.
+    max-queued-requests: 3
+    max-retry-delay: 600
 }
 http-client: {}
 profiler: { enabled: false }
