@@ -1,6 +1,7 @@
 #include "io/ares_channel.hpp"
 
 #include "io/ares_lookup.hpp"
+#include "policy/dns_forward.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -46,24 +47,43 @@ struct ares_channel::state {
         deadline(std::clamp(dns.lookup_deadline, 100ms, 60000ms)),
         try_timeout(std::clamp(dns.try_timeout, 50ms, deadline)),
         file(dns.resolv_conf) {
-    for (const auto& text : dns.nameservers) {
-      auto server = parse_name_server(text);
-      if (!server) {
-        invalid += (invalid.empty() ? "" : "; ") + server.error();
-      } else if (listed.size() < max_servers) {
-        listed.push_back(*server);
-      }
-    }
+    listed = parse(dns.nameservers);
+    for (const auto& one : dns.forward) forward.emplace_back(one.domain, parse(one.nameservers));
     from_file = dns.nameservers.empty();
   }
 
-  /// Whom to ask now, the one that answered last in front.
-  std::vector<name_server> servers() {
-    auto list = from_file ? file.name_servers() : listed;
-    last_asked = list;
-    const auto best = std::ranges::find(list, last_good, &name_server::to_string);
+  std::vector<name_server> parse(const std::vector<std::string>& texts) {
+    std::vector<name_server> out;
+    for (const auto& text : texts) {
+      auto server = parse_name_server(text);
+      if (!server) {
+        invalid += (invalid.empty() ? "" : "; ") + server.error();
+      } else if (out.size() < max_servers) {
+        out.push_back(*server);
+      }
+    }
+    return out;
+  }
+
+  /// Whom to ask about a name now, the one that answered last in front.
+  std::vector<name_server> servers(std::string_view name) {
+    std::vector<name_server> list;
+    const auto* const own = policy::forward_for(name, forward);
+    if (own != nullptr) {
+      list = own->second;
+    } else {
+      list = from_file ? file.name_servers() : listed;
+      last_asked = list;
+    }
+    const auto best = std::ranges::find_first_of(list, last_good, {}, &name_server::to_string);
     if (best != list.end()) std::rotate(list.begin(), best, best + 1);
     return list;
+  }
+
+  void note_good(const std::string& server) {
+    std::erase(last_good, server);
+    last_good.insert(last_good.begin(), server);
+    last_good.resize(std::min(last_good.size(), max_servers));
   }
 
   std::chrono::milliseconds time_for_one(std::size_t servers) const {
@@ -84,7 +104,8 @@ struct ares_channel::state {
   bool closed = false;
   std::vector<name_server> listed, last_asked;
   std::string invalid;
-  std::string last_good;
+  std::vector<std::string> last_good;  // the latest first
+  std::vector<std::pair<std::string, std::vector<name_server>>> forward;
   std::vector<std::weak_ptr<ares_lookup>> under_way;
 };
 
@@ -117,7 +138,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
     std::shared_ptr<state> shared, std::string name, policy::dns_type type) {
   const auto question = name + " " + std::string(policy::name_of(type));
   if (shared->closed) co_return std::unexpected(failure{errc::cancelled, "the resolver is gone"});
-  const auto servers = shared->servers();
+  const auto servers = shared->servers(name);
   if (servers.empty())
     co_return std::unexpected(failure{errc::dns_failed, "no name server to ask: " + shared->invalid});
 
@@ -134,7 +155,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
 
   switch (lookup->result()) {
     case ares_lookup::status::replied:
-      shared->last_good = lookup->heard().sender;
+      shared->note_good(lookup->heard().sender);
       co_return reply{std::move(lookup->wire()), lookup->heard().sender};
     case ares_lookup::status::failed: co_return std::unexpected(failure_of(*lookup, question, list_of(servers)));
     case ares_lookup::status::under_way:

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace shim::config {
 namespace {
@@ -62,17 +65,44 @@ leg_files read_leg(table_reader& in) {
   return leg;
 }
 
-void read_dns(table_reader& in, configuration& into) {
-  for (const auto& given : in.texts("nameservers")) {
-    const auto server = parse_host_and_port(given);
-    if (!server || !is_ip_address(server->host) || server->port == std::uint16_t{0}) {
-      in.error("nameservers", "\"" + given.substr(0, 64) + "\" is no name server's address.",
-               "Give IP addresses, with a port if it is not 53: \"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\".");
-      continue;
-    }
-    into.dns.nameservers.push_back(
-        bunraku::master(server->host, server->port.value_or(53), bunraku::source_kind::list).to_string());
+std::optional<std::string> read_name_server(table_reader& in, const char* key, const std::string& given) {
+  const auto server = parse_host_and_port(given);
+  if (server && is_ip_address(server->host) && server->port != std::uint16_t{0})
+    return bunraku::master(server->host, server->port.value_or(53), bunraku::source_kind::list).to_string();
+  in.error(key, "\"" + given.substr(0, 64) + "\" is no name server's address.",
+           "Give IP addresses, with a port if it is not 53: \"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\".");
+  return std::nullopt;
+}
+
+/// "consul 127.0.0.1:8600 127.0.0.2:8600"
+void read_forward(table_reader& in, const std::string& given, configuration& into) {
+  std::vector<std::string> words;
+  for (std::size_t at = 0; (at = given.find_first_not_of(" \t", at)) != std::string::npos;) {
+    const auto end = std::min(given.find_first_of(" \t", at), given.size());
+    words.push_back(given.substr(at, end - at));
+    at = end;
   }
+  const auto domain = parse_host_and_port(words.empty() ? "" : words.front());
+  if (!domain || domain->port || is_ip_address(domain->host)) {
+    in.error("forward", "\"" + given.substr(0, 64) + "\" does not begin with a domain.",
+             "Give the domain, and then its name servers: \"consul 127.0.0.1:8600\".");
+    return;
+  }
+  bunraku::dns_forward one{domain->host, {}};
+  for (std::size_t i = 1; i < words.size(); ++i)
+    if (auto server = read_name_server(in, "forward", words[i])) one.nameservers.push_back(std::move(*server));
+  if (words.size() < 2)
+    in.error("forward", "\"" + given.substr(0, 64) + "\" names no server for this domain.",
+             "Give the domain, and then its name servers: \"consul 127.0.0.1:8600\".");
+  if (std::ranges::any_of(into.dns.forward, [&](const auto& other) { return other.domain == one.domain; }))
+    in.error("forward", "`" + one.domain + "` is there twice.", "Put all of its name servers into one.");
+  else if (!one.nameservers.empty()) into.dns.forward.push_back(std::move(one));
+}
+
+void read_dns(table_reader& in, configuration& into) {
+  for (const auto& given : in.texts("nameservers"))
+    if (auto server = read_name_server(in, "nameservers", given)) into.dns.nameservers.push_back(std::move(*server));
+  for (const auto& given : in.texts("forward")) read_forward(in, given, into);
   into.dns.hosts_file = in.text("hosts_file");
   if (!into.dns.hosts_file.empty() && !into.dns.hosts_file.starts_with('/'))
     in.error("hosts_file", "`hosts_file` is not an absolute path.", "Begin it with /, or give \"\" to use none.");

@@ -63,6 +63,10 @@ constexpr std::array table{
 
     key_row{"dns", "nameservers", shape::texts, "[]", 0, 8, "",
             "\"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\"; empty: /etc/resolv.conf's"},
+    key_row{
+        "dns", "forward", shape::texts, "[]", 0, 16, "",
+        "domains with name servers of their own, \"consul 127.0.0.1:8600\": the domain, then one or more servers; the "
+        "longest domain that a name lies in counts"},
     key_row{"dns", "hosts_file", shape::text, "\"/etc/hosts\"", 0, path_length, "",
             "for the masters' addresses, before DNS; \"\": not used"},
     key_row{"dns", "lookup_deadline", shape::duration, "\"3s\"", 100, minute, "",

@@ -57,11 +57,18 @@ struct service_options {
   std::string probe{};              ///< which extension says how loaded a master is; empty: none
 };
 
+/// Names in a domain that has servers of its own: Consul's, or a cluster's.
+struct dns_forward {
+  std::string domain;                    ///< lower case, without dots at its ends: "consul"; itself and all below it
+  std::vector<std::string> nameservers;  ///< as dns_options::nameservers; at least one
+};
+
 /// How names are looked up. A master without a dot that comes from a list or from settings ("server = puppet") is
 /// looked up in each domain of resolv.conf's search list (at most six), then as it is, all within one
 /// `lookup_deadline`. SRV names and their targets never are.
 struct dns_options {
   std::vector<std::string> nameservers;             ///< "127.0.0.1:5353", "[::1]:53"; empty = /etc/resolv.conf
+  std::vector<dns_forward> forward{};               ///< other servers for some domains; the longest that fits counts
   std::string resolv_conf = "/etc/resolv.conf";     ///< read anew when it changes; its search list counts in any case
   std::string hosts_file = "/etc/hosts";            ///< for the masters' addresses, before DNS; empty = not used
   std::chrono::milliseconds lookup_deadline{3000};  ///< for one name with all tries and servers; 100 ms to 60 s
