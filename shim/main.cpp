@@ -44,6 +44,7 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("run")) return shim::cli::run(with);
   if (app.got_subcommand("check")) return shim::cli::check(with);
   if (app.got_subcommand("doctor")) return shim::cli::doctor(with);
+  if (app.got_subcommand("init")) return shim::cli::init(with);
   if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
   if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain(with);
   if (app.got_subcommand("status")) return shim::cli::status(with);
@@ -53,6 +54,20 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("reload")) return shim::cli::reload(with);
   if (app.got_subcommand("plugin")) return shim::cli::plugin(with);
   return shim::cli::resolve(with);
+}
+
+void add_init(CLI::App& app, shim::cli::invocation& with) {
+  auto* init = app.add_subcommand("init", "say what would lead this host's agent through bunraku; with --apply, do it");
+  auto* apply = init->add_flag("--apply", with.apply, "do it, keeping all files as they were, and check");
+  init->add_flag("--undo", with.undo, "put back every file that --apply has changed, byte for byte")->excludes(apply);
+  init->add_option("--fallback", with.fallback,
+                   "a master that the agent goes to when bunraku does not answer; may be given again")
+      ->type_name("HOST[:PORT]");
+  init->add_option("--ca-server", with.ca_server, "the CA's real name, if puppet.conf does not name it")
+      ->type_name("HOST");
+  init->footer(
+      "Changes puppet.conf, and /etc/hosts where the node's name leads elsewhere; enables the service. Refuses when a "
+      "file was changed meanwhile. Exit status 0: done, or shown; 2: not done, nothing has changed.");
 }
 
 void add_enroll(CLI::App& app, shim::cli::invocation& with) {
@@ -195,6 +210,7 @@ int main(int argc, char** argv) try {
       "Asks DNS now, without connecting to any master. Exit status 0: every service has a master; 1: one has "
       "none; 2: configuration or puppet.conf are wrong.");
 
+  add_init(app, with);
   add_enroll(app, with);
   add_doctor(app, with);
   add_verify_chain(app, with);

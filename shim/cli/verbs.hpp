@@ -4,21 +4,25 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace shim::cli {
 
 /// The command line, taken apart by main.cpp.
 struct invocation : daemon::places {
   bool json = false;
-  bool watch = false;           ///< status: again and again
-  std::string socket;           ///< the daemon's control socket; empty: bunraku.toml's
-  std::string master, lasts;    ///< drain, undrain
-  std::string plugin, order;    ///< plugin: which, and a JSON object for it
-  std::string service;          ///< resolve: only this one; explain: this one
-  std::uint64_t picks = 0;      ///< resolve: draws to count, 0 for none
-  std::string ca_fingerprint;   ///< enroll: of the CA bundle or its root; empty: puppet.conf's
-  bool trust_first_ca = false;  ///< enroll: the first CA bundle is believed
-  bool once = false;            ///< enroll: one pass, no waiting
+  bool watch = false;                 ///< status: again and again
+  std::string socket;                 ///< the daemon's control socket; empty: bunraku.toml's
+  std::string master, lasts;          ///< drain, undrain
+  std::string plugin, order;          ///< plugin: which, and a JSON object for it
+  std::string service;                ///< resolve: only this one; explain: this one
+  std::uint64_t picks = 0;            ///< resolve: draws to count, 0 for none
+  std::string ca_fingerprint;         ///< enroll: of the CA bundle or its root; empty: puppet.conf's
+  bool trust_first_ca = false;        ///< enroll: the first CA bundle is believed
+  bool apply = false, undo = false;   ///< init
+  std::vector<std::string> fallback;  ///< init: HOST or HOST:PORT
+  std::string ca_server;              ///< init
+  bool once = false;                  ///< enroll: one pass, no waiting
   /// enroll: instead of puppet.conf's waitforcert, maxwaitforcert, waitforlock and maxwaitforlock, written as there
   std::string wait_for_cert, longest_wait_for_cert, wait_for_lock, longest_wait_for_lock;
   /// verify-chain: files, the name that is dialled, a time, and "chain", "leaf" or "none" if not as configured
@@ -41,6 +45,8 @@ int resolve(const invocation& with);
 int doctor(const invocation& with);
 /// Whether a master that shows a chain of certificates would be accepted, and why not. Sends nothing.
 int verify_chain(const invocation& with);
+/// What would lead this host's agent through bunraku; does it, or takes it back, when told to.
+int init(const invocation& with);
 /// Key, signing request, CA bundle, CRLs and certificate of this node, as far as they are missing.
 int enroll(const invocation& with);
 

@@ -42,10 +42,15 @@ bool comes_by_connect(const facts& of, const site& s) {
 
 constexpr fighting table[] = {
     {"server_list", "server-list", gravity::error,
-     [](const facts& of, const site& s, const std::string& v) { return !v.empty() && !comes_by_connect(of, s); },
-     "puppet.conf has a server_list.",
+     [](const facts& of, const site& s, const std::string& v) {
+       // We first, and then where the agent goes without us: that is its way out, which `bunraku init` writes.
+       const bool way_out = !s.server_list.empty() && s.server_list.front().host == s.certname;
+       return !v.empty() && !way_out && !comes_by_connect(of, s);
+     },
+     "puppet.conf has a server_list that does not begin with this node.",
      "The agent chooses from it by itself and goes past bunraku: no failover within a run, no repeated requests.",
-     "Remove the line; name the masters in bunraku.toml: [service.catalog] masters = [...]"},
+     "bunraku init --apply, or remove the line and name the masters in bunraku.toml: [service.catalog] masters = "
+     "[...]"},
     {"use_srv_records", "srv-records", gravity::error,
      [](const facts& of, const site& s, const std::string& v) { return v == "true" && !comes_by_connect(of, s); },
      "use_srv_records is true.",

@@ -135,8 +135,8 @@ class Doctor(unittest.TestCase):
         self.settings["server_list"] = "one.lab.test:8140"
         done = self.examine(json_output=False)
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stdout, r"(?m)^error: .*/puppet\.conf:\d+\n +puppet\.conf has a server_list\.\n"
-                                      r" +why:  The agent chooses .*\n +fix:  Remove the line; .*\n +\(server-list\)\n")
+        self.assertRegex(done.stdout, r"(?m)^error: .*/puppet\.conf:\d+\n +puppet\.conf has a server_list that does not begin with this node\.\n"
+                                      r" +why:  The agent chooses .*\n +fix:  bunraku init --apply, or remove the line .*\n +\(server-list\)\n")
 
     # puppet.conf and bunraku.toml
 

@@ -53,8 +53,8 @@ def shebang(path):
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RESOLVER_ROOMS = ("puppet", "policy", "io", "engine", "capi", "plugin_host")
-SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "http", "tunnel", "local", "forward", "daemon", "admin",
-              "sandbox")
+SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "init", "http", "tunnel", "local", "forward",
+              "daemon", "admin", "sandbox")
 # folder -> rooms whose headers it may include by "room/name.hpp"
 MAY_INCLUDE = {
     "resolver/include/bunraku": (),
@@ -68,10 +68,11 @@ MAY_INCLUDE = {
     "shim/config": ("http", "config"),
     "shim/tunnel": ("http", "config", "tunnel"),
     "shim/doctor": ("config", "doctor"),
+    "shim/init": ("init",),
     "shim": SHIM_ROOMS,
     "plugins": (),
 }
-PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel", "shim/doctor")
+PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel", "shim/doctor", "shim/init")
 # The pure rooms of the shim may use these parsers (inet_pton is one); the library's use std alone.
 PARSERS = {"shim/http": ("boost/beast/", "boost/json", "boost/url", "boost/system/"),
            "shim/config": ("toml++/", "arpa/inet.h"), "shim/doctor": ("fmt/",)}

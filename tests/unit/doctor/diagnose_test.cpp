@@ -104,6 +104,16 @@ TEST(Diagnose, AnAgentThatComesByConnectMayHaveAServerList) {
   EXPECT_THAT(names(f), IsEmpty());
 }
 
+TEST(Diagnose, AServerListThatBeginsWithThisNodeIsTheWayOutWithoutTheDaemon) {
+  auto f = healthy();
+  const auto us = f.site->certname;
+  f.site->given["server_list"] = {us + ":8140,puppet.test:8140", "/p.conf:5"};
+  f.site->server_list = {{us, 8140}, {"puppet.test", 8140}};
+  EXPECT_THAT(names(f), Not(Contains("server-list")));
+  f.site->server_list = {{"puppet.test", 8140}, {us, 8140}};
+  EXPECT_THAT(names(f), Contains("server-list"));
+}
+
 TEST(Diagnose, ClocksAreAllowedToDifferByLessThanAMinute) {
   auto f = healthy();
   f.masters[0].clock_ahead = std::chrono::seconds(-59);
