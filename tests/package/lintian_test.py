@@ -1,0 +1,34 @@
+"""lintian has nothing to say about the packages, not even for information."""
+
+import glob
+import os
+import subprocess
+import unittest
+
+PACKAGES = os.environ["BUNRAKU_PACKAGES"]
+
+
+class Lintian(unittest.TestCase):
+    def test_it_finds_nothing(self):
+        changes, = glob.glob(f"{PACKAGES}/bunraku_*.changes")
+        done = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--display-info", "--fail-on",
+                               "error,warning,info", changes], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_each_package_has_what_it_is_for(self):
+        def files(name):
+            deb, = glob.glob(f"{PACKAGES}/{name}_*.deb")
+            return subprocess.run(["dpkg-deb", "--contents", deb], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+        for wanted in ("./usr/bin/bunraku\n", "/bunraku.service\n", "/bunraku.socket\n", "/bunraku-ipv6.socket\n", "bunraku.1.gz\n",
+                       "bunraku.toml.5.gz\n", "/bash-completion/completions/bunraku\n", "/vendor-completions/_bunraku\n",
+                       "/vendor_completions.d/bunraku.fish\n"):
+            self.assertIn(wanted, files("bunraku"))
+        self.assertIn("/libbunraku.so.0 ->", files("libbunraku0"))
+        for wanted in ("/bunraku.h\n", "/resolver.hpp\n", "/libbunraku_cpp.a\n", "/bunraku.pc\n", "/bunraku-config.cmake\n"):
+            self.assertIn(wanted, files("libbunraku-dev"))
+
+
+if __name__ == "__main__":
+    unittest.main()
