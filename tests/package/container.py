@@ -19,6 +19,7 @@ class Container:
     def __init__(self, base):
         self.base = base
         self.nspawn = None
+        self.recorded = []  # commands and what they said, for people
 
     def __enter__(self):
         # Not below /tmp, which may be a tmpfs: an overlay's upper directory has to be on a disk's file system.

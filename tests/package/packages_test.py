@@ -8,6 +8,7 @@ import subprocess
 import threading
 import unittest
 
+import pages
 from container import Container, unpack
 from labsite import Client, MasterSpec, Site, own_network, until
 
@@ -111,6 +112,12 @@ class Packages(unittest.TestCase):
     def journal(self):
         return self.host.run("journalctl", "--no-pager", "-u", "bunraku.*", check=False)
 
+    def show_people(self, *command):
+        """Runs it, and keeps what a person would have seen."""
+        said = self.host.run(*command)
+        self.host.recorded.append(f"# {' '.join(command)}\n{said}")
+        return said
+
     def state(self, unit):
         return self.host.run("systemctl", "is-active", unit, check=False).strip()
 
@@ -130,7 +137,10 @@ class Packages(unittest.TestCase):
         return made
 
     def test_01_it_installs_and_waits_for_the_first_agent(self):
-        self.install(deb("libbunraku0"), deb("libbunraku-dev"), deb("bunraku"))
+        self.show_people("cat", "/etc/debian_version")
+        self.show_people("dpkg", "-i", f"/root/{os.path.basename(deb('bunraku'))}")
+        self.install(deb("libbunraku0"), deb("libbunraku-dev"))
+        self.show_people("systemctl", "--no-pager", "list-units", "bunraku*")
         self.assertEqual([self.state(unit) for unit in UNITS], ["inactive", "active", "active"])
         enabled = self.host.run("systemctl", "is-enabled", *UNITS, check=False).split()
         self.assertEqual(enabled, ["disabled", "enabled", "enabled"])
@@ -145,7 +155,8 @@ class Packages(unittest.TestCase):
         self.assertRegex(said, r"Overall exposure level for bunraku.service: [01]\.\d")
 
     def test_03_init_says_what_it_would_do_and_does_it_when_told(self):
-        said = self.host.run("bunraku", "init")
+        self.show_people("cat", "/etc/puppet/puppet.conf")
+        said = self.show_people("bunraku", "init")
         for line in (f"[agent] server = {NODE}", f"[agent] server_list = {NODE}:8140,one.lab.test:{self.site.port}",
                      "[agent] ca_server = one.lab.test", f"{NODE} leads to 127.0.1.1", "[dns] srv = true",
                      "start bunraku.service, now and at boot", "Nothing is done yet."):
@@ -173,17 +184,25 @@ class Packages(unittest.TestCase):
         self.assertEqual(self.state("bunraku.service"), "inactive")
         self.agent((0, 2))
         self.assertNotIn("exchange service=", self.journal())
-        self.host.run("bunraku", "init", "--apply")
+        self.show_people("bunraku", "init", "--apply")
         self.host.run("systemctl", "stop", "bunraku.service")
 
     def test_03c_an_agents_run_starts_it_and_goes_through_it(self):
-        self.agent((0, 2))
+        self.host.recorded.append("# puppet agent --test\n" + self.agent((0, 2)))
+        self.show_people("bunraku", "status")
+        self.show_people("journalctl", "--no-pager", "--output=cat", "-u", "bunraku.service", "-n", "4")
         self.assertEqual(self.state("bunraku.service"), "active")
         seen = self.site.requests("/puppet/v3/catalog/")
         self.assertTrue(seen)
         self.assertEqual({line["client"] for lines in seen.values() for line in lines}, {NODE})
         self.assertRegex(self.journal(), r"exchange service=catalog method=POST .*status=200")
         self.assertNotRegex(self.journal(), r"\b(error|warning) (?!problem .*master_names)")
+
+    def test_03d_the_recording_is_written(self):
+        """What contrib/doc/recording.md shows, as it was this time."""
+        with open(f"{PACKAGES}/recording.txt", "w", encoding="utf-8") as file:
+            file.write("\n".join(self.host.recorded))
+        self.assertIn("Applied catalog", "".join(self.host.recorded))
 
     def test_04_it_is_nobody_who_may_only_read(self):
         pid = self.show("MainPID")
@@ -253,6 +272,19 @@ class Packages(unittest.TestCase):
         self.host.run("systemctl", "restart", *UNITS[1:])
         self.agent((0, 2))
         self.assertEqual(self.state("bunraku.service"), "active")
+
+    def test_09b_the_commands_of_the_pages_do_as_they_stand(self):
+        self.host.run("bunraku", "init", "--undo")
+        for page, command in pages.commands():
+            if not pages.is_for_the_host(page, command):
+                continue
+            with self.subTest(f"{page}: {command}"):
+                status, said = self.host.attempt("sh", "-c", command, environment={"FACTER_lab_target": "/var/tmp/target"})
+                # Nothing but warnings, or news: the agent's 2 are changes, the doctor's 1 is that nobody named the masters.
+                good = {"puppet agent --test": (0, 2), "bunraku doctor": (0, 1)}.get(command, (0,))
+                self.assertIn(status, good, said)
+            if command == "bunraku init --undo":
+                self.host.run("bunraku", "init", "--apply")
 
     def test_10_removed_nothing_runs_and_purged_nothing_is_left(self):
         self.host.run("dpkg", "-r", "bunraku", "libbunraku-dev", "libbunraku0")
