@@ -30,6 +30,7 @@ constexpr std::array units{"bunraku.socket", "bunraku-ipv6.socket", "bunraku.ser
 
 /// Its exit status, or -1 if it could not be started. It says what it says where we do, or nothing.
 int run_program(std::vector<std::string> words, bool silent) {
+  std::cout.flush();
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import subprocess
 import unittest
 
@@ -15,6 +16,14 @@ class Lintian(unittest.TestCase):
                                "error,warning,info", changes], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_build_depends_has_what_a_build_needs(self):
+        top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+        with open(f"{top}/tests/packages", encoding="utf-8") as file:
+            wanted = set(re.search(r"(?m)^\[build\].*\n((?:[^\[\n].*\n)*)", file.read())[1].split())
+        with open(f"{top}/contrib/debian/control", encoding="utf-8") as file:
+            given = set(re.findall(r"[a-z0-9.+-]+", file.read().split("Build-Depends:")[1].split("\n\n")[0]))
+        self.assertEqual(wanted - given - {"ccache", "libclang-rt-19-dev"}, set(), "see contrib/debian/control")
 
     def test_each_package_has_what_it_is_for(self):
         def files(name):
