@@ -1,6 +1,5 @@
 """A node without a certificate gets one from the site's CA, by bunraku, and has its first run."""
 
-import hashlib
 import os
 import subprocess
 import time
@@ -40,13 +39,7 @@ class FirstCertificate(ShimTest):
 
     def test_the_agent_accepts_what_enroll_wrote(self):
         self.make_shim("terminate")
-        bundle = (Path(self.site.env["SITE_DIR"]) / "ca/ca_crt.pem").read_bytes()
-        with subprocess.Popen(
-                [self.shim.program, "--config", self.shim.config, "enroll", "--wait-for-cert", "1",
-                 "--ca-fingerprint", f"SHA256:{hashlib.sha256(bundle).hexdigest()}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as enrolling:
-            output = self.sign_when_it_asks(enrolling)
-        self.assertEqual(enrolling.returncode, 0, output)
+        self.enrol(self.site, self.shim)
         written = self.credentials()
         self.shim.start()
         self.assert_run(self.run_agent(), (2,))
@@ -65,7 +58,7 @@ class FirstCertificate(ShimTest):
         its certificate."""
         mark = self.site.mark()
         with self.site.start_agent("--waitforcert", "2", hosts=hosts) as agent:
-            output = self.sign_when_it_asks(agent)
+            output = self.sign_when_it_asks(agent, self.site)
         self.assert_run(subprocess.CompletedProcess(agent.args, agent.returncode, output), (2,))
         # Without those of the administrator's `puppetserver ca sign`.
         requests = [r for r in self.site.requests_until(mark, report_sent) if r.user_agent != "PuppetserverCaCli"]
@@ -77,22 +70,6 @@ class FirstCertificate(ShimTest):
         self.assertIn(f"certname={self.site.certname} authenticated=remote", identity)
         self.assert_run(self.site.agent(hosts=hosts), (0,))
         return signed
-
-    def sign_when_it_asks(self, process):
-        """The CA's administrator signs what has come; returns what the process said until its end."""
-        request = Path(self.site.env["SITE_DIR"]) / f"ca/requests/{self.site.certname}.pem"
-        until = time.monotonic() + 120
-        try:
-            while not request.exists():
-                self.assertIsNone(process.poll(), "ended before it had asked for a certificate")
-                self.assertLess(time.monotonic(), until, "there is no certificate request at the CA")
-                time.sleep(0.05)
-            self.site.command("sign", self.site.certname)
-            return process.communicate(timeout=300)[0]
-        except BaseException as failure:
-            process.terminate()
-            output = process.communicate(timeout=60)[0]
-            raise AssertionError(f"{failure}\n{output}\n--- bunraku's log:\n{self.shim.output()}") from failure
 
     def credentials(self):
         return [Path(self.site.env[f"SITE_{what}"]).read_bytes() for what in ("KEY", "CERT", "CACERT", "CRL")]

@@ -6,6 +6,7 @@ ctest starts the site before the first test and ends it after the last one. By h
     /usr/bin/python3 tests/puppet/agent_run_test.py
 """
 
+import hashlib
 import os
 import re
 import shlex
@@ -124,7 +125,7 @@ class Shim:
     """`bunraku run` for the site's node; its masters are found by SRV from the site's DNS server. `dns`: more lines of
     that part of its configuration."""
 
-    def __init__(self, site, way="terminate", address=("127.0.0.1", 8140), dns=""):
+    def __init__(self, site, way="terminate", address=("127.0.0.1", 8140), dns="", more=""):
         if "BUNRAKU_BIN" not in os.environ:
             raise RuntimeError("BUNRAKU_BIN must name the program under test")
         self.site = site
@@ -136,7 +137,7 @@ class Shim:
         self.config.write_text(
             f'[puppet]\nconf = "{site.env["SITE_PUPPET_CONF"]}"\n'
             f'[dns]\nnameservers = ["{site.env["SITE_NAMESERVER"]}"]\nsrv_domain = "{site.domain}"\n{dns}'
-            f'[[listen]]\nway = "{way}"\naddress = "{self.address[0]}:{self.address[1]}"\n', encoding="utf-8")
+            f'[[listen]]\nway = "{way}"\naddress = "{self.address[0]}:{self.address[1]}"\n{more}', encoding="utf-8")
         self.process = None
 
     @property
@@ -215,12 +216,12 @@ class ShimTest(SiteTest):
         super().setUp()
         self.start_shim()
 
-    def start_shim(self, way="terminate"):
-        self.make_shim(way)
+    def start_shim(self, way="terminate", more=""):
+        self.make_shim(way, more)
         self.shim.start()
 
-    def make_shim(self, way):
-        self.shim = Shim(self.site, way)
+    def make_shim(self, way, more=""):
+        self.shim = Shim(self.site, way, more=more)
         self.addCleanup(self.shim.directory.cleanup)
         self.addCleanup(self.end_shim)
 
@@ -231,6 +232,32 @@ class ShimTest(SiteTest):
 
     def run_agent(self, *args):
         return self.site.agent(*args, hosts=self.shim.hosts)
+
+    def enrol(self, site, shim):
+        """The site's node gets its certificate by `bunraku enroll` with the shim's configuration."""
+        bundle = (Path(site.env["SITE_DIR"]) / "ca/ca_crt.pem").read_bytes()
+        with subprocess.Popen(
+                [shim.program, "--config", shim.config, "enroll", "--wait-for-cert", "1",
+                 "--ca-fingerprint", f"SHA256:{hashlib.sha256(bundle).hexdigest()}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as enrolling:
+            output = self.sign_when_it_asks(enrolling, site)
+        self.assertEqual(enrolling.returncode, 0, output)
+
+    def sign_when_it_asks(self, process, site):
+        """The CA's administrator signs what has come; returns what the process said until its end."""
+        request = Path(site.env["SITE_DIR"]) / f"ca/requests/{site.certname}.pem"
+        until = time.monotonic() + 120
+        try:
+            while not request.exists():
+                self.assertIsNone(process.poll(), "ended before it had asked for a certificate")
+                self.assertLess(time.monotonic(), until, "there is no certificate request at the CA")
+                time.sleep(0.05)
+            site.command("sign", site.certname)
+            return process.communicate(timeout=300)[0]
+        except BaseException as failure:
+            process.terminate()
+            output = process.communicate(timeout=60)[0]
+            raise AssertionError(f"{failure}\n{output}\n--- bunraku's log:\n{self.shim.output()}") from failure
 
     def assert_run(self, done, statuses):
         try:

@@ -28,4 +28,5 @@ restore() { # every fault is undone and everything runs
     [[ $n == dns ]] || spawn_master "$n"
   done
   for n in dns "${MASTERS[@]}"; do start "$n"; done
+  unforge
 }

@@ -51,3 +51,7 @@ forget() {
 sign() {
   in_site puppetserver ca sign --config "$(node_dir ca)/conf/puppet.conf" --certname "$(fqdn "$1")"
 }
+
+revoke() {
+  in_site puppetserver ca revoke --config "$(node_dir ca)/conf/puppet.conf" --certname "$(fqdn "$1")"
+}
