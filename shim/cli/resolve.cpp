@@ -70,6 +70,7 @@ std::optional<std::vector<std::uint16_t>> chosen(const invocation& with, const b
 
 int resolve(const invocation& with) {
   auto made = daemon::load_setup(with);
+  if (!bunraku::has_error(made.found)) daemon::add_source_plugins(made);
   print(std::cerr, made.found);
   if (!made.options || bunraku::has_error(made.found)) return not_done;
   made.options->dns.store_is_read_only = true;  // the file is the daemon's

@@ -128,6 +128,20 @@ bunraku::plugin_options plugins_of(const config::configuration& from) {
   return out;
 }
 
+void add_source_plugins(setup& to) {
+  if (!to.configuration || !to.options) return;
+  auto wanted = plugins_of(*to.configuration);
+  std::erase_if(wanted.load, [&](const bunraku::plugin_choice& p) {
+    return std::ranges::find(to.configuration->services, p.name, &config::service_rule::source) ==
+           to.configuration->services.end();
+  });
+  for (auto& s : to.options->services) s.policy.clear();
+  if (wanted.load.empty()) return;
+  auto loaded = bunraku::load_plugins(wanted);
+  append(to.found, loaded.found);
+  to.options->extensions = std::move(loaded.value);
+}
+
 bunraku::problems misplaced_plugins(const config::configuration& from, const std::vector<bunraku::plugin_facts>& all) {
   bunraku::problems found;
   const auto look = [&](const config::service_rule& s, const std::string& name, const std::string& kind) {

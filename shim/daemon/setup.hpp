@@ -36,6 +36,9 @@ setup load_setup(const places& with);
 
 /// What load_plugins wants to know.
 bunraku::plugin_options plugins_of(const config::configuration& from);
+/// For verbs that ask sources without being the daemon: loads the plugins that services name as sources, and no others.
+/// Policies are left out: they may ask masters how they are.
+void add_source_plugins(setup& to);
 /// Plugins that services name and that run, but are not what the service takes them for.
 bunraku::problems misplaced_plugins(const config::configuration& from, const std::vector<bunraku::plugin_facts>& all);
 

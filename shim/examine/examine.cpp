@@ -37,6 +37,8 @@ doctor::facts gather(const daemon::places& where, const std::string& socket) {
   look_at_host(all);
   if (!socket.empty()) all.daemon = ask_the_daemon(socket);
   if (made.options && made.sound) {
+    daemon::add_source_plugins(made);
+    all.configuration = made.found;
     made.options->dns.store_is_read_only = true;  // the file is the daemon's
     made.options->dns.store_file.clear();         // and what DNS says now is what matters here
     ask_masters(all, *made.options, who.upstream);

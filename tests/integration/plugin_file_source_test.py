@@ -1,6 +1,7 @@
 """Masters from a file that something else keeps, in a running daemon."""
 
 import os
+import subprocess
 import unittest
 
 from control_site import bunraku, candidates_of
@@ -75,6 +76,15 @@ class FileSource(unittest.TestCase):
             self.assertEqual(self.answered_by(shim), "one")
             return shim.lines(r"plugin=file_source file_source\.kept .*others than root may write to it")
         until(refused, "the writable file to be refused")
+
+    def test_resolve_asks_it_as_the_daemon_does(self):
+        self.write("one", "two")
+        shim = self.shim()
+        done = subprocess.run([os.environ["BUNRAKU_BIN"], "resolve", "catalog", "--config", shim.process.config_path],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertRegex(done.stdout, r"(?s)plugin.*file_source.*one\.lab\.test.*two\.lab\.test")
 
     def test_without_the_file_the_next_source_is_asked(self):
         shim = self.shim()
