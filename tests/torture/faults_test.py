@@ -85,13 +85,15 @@ class Torture(unittest.TestCase):
     def test_the_nth_allocation_fails(self):
         counted = os.path.join(self.site.directory, "count")
         preload = {"LD_PRELOAD": os.environ["BUNRAKU_TORTURE_PRELOAD"]}
-        self.assertEqual(self.live(env={**preload, "TORTURE_COUNT": counted}), [200, 200, 200, "stopped"])
+        # libseccomp 2.5.4 frees twice when there is no memory for the filter that it loads at the start.
+        calm = '[sandbox]\nuse = "off"\n'
+        self.assertEqual(self.live(extra=calm, env={**preload, "TORTURE_COUNT": counted}), [200, 200, 200, "stopped"])
         with open(counted, encoding="ascii") as file:
             count = int(file.read())
         outcomes = collections.Counter()
         for nth in spread(count, ALLOCATIONS, 3):
             with self.subTest(nth=nth, of=count):
-                outcomes[str(self.live(env={**preload, "TORTURE_ALLOCATION": str(nth)}))] += 1
+                outcomes[str(self.live(extra=calm, env={**preload, "TORTURE_ALLOCATION": str(nth)}))] += 1
         self.tell(f"{count} allocations", outcomes)
 
 

@@ -23,9 +23,10 @@ class Broken(AssertionError):
 
 
 class Life:
-    """`wrap` is what the daemon is started under (strace and its options), `env` is added to its environment."""
+    """`wrap` is what the daemon is started under (strace and its options), `env` is added to its environment,
+    `extra` to its bunraku.toml."""
 
-    def __init__(self, site, name, wrap=(), env=None):
+    def __init__(self, site, name, wrap=(), env=None, extra=""):
         self.site = site
         self.socket = os.path.join(site.directory, f"{name}.sock")
         self.config = os.path.join(site.directory, f"{name}.toml")
@@ -59,7 +60,7 @@ replay_bytes = 100000
 first_byte_timeout = "5s"
 [service.files]
 first_byte_timeout = "5s"
-""")
+{extra}""")
         self.control = os.path.join(site.directory, f"{name}-run", "control.sock")
         runtime = os.path.join(site.directory, f"{name}-run")
         self.process = Process(name, [*wrap, site.bunraku, "run", "--config", self.config], site.directory,
