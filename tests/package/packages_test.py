@@ -255,13 +255,13 @@ class Packages(unittest.TestCase):
 
     def test_08_a_daemon_that_hangs_is_replaced_by_the_watchdog(self):
         self.assertEqual(self.show("WatchdogUSec"), "1min")
-        self.host.write("/run/systemd/system/bunraku.service.d/short.conf", "[Service]\nWatchdogSec=1\nTimeoutAbortSec=1\n")
+        self.host.write("/etc/systemd/system/bunraku.service.d/short.conf", "[Service]\nWatchdogSec=1\nTimeoutAbortSec=1\n")
         self.host.run("systemctl", "daemon-reload")
         self.host.run("systemctl", "restart", "bunraku")
         pid = self.show("MainPID")
         self.host.run("kill", "-STOP", pid)
         until(lambda: self.show("MainPID") not in (pid, "0"), lambda: f"another daemon:\n{self.journal()}", 60)
-        self.host.run("rm", "-r", "/run/systemd/system/bunraku.service.d")
+        self.host.run("rm", "-r", "/etc/systemd/system/bunraku.service.d")
         self.host.run("systemctl", "daemon-reload")
         self.host.run("systemctl", "restart", "bunraku")
 

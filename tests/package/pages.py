@@ -30,6 +30,10 @@ ELSEWHERE = {
     r"bunraku enroll --ca-fingerprint .*": "tests/integration/enroll_test.py",
     r"puppet agent --test": "tests/integration/enroll_test.py",
     r"sha256sum ca_crt\.pem|openssl x509 -in root\.pem .*": "tests/integration/enroll_test.py",
+    # What it writes, a chain in PEM, is what verify_chain_test.py gives to verify-chain.
+    r"openssl s_client .* >chain\.pem|bunraku verify-chain .*": "tests/integration/verify_chain_test.py",
+    # To find a token's name: p11tool itself is run by no test; names of that form are what token_test.py uses.
+    r"apt-get install .*pkcs11.*|apt-get install p11-kit-modules|p11tool .*": "tests/integration/token_test.py",
     r"RUBYOPT=.*": "tests/consume/ruby_test.py",
     # Needs a second host; what it leads to is the control socket that admin_test.py asks.
     r"ssh -L .*": "tests/integration/admin_test.py",
