@@ -45,6 +45,7 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
   if (app.got_subcommand("check")) return shim::cli::check(with);
   if (app.got_subcommand("doctor")) return shim::cli::doctor(with);
   if (app.got_subcommand("init")) return shim::cli::init(with);
+  if (app.got_subcommand("drill")) return shim::cli::drill(with);
   if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
   if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain(with);
   if (app.got_subcommand("status")) return shim::cli::status(with);
@@ -138,6 +139,27 @@ void add_doctor(CLI::App& app, shim::cli::invocation& with) {
       "Exit status 0: nothing, or notes alone; 1: warnings; 2: errors.");
 }
 
+void add_drill(CLI::App& app, shim::cli::invocation& with) {
+  auto* drill = app.add_subcommand("drill",
+                                   "play failures of masters and DNS inside bunraku on this host, and tell "
+                                   "what a run would meet");
+  drill->add_option("scenario", with.scenarios, "\"catalog-refused\", a service or a kind of failure; all if left out");
+  drill->add_flag("--list", with.list, "name the scenarios");
+  drill->add_option("--plan", with.plan, "play this TOML file's [[step]]s instead")->type_name("FILE");
+  drill->add_flag("--dry-run", with.dry_run, "say what would be done, and do nothing");
+  drill->add_flag("--json", with.json, "print one JSON object");
+  drill->add_option("--html", with.html, "write one self-contained page")->type_name("FILE");
+  drill->add_option("--junit", with.junit, "write JUnit's XML for pipelines")->type_name("FILE");
+  auto* hold =
+      drill->add_option("--for", with.lasts, "hold one scenario in the running daemon for so long, at most 24h")
+          ->type_name("TIME");
+  drill->add_flag("--end", with.end, "end what --for holds")->excludes(hold);
+  add_socket(*drill, with);
+  drill->footer(
+      "Masters are asked by GETs that change nothing, about seven a second. Without --for nothing but the drill's own "
+      "requests meets a fault. Exit status 0: all as expected; 1: not; 2: some could not be played.");
+}
+
 /// The verbs that speak with the running daemon.
 void add_control(CLI::App& app, shim::cli::invocation& with) {
   auto* status = app.add_subcommand("status", "show each service's masters and how they are, from the running daemon");
@@ -214,6 +236,7 @@ int main(int argc, char** argv) try {
   add_enroll(app, with);
   add_doctor(app, with);
   add_verify_chain(app, with);
+  add_drill(app, with);
   add_control(app, with);
 
   try {

@@ -72,6 +72,13 @@ bool send_all(int fd, std::string_view bytes) {
   return true;
 }
 
+bool is_whole(std::string_view got, std::string_view method) {
+  const auto end = got.find("\r\n\r\n");
+  if (end == got.npos) return false;
+  const auto head = http::parse_response(got.substr(0, end + 4), {}, method);
+  return head && head->body.kind == http::body_kind::length && got.size() >= end + 4 + head->body.length;
+}
+
 }  // namespace
 
 std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, std::string_view method,
@@ -95,6 +102,7 @@ std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return broken(socket, "does not answer: is it stopped?");
     if (n <= 0) break;
     got.append(piece.data(), static_cast<std::size_t>(n));
+    if (is_whole(got, method)) break;  // the daemon waits a little for us to close
   }
   const auto end = got.find("\r\n\r\n");
   if (end == got.npos) return broken(socket, "closed the connection without an answer");

@@ -4,19 +4,16 @@
 #include "cli/print_problems.hpp"
 #include "cli/print_status.hpp"
 #include "cli/verbs.hpp"
+#include "cli/watch.hpp"
 
 #include <boost/json.hpp>
 
-#include <chrono>
 #include <iostream>
-#include <thread>
 
 namespace shim::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::chrono::seconds between_looks{2};
 
 /// --socket, else what bunraku.toml says, as far as it can be read: a mistake elsewhere in it must not keep anybody
 /// from the daemon.
@@ -26,19 +23,22 @@ std::string socket_of(const invocation& with) {
   return admin::socket_path(reading.sketch ? reading.sketch->admin.socket : "auto");
 }
 
+/// The answer's body, or why there is none.
+std::expected<json::object, std::string> try_to_ask(const invocation& with, std::string_view method,
+                                                    const std::string& target, const json::object& body = {}) {
+  auto got = ask_daemon(socket_of(with), method, target, body.empty() ? std::string() : json::serialize(body));
+  if (!got) return std::unexpected(got.error());
+  if (got->status == 200) return std::move(got->body);
+  auto message = json_view(got->body).object("error").text("message");
+  return std::unexpected(message.empty() ? "the daemon refused" : std::move(message));
+}
+
 /// The answer's body. Nothing if there is no daemon, or if it refused; then that was said.
 std::optional<json::object> ask(const invocation& with, std::string_view method, const std::string& target,
                                 const json::object& body = {}) {
-  auto got = ask_daemon(socket_of(with), method, target,
-                        body.empty() && !target.starts_with("/v1/plugin/") ? std::string() : json::serialize(body));
-  if (!got) {
-    std::cerr << "bunraku: " << got.error() << '\n';
-    return std::nullopt;
-  }
-  const json_view answer(got->body);
-  if (got->status == 200) return std::move(got->body);
-  const auto message = answer.object("error").text("message");
-  std::cerr << "bunraku: " << (message.empty() ? "the daemon refused" : message) << '\n';
+  auto got = try_to_ask(with, method, target, body);
+  if (got) return std::move(*got);
+  std::cerr << "bunraku: " << got.error() << '\n';
   return std::nullopt;
 }
 
@@ -69,13 +69,7 @@ bunraku::problems problems_in(const json_view& answer) {
 
 int status(const invocation& with) {
   if (!with.watch) return show(with, "/v1/status", print_status);
-  for (;;) {
-    std::cout << "\x1b[H\x1b[2J";
-    const int result = show(with, "/v1/status", print_status);
-    std::cout.flush();
-    if (result == not_done || !std::cout) return result;
-    std::this_thread::sleep_for(between_looks);
-  }
+  return watch([&with] { return try_to_ask(with, "GET", "/v1/status"); });
 }
 
 int explain(const invocation& with) {

@@ -27,6 +27,9 @@ struct invocation : daemon::places {
   std::string wait_for_cert, longest_wait_for_cert, wait_for_lock, longest_wait_for_lock;
   /// verify-chain: files, the name that is dialled, a time, and "chain", "leaf" or "none" if not as configured
   std::string chain, ca, crl, name, time, revocation;
+  std::vector<std::string> scenarios;               ///< drill: which; empty: all
+  std::string plan, html, junit;                    ///< drill: files; `lasts`: hold it for so long
+  bool list = false, dry_run = false, end = false;  ///< drill
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
 
@@ -47,6 +50,9 @@ int doctor(const invocation& with);
 int verify_chain(const invocation& with);
 /// What would lead this host's agent through bunraku; does it, or takes it back, when told to.
 int init(const invocation& with);
+/// Plays failures of masters and DNS inside a daemon of its own and judges what came of requests; or holds one in the
+/// running daemon. 0: all as expected; 1: not; 2: could not be played.
+int drill(const invocation& with);
 /// Key, signing request, CA bundle, CRLs and certificate of this node, as far as they are missing.
 int enroll(const invocation& with);
 

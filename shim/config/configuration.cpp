@@ -298,7 +298,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   const auto table = [&](const char* name) { return table_reader(root->find(name), name, file, found); };
   auto puppet = table("puppet"), local = table("local"), upstream = table("upstream"), dns = table("dns"),
        identity = table("identity"), connect = table("connect"), limits = table("limits"), plugins = table("plugins"),
-       admin = table("admin"), sandbox = table("sandbox"), log = table("log");
+       admin = table("admin"), drill = table("drill"), sandbox = table("sandbox"), log = table("log");
   read_puppet(puppet, made);
   made.local = read_leg(local);
   read_upstream(upstream, made);
@@ -317,6 +317,7 @@ configuration_reading parse_configuration(std::string_view text, const std::stri
   made.limits = read_limits(limits);
   made.admin = read_admin(admin);
   made.sandbox = read_sandbox(sandbox);
+  made.drills_allowed = drill.boolean("allow");
   made.log = read_log(log);
   found = in_order_of_file(std::move(found));
   if (!bunraku::has_error(found)) reading.value = made;

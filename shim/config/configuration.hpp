@@ -123,6 +123,7 @@ struct configuration {
   std::vector<plugin_rule> plugins;
   admin_values admin;
   sandbox_values sandbox;
+  bool drills_allowed = true;
   log_values log;
 };
 

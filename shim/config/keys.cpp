@@ -179,6 +179,8 @@ constexpr std::array table{
             "the file for node_exporter's textfile collector, written at the start and at the end of each run; its "
             "name ends in .prom"},
 
+    key_row{"drill", "allow", shape::boolean, "true", 0, 0, "", "let `bunraku drill` play failures on this host"},
+
     key_row{
         "sandbox", "use", shape::choice, "\"auto\"", 0, 0, "auto|off",
         "auto: at its start bunraku gives up what it will not need, as far as the kernel lets; off: it keeps all, for "
@@ -195,9 +197,9 @@ constexpr std::array table{
             "auto: the journal if stderr is connected to it"},
 };
 
-constexpr std::array<std::string_view, 15> tables{"puppet",   "listen",  "local",   "upstream", "dns",
-                                                  "identity", "connect", "service", "route",    "limits",
-                                                  "plugins",  "plugin",  "admin",   "sandbox",  "log"};
+constexpr std::array<std::string_view, 16> tables{"puppet",  "listen",  "local",   "upstream", "dns",     "identity",
+                                                  "connect", "service", "route",   "limits",   "plugins", "plugin",
+                                                  "admin",   "drill",   "sandbox", "log"};
 
 // Levenshtein's, with a swap of neighbours counted as one edit.
 std::size_t distance(std::string_view a, std::string_view b) {

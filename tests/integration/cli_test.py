@@ -22,7 +22,7 @@ def bunraku(*arguments, program=None):
 
 class Arguments(unittest.TestCase):
     def test_help_and_version_are_good(self):
-        for arguments in (["--help"], ["run", "--help"], ["check", "--help"], ["resolve", "--help"], ["status", "--help"], ["doctor", "--help"],
+        for arguments in (["--help"], ["run", "--help"], ["check", "--help"], ["resolve", "--help"], ["status", "--help"], ["doctor", "--help"], ["drill", "--help"],
                           ["enroll", "--help"], ["explain", "--help"], ["drain", "--help"], ["undrain", "--help"], ["reload", "--help"],
                           ["--version"]):
             done = bunraku(*arguments)

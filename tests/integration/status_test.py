@@ -1,7 +1,15 @@
 """`bunraku status` and `explain` say what the daemon knows, and `drain` changes where new runs go."""
 
+import fcntl
 import json
+import os
+import pty
 import re
+import select
+import signal
+import struct
+import subprocess
+import termios
 import unittest
 
 from control_site import bunraku, candidates_of, control, service_in
@@ -51,6 +59,34 @@ class Status(unittest.TestCase):
         self.assertRegex(text, r"Next: the next request goes to one\.lab\.test:\d+; if it fails.*to two\.lab\.test")
         self.assertIn("Run: no run is on.", text)
         self.assertEqual(self.site.requests(), {})
+
+    def test_watch_shows_masters_and_what_goes_on_and_gives_the_screen_back(self):
+        self.ask("files")
+        terminal, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        watching = subprocess.Popen([os.environ["BUNRAKU_BIN"], "status", "--watch", "--socket",
+                                     self.shim.process.control_path], stdin=theirs, stdout=theirs, stderr=theirs)
+        self.addCleanup(watching.kill)
+        os.close(theirs)
+        seen = b""
+
+        def shows(text):
+            nonlocal seen
+            if select.select([terminal], [], [], 0.1)[0]:
+                seen += os.read(terminal, 65536)
+            return text in seen
+
+        until(lambda: shows(b"GET file_content"), "the first exchange", 60)
+        self.assertIn(b"one.lab.test:%d" % self.site.port, seen)
+        self.ask("report")
+        until(lambda: shows(b"PUT report"), "the next one", 60)
+        pages = seen.decode().split("\x1b[H")[1:]
+        self.assertLessEqual(max(page.count("\n") for page in pages), 30)
+        self.assertLessEqual(max(len(re.sub(r"\x1b\[\??\d*[a-zA-Z]|\r", "", line)) for page in pages for line in page.split("\n")), 100)
+        watching.send_signal(signal.SIGINT)
+        until(lambda: shows(b"\x1b[?1049l"), "the old screen", 60)
+        self.assertEqual(watching.wait(60), 0)
+        os.close(terminal)
 
     def test_json_has_the_same_facts_with_times(self):
         self.ask("catalog")

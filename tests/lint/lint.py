@@ -53,8 +53,8 @@ def shebang(path):
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RESOLVER_ROOMS = ("puppet", "policy", "io", "engine", "capi", "plugin_host")
-SHIM_ROOMS = ("cli", "config", "doctor", "enroll", "examine", "init", "http", "tunnel", "local", "forward",
-              "daemon", "admin", "sandbox")
+SHIM_ROOMS = ("cli", "config", "doctor", "drill", "enroll", "examine", "init", "http", "tunnel", "local", "forward",
+              "daemon", "admin", "rehearsal", "sandbox")
 # folder -> rooms whose headers it may include by "room/name.hpp"
 MAY_INCLUDE = {
     "resolver/include/bunraku": (),
@@ -69,13 +69,15 @@ MAY_INCLUDE = {
     "shim/tunnel": ("http", "config", "tunnel"),
     "shim/doctor": ("config", "doctor"),
     "shim/init": ("init",),
+    "shim/drill": ("config", "drill"),
     "shim": SHIM_ROOMS,
     "plugins": (),
 }
-PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel", "shim/doctor", "shim/init")
+PURE = ("resolver/puppet", "resolver/policy", "shim/http", "shim/config", "shim/tunnel", "shim/doctor", "shim/init",
+        "shim/drill")
 # The pure rooms of the shim may use these parsers (inet_pton is one); the library's use std alone.
 PARSERS = {"shim/http": ("boost/beast/", "boost/json", "boost/url", "boost/system/"),
-           "shim/config": ("toml++/", "arpa/inet.h"), "shim/doctor": ("fmt/",)}
+           "shim/config": ("toml++/", "arpa/inet.h"), "shim/doctor": ("fmt/",), "shim/drill": ("boost/json", "fmt/")}
 IMPURE_STD = {"fstream", "iostream", "filesystem", "thread", "mutex", "condition_variable", "future", "cstdio", "print"}
 IMPURE_WORDS = re.compile(
     r"_clock::now\b|\brandom_device\b|\bgetenv\b|\bstd::(cout|cerr|clog)\b|\bspdlog\b|\btime\(nullptr\)")

@@ -1,0 +1,217 @@
+"""`bunraku drill`: failures played inside a daemon of its own, judged and reported; and held in a running one."""
+
+import json
+import os
+import signal
+import subprocess
+import unittest
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from control_site import bunraku, control
+from labsite import MasterSpec, Shim, Site, service_requests, until
+from labsite.browser import Browser
+from plugin_site import install
+
+ALL = ("ca", "catalog", "files", "report")
+PASSED, FAILED, NOT_PLAYED = 0, 1, 2
+
+
+class Drill(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.site = cls.enterClassContext(Site(masters=[MasterSpec("one", ALL), MasterSpec("two", ALL)], srv={}, key="ec"))
+        cls.requests = service_requests(cls.site)
+        cls.plugins = install(os.path.join(cls.site.directory, "plugins"), "fault")
+
+    def setUp(self):
+        for master in self.site.masters.values():
+            master.forget_log()
+            master.clear_faults()
+        for service in ALL:
+            self.site.srv(service, "one", "two")
+        self.directory = Path(self.site.directory, self.id().rsplit(".", 1)[1])
+        self.directory.mkdir()
+
+    def config(self, extra=""):
+        shim = Shim(self.site, start=False, extra=f'[plugins]\ndirectory = "{self.plugins}"\n' + extra)
+        path = self.directory / "bunraku.toml"
+        path.write_text(shim.config())
+        return path
+
+    def command(self, *words, extra="", plan=None):
+        if plan is not None:
+            (self.directory / "plan.toml").write_text(plan)
+            words += ("--plan", str(self.directory / "plan.toml"))
+        return [os.environ["BUNRAKU_BIN"], "drill", "--config", str(self.config(extra)), *words]
+
+    def drill(self, *words, **more):
+        done = subprocess.run(self.command(*words, **more), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=300, check=False)
+        return done
+
+    @staticmethod
+    def plan(*names, more='lasts = "1s"\n'):
+        return "".join(f'[[step]]\nscenario = "{name}"\n{more}' for name in names)
+
+    def leftovers(self):
+        return [name for name in os.listdir("/tmp") if name.startswith("bunraku-drill-")]
+
+    # What is played
+
+    def test_failures_of_the_first_master_are_served_by_the_other_and_nobody_else_meets_them(self):
+        kinds = ("refused", "blackholed", "full", "reset", "bad-certificate")
+        done = self.drill("--json", plan=self.plan(*(f"catalog-{kind}" for kind in kinds), "files-refused", "ca-refused", "report-full"))
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        document = json.loads(done.stdout)
+        self.assertEqual((document["version"], document["passed"], len(document["steps"])), (1, True, 8))
+        for step in document["steps"]:
+            first, second = step["masters"]
+            window = [s for s in step["samples"] if step["fault_from_seconds"] <= s["at_seconds"] < step["fault_to_seconds"]]
+            self.assertEqual({s["master"] for s in window}, {second}, step["scenario"])
+            self.assertGreater(step["hits"], 0)
+            self.assertEqual({s["master"] for s in step["samples"] if s["at_seconds"] < step["fault_from_seconds"]}, {first})
+        methods = {line["method"] for name in ("one", "two") for line in self.site.masters[name].requests()}
+        self.assertEqual(methods, {"GET"})
+        self.assertEqual(self.leftovers(), [])
+
+    def test_hung_and_slow_masters_dead_and_lying_dns_and_nobody_at_all(self):
+        done = self.drill(plan=self.plan("catalog-hung", "files-slow", "catalog-all-gone", "dns-dead", "dns-lies"))
+        self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^passed +catalog-hung +\d+ requests, +0 unserved")
+        self.assertRegex(done.stdout, r"(?m)^passed +catalog-all-gone ")
+        self.assertTrue(done.stdout.endswith("5 of 5 passed\n"), done.stdout)
+
+    def test_an_expectation_that_is_not_met_fails_the_drill(self):
+        done = self.drill(plan=self.plan("files-slow", more='lasts = "2s"\nwithin = "100ms"\n'))
+        self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"failed +files-slow .*The slowest answer took 1\.\d s, more than 100 ms\.")
+
+    def test_one_master_alone_is_said_and_is_no_success(self):
+        self.site.srv("report", "one")
+        done = self.drill(plan=self.plan("report-refused"))
+        self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"alone +report-refused .*one\.lab\.test:\d+ is the only master of report")
+
+    def test_what_does_not_work_anyway_is_not_played(self):
+        for name in ("one", "two"):
+            self.site.masters[name].fault("status:500", "oops", path_prefix="/puppet/v3/node")
+        done = self.drill(plan=self.plan("catalog-refused"))
+        self.assertEqual(done.returncode, NOT_PLAYED, done.stdout + done.stderr)
+        self.assertIn("It does not work without any fault either: see `bunraku doctor`.", done.stdout)
+
+    # Its reports
+
+    def test_reports_for_pipelines_and_people(self):
+        html, junit = self.directory / "r.html", self.directory / "r.xml"
+        self.site.srv("report", "one")
+        done = self.drill("--html", str(html), "--junit", str(junit),
+                          plan=self.plan("catalog-refused", "files-blackholed", "report-refused"))
+        self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
+        suite, = xml.parse(junit).getroot()
+        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("3", "1", "0"))
+        self.assertEqual([case.get("name") for case in suite], ["catalog-refused", "files-blackholed", "report-refused"])
+        self.assertIn("only master", suite[2].find("failure").get("message"))
+        pictures = os.environ.get("BUNRAKU_PICTURES")
+        with Browser() as browser:
+            grounds = set()
+            for width in (390, 1280):
+                for dark in (False, True):
+                    browser.look(width, dark=dark)
+                    browser.open(html.as_uri())
+                    browser.until("document.readyState === 'complete' && document.querySelectorAll('section').length === 4")
+                    self.assertLessEqual(browser.value("document.documentElement.scrollWidth"), width)
+                    grounds.add(browser.value("getComputedStyle(document.body).backgroundColor"))
+                    if pictures:
+                        browser.screenshot(f"{pictures}/drill-{width}-{'dark' if dark else 'light'}.png")
+            self.assertEqual(len(grounds), 2)
+            self.assertEqual({url for url in browser.asked_for() if not url.startswith("data:")}, {html.as_uri()})
+            self.assertEqual(browser.complaints(), [])
+            self.assertGreater(browser.value("document.querySelectorAll('#catalog-refused svg rect').length"), 10)
+
+    # What is refused, and how it ends
+
+    def test_bad_orders_are_refused_before_anything_is_played(self):
+        for words, plan, told in ((("catalog-refusde",), None, "Did you mean `catalog-refused`?"),
+                                  ((), '[[step]]\nscenario = "ca-all-gone"\nserved = true\n', r"plan\.toml:1: error: .*nobody can serve"),
+                                  (("ca-refused", "--html", "/proc/none/r.html"), None, "cannot write /proc/none/r.html: No such file"),
+                                  (("ca-refused", "--for", "25h"), None, "from 1s to 24h"),
+                                  (("ca", "--for", "10m"), None, "--for holds one scenario")):
+            done = self.drill(*words, plan=plan)
+            self.assertEqual(done.returncode, NOT_PLAYED, (words, done))
+            self.assertRegex(done.stderr, told)
+        self.assertEqual(self.site.requests(), {})
+
+    def test_a_host_may_forbid_it(self):
+        done = self.drill("ca-refused", extra="[drill]\nallow = false\n")
+        self.assertEqual(done.returncode, NOT_PLAYED)
+        self.assertRegex(done.stderr, r"\[drill\] allow is false in .*bunraku\.toml: no drills on this host\.")
+
+    def test_a_dry_run_says_what_would_be_done_and_does_nothing(self):
+        done = self.drill("catalog-refused", "--dry-run")
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        self.assertRegex(done.stdout, r"catalog-refused: the first master refuses connections, for 3s; meanwhile GET /puppet/v3/node/")
+        self.assertEqual(self.site.requests(), {})
+
+    def test_two_at_once_are_refused_and_an_interrupt_leaves_nothing(self):
+        first = subprocess.Popen(self.command(plan=self.plan("catalog-all-gone", more='lasts = "60s"\n')),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(first.kill)
+        until(self.leftovers, "the first drill's directory", 60)
+        second = self.drill("ca-refused")
+        self.assertEqual((second.returncode, second.stdout), (NOT_PLAYED, ""))
+        self.assertIn("another drill is under way on this host", second.stderr)
+        first.send_signal(signal.SIGINT)
+        _, told = first.communicate(timeout=120)
+        self.assertEqual(first.returncode, NOT_PLAYED)
+        self.assertIn("interrupted; every fault ended with it.", told)
+        self.assertEqual(self.leftovers(), [])
+
+    # Held in a running daemon
+
+    def test_a_held_fault_is_met_by_runs_shows_in_status_and_survives_a_kill_until_it_is_ended(self):
+        state = self.directory / "state"
+        state.mkdir(mode=0o700)
+        extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{state}/faults.json"\n'
+        shim = Shim(self.site, name="held", extra=extra)
+        self.addCleanup(lambda: shim.process.kill())
+
+        def verb(*words):
+            return bunraku(shim, "drill", *words, options=("--config", shim.process.config_path))
+
+        def served_by():
+            method, target, body, headers = self.requests["files"]
+            answer = shim.ask(method, target, body, headers)
+            self.assertEqual(answer.status, 200, answer.body)
+            return shim.exchanges(1)[-1]["master"].split(".")[0]
+
+        self.assertEqual(served_by(), "one")
+        done = verb("files-refused", "--for", "10m")
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        self.assertRegex(done.stdout, r"^files-refused is held for 10m \(first master one\.lab\.test:\d+\); it ends by itself")
+        self.assertIn("another drill is on: drill-files-refused", verb("ca-full", "--for", "1m").stderr)
+        shim.process.kill()  # its connections too, so that the next request has to dial
+        shim.start()
+        self.assertEqual(served_by(), "two")
+        _, document = control(shim, "GET", "/v1/status")
+        self.assertIn("drill-files-refused", json.dumps(document["plugins"]))
+        self.assertEqual(verb("--end").stdout, "ended drill-files-refused\n")
+        self.assertEqual(verb("--end").stdout, "no drill is on\n")
+        shim.process.kill()
+        shim.start()
+        self.assertEqual(served_by(), "one")
+
+    def test_a_held_fault_ends_by_itself_on_time(self):
+        extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{self.directory}/faults.json"\n'
+        os.chmod(self.directory, 0o700)
+        shim = self.enterContext(Shim(self.site, name="ending", extra=extra + "[limits]\nidle_connections = 0\n"))
+        done = bunraku(shim, "drill", "files-bad-certificate", "--for", "2s", options=("--config", shim.process.config_path))
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        until(lambda: control(shim, "POST", "/v1/plugin/fault", {"list": True})[1]["answer"]["faults"] == [],
+              "the end of the fault", 60)
+        self.assertEqual(bunraku(shim, "drill", "--end", options=("--config", shim.process.config_path)).stdout,
+                         "no drill is on\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
