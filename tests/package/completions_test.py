@@ -15,10 +15,11 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LI
 _bunraku bunraku "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-# A real zsh at a pseudo-terminal: what Tab offers is listed through the completion system's own hook.
+# A real zsh at a pseudo-terminal: what Tab offers is listed through the completion system's own hook. It is typed once the line
+# editor is at work: before that, the terminal itself would take the C-u and drop the line.
 ZSH = """zmodload zsh/zpty
 zpty shell zsh -f -i
-zpty -w shell "PS1=; fpath=($1 \\$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-separator '=='; zstyle ':completion:*' menu no; zstyle ':completion:*:default' list-prompt ''; setopt zle; LISTMAX=0; bindkey '^I' list-choices; stty cols 300 rows 200; echo rea''dy"
+zpty -w shell "PS1=; fpath=($1 \\$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-separator '=='; zstyle ':completion:*' menu no; zstyle ':completion:*:default' list-prompt ''; setopt zle; LISTMAX=0; bindkey '^I' list-choices; stty cols 300 rows 200; zle-line-init() { print rea''dy }; zle -N zle-line-init"
 while zpty -r shell line; do [[ $line == *ready* && $line != *rea\\'* ]] && break; done
 zpty -w -n shell "$2"$'\\t'
 zpty -w -n shell $'\\C-u'"echo do''ne"$'\\n'

@@ -27,6 +27,7 @@ ELSEWHERE = {
     r"tests/bench/run.*": "tests/bench/run",
     r"contrib/release.*": "tests/package/reproducible_test.py",
     r"curl --unix-socket .*": "tests/integration/admin_test.py",
+    r"bunraku drill.*": "tests/integration/drill_test.py",
     r"bunraku enroll --ca-fingerprint .*": "tests/integration/enroll_test.py",
     r"puppet agent --test": "tests/integration/enroll_test.py",
     r"sha256sum ca_crt\.pem|openssl x509 -in root\.pem .*": "tests/integration/enroll_test.py",
