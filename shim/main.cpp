@@ -5,7 +5,10 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <openssl/crypto.h>
 
+#include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -30,8 +33,31 @@ constexpr const char* ending =
   ::_exit(shim::cli::not_done);
 }
 
-/// Before any other initialiser of this program, which allocate too.
-[[gnu::constructor(101)]] void watch_for_want_of_memory() { std::set_new_handler(end_for_want_of_memory); }
+void* allocate(std::size_t size, const char* /*file*/, int /*line*/) {
+  if (size == 0) return nullptr;
+  void* const made = std::malloc(size);
+  if (made == nullptr) end_for_want_of_memory();
+  return made;
+}
+
+void release(void* what, const char* /*file*/, int /*line*/) { std::free(what); }
+
+void* allocate_again(void* what, std::size_t size, const char* file, int line) {
+  if (size == 0) {
+    release(what, file, line);
+    return nullptr;
+  }
+  void* const made = std::realloc(what, size);
+  if (made == nullptr) end_for_want_of_memory();
+  return made;
+}
+
+/// Before any other initialiser of this program, which allocate too. OpenSSL as well: an algorithm for which it once
+/// had no memory it does not offer again, and a daemon without TLS runs and serves nobody.
+[[gnu::constructor(101)]] void watch_for_want_of_memory() {
+  std::set_new_handler(end_for_want_of_memory);
+  CRYPTO_set_mem_functions(allocate, allocate_again, release);
+}
 
 void add_common(CLI::App& to, shim::cli::invocation& into) {
   to.add_option("-c,--config", into.config_file, "bunraku.toml to read; must exist if given")
