@@ -128,6 +128,7 @@ class Lost(RealRuns):
         self.publish(ttl=1)  # the answers are too old by the time of the catalog: facts take longer than they live
         self.addCleanup(self.publish, ttl=60)
         with self.shim(dns='ttl_floor = "1s"\n') as shim:
+            self.assert_good(self.run_agent(None, shim))  # from here on it has answers that can grow old
             finished = self.run_agent(before, shim)
             self.site.command("cont", "compile1")
             self.assert_good(finished)
