@@ -241,12 +241,13 @@ void daemon::try_tokens(const leg_identities& who, bunraku::problems& found) {
 }
 
 sandbox::needs daemon::needs_of(const setup& with) const {
-  return sandbox::needs_of(*with.configuration, with.site ? *with.site : site_,
-                           {.config_file = std::filesystem::absolute(places_.config_file),
-                            .store_file = with.options ? with.options->dns.store_file : std::string(),
-                            .admin_socket = admin::socket_path(with.configuration->admin.socket),
-                            .replay_directory = forwarding_.replay_directory,
-                            .plugin_directory = plugins_of(*with.configuration).directory});
+  return sandbox::needs_of(
+      *with.configuration, with.site ? *with.site : site_,
+      {.config_file = places_.config_file.empty() ? "" : std::filesystem::absolute(places_.config_file).string(),
+       .store_file = with.options ? with.options->dns.store_file : std::string(),
+       .admin_socket = admin::socket_path(with.configuration->admin.socket),
+       .replay_directory = forwarding_.replay_directory,
+       .plugin_directory = plugins_of(*with.configuration).directory});
 }
 
 bunraku::problems daemon::open_control() {

@@ -33,8 +33,16 @@ splice::splice(tcp::socket client, tcp::socket master, std::string for_client, s
 }
 
 net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::chrono::milliseconds idle) {
-  net::co_spawn(self->client_.get_executor(), pump(self, self->up_), forward::ends_the_process{});
-  net::co_spawn(self->client_.get_executor(), pump(self, self->down_), forward::ends_the_process{});
+  // A fault in one direction breaks this tunnel, and its line in the log says so.
+  const forward::told fault(
+      [self](std::string_view line) {
+        self->why_ = line;
+        if (!self->over_) self->close(true);
+        self->timer_.cancel();
+      },
+      "a tunnel");
+  net::co_spawn(self->client_.get_executor(), pump(self, self->up_), fault);
+  net::co_spawn(self->client_.get_executor(), pump(self, self->down_), fault);
   while (!self->over_ && !(self->up_.ended && self->down_.ended)) {
     const auto until = self->touched_ + idle;
     if (clock::now() >= until) {

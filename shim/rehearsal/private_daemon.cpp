@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -43,7 +44,7 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   c.log = {};
   c.log.level = bunraku::log_level::debug;
   c.log.to = config::log_target::standard_error;
-  c.sandbox.use = false;  // for seconds, and for this process alone, which has the same rights
+  c.sandbox.files.push_back(directory);
   c.routes.clear();
   for (std::size_t i = 0; i != c.services.size(); ++i)
     if (c.services[i].name == status_leads_to)
@@ -80,6 +81,14 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   if (bunraku::has_error(found)) ::_exit(2);
   const int status = one.run();
   ::_exit(status);
+}
+
+std::string last_line_of(const std::string& path) {
+  std::ifstream file(path);
+  std::string last;
+  for (std::string line; std::getline(file, line);)
+    if (!line.empty()) last = line;
+  return last;
 }
 
 int connect_to(const std::string& path) {
@@ -145,7 +154,9 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
       made.child_ = -1;
-      return std::unexpected("the drill's own daemon did not start; `bunraku check` may say why");
+      const auto why = last_line_of(directory + "/log");
+      return std::unexpected("the drill's own daemon did not start: " +
+                             (why.empty() ? "it says nothing; `bunraku check` may say why" : why));
     }
     std::this_thread::sleep_for(10ms);
   }
