@@ -89,7 +89,9 @@ bool state_file::look(wall now) {
 
 std::string state_file::replace(std::vector<rule> rules) {
   if (auto why = doubt(directory_of(path_)); !why.empty()) return why;
-  if (auto why = write(to_state(rules)); !why.empty()) return "cannot write " + path_ + ": " + why;
+  if (auto why = write(to_state(rules)); !why.empty())
+    return "cannot write " + path_ + ": " + why +
+           "; if the daemon has given its directory up, name it in [sandbox] files";
   rules_ = std::move(rules);
   trouble_.clear();
   if (::lstat(path_.c_str(), &seen_) != 0) seen_ = {};

@@ -4,6 +4,7 @@ it was asked for, restarts or not."""
 import json
 import os
 import subprocess
+import tempfile
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -53,6 +54,16 @@ class Fault(unittest.TestCase):
 
     def add(self, shim, **rule):
         self.order(shim, {"add": {"name": "drill", "for_seconds": 3600, **rule}})
+
+    def test_a_state_in_a_place_that_the_daemon_gave_up_is_refused_with_the_way_out(self):
+        elsewhere = self.enterContext(tempfile.TemporaryDirectory(prefix="bunraku-faults-", dir="/tmp"))
+        self.faults = f"{elsewhere}/faults.json"
+        order = {"add": {"name": "drill", "kind": "refuse", "for_seconds": 60}}
+        refused = self.order(self.shim(), order, 409)
+        self.assertRegex(json.dumps(refused), r"cannot write .*faults\.json: Permission denied; .*\[sandbox\] files")
+        self.assertEqual(os.listdir(elsewhere), [])
+        self.order(self.shim(extra=f'[sandbox]\nfiles = ["{elsewhere}"]\n'), order)
+        self.assertEqual(os.listdir(elsewhere), ["faults.json"])
 
     def served(self, service="catalog"):
         """Which masters saw the request itself."""
