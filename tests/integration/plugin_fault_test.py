@@ -55,13 +55,20 @@ class Fault(unittest.TestCase):
     def add(self, shim, **rule):
         self.order(shim, {"add": {"name": "drill", "for_seconds": 3600, **rule}})
 
-    def test_a_state_in_a_place_that_the_daemon_gave_up_is_refused_with_the_way_out(self):
+    def keep_state_elsewhere(self):
+        """Where nothing else of the daemon's is; an order that would be kept there."""
         elsewhere = self.enterContext(tempfile.TemporaryDirectory(prefix="bunraku-faults-", dir="/tmp"))
         self.faults = f"{elsewhere}/faults.json"
-        order = {"add": {"name": "drill", "kind": "refuse", "for_seconds": 60}}
+        return elsewhere, {"add": {"name": "drill", "kind": "refuse", "for_seconds": 60}}
+
+    def test_a_state_in_a_place_that_the_daemon_gave_up_is_refused_with_the_way_out(self):
+        elsewhere, order = self.keep_state_elsewhere()
         refused = self.order(self.shim(), order, 409)
         self.assertRegex(json.dumps(refused), r"cannot write .*faults\.json: Permission denied; .*\[sandbox\] files")
         self.assertEqual(os.listdir(elsewhere), [])
+
+    def test_a_state_in_a_place_that_the_sandbox_leaves_open_is_written(self):
+        elsewhere, order = self.keep_state_elsewhere()
         self.order(self.shim(extra=f'[sandbox]\nfiles = ["{elsewhere}"]\n'), order)
         self.assertEqual(os.listdir(elsewhere), ["faults.json"])
 
