@@ -86,7 +86,12 @@ int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
 void add_init(CLI::App& app, shim::cli::invocation& with) {
   auto* init = app.add_subcommand("init", "say what would lead this host's agent through bunraku; with --apply, do it");
   auto* apply = init->add_flag("--apply", with.apply, "do it, keeping all files as they were, and check");
-  init->add_flag("--undo", with.undo, "put back every file that --apply has changed, byte for byte")->excludes(apply);
+  auto* undo = init->add_flag("--undo", with.undo, "put back every file that --apply has changed, byte for byte");
+  undo->excludes(apply);
+  init->add_flag("--unattended", with.unattended,
+                 "for tools: refuse what could leave the agent worse off; without --apply, exit status 1 if there is "
+                 "something to do")
+      ->excludes(undo);
   init->add_option("--fallback", with.fallback,
                    "a master that the agent goes to when bunraku does not answer; may be given again")
       ->type_name("HOST[:PORT]");

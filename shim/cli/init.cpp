@@ -108,7 +108,8 @@ init::host_facts look(const invocation& with, bunraku::problems& found) {
   seen.bunraku_toml = read_one(with.config_file, found);
   seen.certname_addresses = addresses_of(seen.site.certname);
   seen.port = own_port(configuration);
-  seen.toml_asks_srv = configuration.srv == config::srv_use::yes || !configuration.srv_domain.empty();
+  seen.toml_decides_srv = configuration.srv != config::srv_use::automatic || !configuration.srv_domain.empty();
+  seen.unattended = with.unattended;
   seen.ca_server = with.ca_server;
   seen.has_systemd = has_systemd();
   if (seen.has_systemd)
@@ -199,9 +200,9 @@ int init(const invocation& with) {
   if (!what.refused.empty()) return not_done;
   show(what);
   if (with.apply) return apply(with, record, what, seen.has_systemd);
-  if (!what.edits.empty() || !what.enable.empty())
-    std::cout << "\nNothing is done yet. With --apply it is, and --undo takes it back.\n";
-  return good;
+  if (what.edits.empty() && what.enable.empty()) return good;
+  std::cout << "\nNothing is done yet. With --apply it is, and --undo takes it back.\n";
+  return with.unattended ? bad_news : good;
 }
 
 }  // namespace shim::cli

@@ -20,6 +20,7 @@ struct invocation : daemon::places {
   std::string ca_fingerprint;         ///< enroll: of the CA bundle or its root; empty: puppet.conf's
   bool trust_first_ca = false;        ///< enroll: the first CA bundle is believed
   bool apply = false, undo = false;   ///< init
+  bool unattended = false;            ///< init: by a tool, with nobody to read its notes
   std::vector<std::string> fallback;  ///< init: HOST or HOST:PORT
   std::string ca_server;              ///< init
   bool once = false;                  ///< enroll: one pass, no waiting

@@ -102,10 +102,11 @@ void edit_hosts(const host_facts& seen, plan& into) {
 void edit_bunraku_toml(const host_facts& seen, const std::vector<host_port>& fallback, plan& into) {
   // puppet.conf will name masters behind this node, which is a reason not to ask SRV unless told to.
   const bool wants_srv = seen.site.use_srv_records;
-  if (!wants_srv || seen.toml_asks_srv || fallback.empty()) return;
+  if (!wants_srv || seen.toml_decides_srv || fallback.empty()) return;
   if (seen.bunraku_toml.text) {
-    into.notes.push_back("puppet.conf finds masters by SRV: set srv = true below [dns] in " + seen.bunraku_toml.path +
-                         ", so that bunraku does.");
+    auto& where = seen.unattended ? into.refused : into.notes;
+    where.push_back("puppet.conf finds masters by SRV: set srv = true below [dns] in " + seen.bunraku_toml.path +
+                    ", so that bunraku does.");
     return;
   }
   into.edits.push_back({seen.bunraku_toml.path,
@@ -131,15 +132,17 @@ plan make_plan(const host_facts& seen) {
   edit_hosts(seen, made);
   edit_bunraku_toml(seen, fallback, made);
   if (fallback.empty())
-    made.notes.emplace_back(
-        "No way out: without bunraku this agent finds no master. Say --fallback HOST (one that serves all of Puppet), "
-        "and it goes there when bunraku does not answer.");
+    (seen.unattended ? made.refused : made.notes)
+        .emplace_back(
+            "No way out: without bunraku this agent finds no master. Say --fallback HOST (one that serves all of "
+            "Puppet), and it goes there when bunraku does not answer.");
   if (seen.site.report_server_set && seen.site.report_server != seen.site.certname)
     made.notes.push_back(
         "Reports go on to " + seen.site.report_server +
         " directly: puppet.conf's report_server says so. Without that setting they go through bunraku.");
   if (seen.has_systemd) made.enable = seen.off_units;
   else made.notes.emplace_back("systemd does not run here: see to it that `bunraku run` starts with the host.");
+  if (!made.refused.empty()) made = plan{{}, {}, {}, std::move(made.refused)};
   return made;
 }
 

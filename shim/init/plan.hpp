@@ -20,7 +20,8 @@ struct host_facts {
   file puppet_conf, hosts, bunraku_toml;
   std::vector<std::string> certname_addresses;     ///< what the certname resolves to now, as this host resolves names
   std::uint16_t port = 8140;                       ///< of our `terminate` on loopback
-  bool toml_asks_srv = false;                      ///< bunraku.toml says itself that SRV is to be asked
+  bool toml_decides_srv = false;                   ///< bunraku.toml says itself whether SRV is to be asked
+  bool unattended = false;                         ///< nobody reads the notes
   bool has_systemd = false;                        ///< it is what runs here
   std::vector<std::string> off_units;              ///< of our units those that do not start at boot
   std::vector<bunraku::site::host_port> fallback;  ///< --fallback: where the agent goes without us
@@ -45,7 +46,8 @@ struct plan {
 /// What leads this host's agent through bunraku. Changes no more than is needed: a host that is led already gets an
 /// empty plan. puppet.conf's [agent] section gets a block of settings, of which `server` is always one (OpenVox 9 wants
 /// it set); settings of the same names there are kept as comments. Where a master's name is known, `server_list` names
-/// it behind this node: an agent that finds no bunraku when its run begins goes there.
+/// it behind this node: an agent that finds no bunraku when its run begins goes there. What an administrator who reads
+/// the notes may want all the same, though it can leave the agent worse off, is refused when unattended.
 plan make_plan(const host_facts& seen);
 
 }  // namespace shim::init

@@ -143,14 +143,38 @@ TEST(PlanOfInit, WhereTheAgentAskedSrvBunrakuDoes) {
   EXPECT_THAT(made.edits[1].after, HasSubstr("[dns]\nsrv = true\n"));
 
   seen.bunraku_toml.text = "[dns]\nsrv = true\n";
-  seen.toml_asks_srv = true;
+  seen.toml_decides_srv = true;
   EXPECT_EQ(make_plan(seen).edits.size(), 1U);
 
   seen.bunraku_toml.text = "";
-  seen.toml_asks_srv = false;
+  seen.toml_decides_srv = false;
   made = make_plan(seen);
   EXPECT_EQ(made.edits.size(), 1U);
   EXPECT_THAT(made.notes, Contains(HasSubstr("srv = true below [dns]")));
+}
+
+TEST(PlanOfInit, WithNobodyToReadNotesItRefusesWhatCouldLeaveTheAgentWorseOff) {
+  auto alone = fresh();
+  alone.unattended = true;
+  EXPECT_THAT(make_plan(alone).refused, IsEmpty());
+  alone.site.server_set = false;
+  auto made = make_plan(alone);
+  EXPECT_THAT(made.refused, ElementsAre(HasSubstr("No way out")));
+  EXPECT_THAT(made.edits, IsEmpty());
+  EXPECT_THAT(made.enable, IsEmpty());
+  alone.fallback = {{"puppet.example.com", 8140}};
+  EXPECT_THAT(make_plan(alone).refused, IsEmpty());
+
+  auto by_srv = fresh();
+  by_srv.unattended = true;
+  by_srv.site.use_srv_records = true;
+  EXPECT_THAT(make_plan(by_srv).refused, IsEmpty()) << "it writes bunraku.toml itself";
+  by_srv.bunraku_toml.text = "";
+  made = make_plan(by_srv);
+  EXPECT_THAT(made.refused, ElementsAre(HasSubstr("srv = true below [dns]")));
+  EXPECT_THAT(made.edits, IsEmpty());
+  by_srv.toml_decides_srv = true;
+  EXPECT_THAT(make_plan(by_srv).refused, IsEmpty());
 }
 
 TEST(PlanOfInit, UnitsThatAreOffAreSwitchedOn) {
