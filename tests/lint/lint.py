@@ -20,7 +20,7 @@ from pathlib import Path
 
 MAX_LINES = 600
 CPP = {".cpp", ".hpp", ".h", ".c"}
-TEXT = CPP | {".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".json", ".clj", ".rb", ".yml", ".yaml", ".in", ""}
+TEXT = CPP | {".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".json", ".clj", ".rb", ".pp", ".yml", ".yaml", ".in", ""}
 SKIPPED = {".git", "__pycache__", ".cache", "corpus", "fixtures"}
 
 

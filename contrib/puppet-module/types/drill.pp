@@ -1,0 +1,4 @@
+# @summary [drill] of bunraku.toml.
+type Bunraku::Drill = Struct[{
+  Optional['allow'] => Boolean,
+}]
