@@ -1,3 +1,4 @@
+#include "io/openssl_memory.hpp"
 #include "io/openssl_ptr.hpp"
 #include "io/shared_key.hpp"
 
@@ -88,11 +89,10 @@ class request_maker {
     must(text && ASN1_STRING_set(text.get(), one.value.data(), static_cast<int>(one.value.size())) == 1);
     unsigned char* der = nullptr;
     const int length = i2d_ASN1_UTF8STRING(text.get(), &der);
+    const openssl_memory_ptr<unsigned char> owner(der);
     must(length > 0);
     const octets_ptr octets(ASN1_OCTET_STRING_new());
-    const bool set = octets && ASN1_OCTET_STRING_set(octets.get(), der, length) == 1;
-    OPENSSL_free(der);
-    must(set);
+    must(octets && ASN1_OCTET_STRING_set(octets.get(), der, length) == 1);
     push(X509_EXTENSION_create_by_OBJ(nullptr, object.get(), 0, octets.get()));
   }
 

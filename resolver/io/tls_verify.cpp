@@ -1,5 +1,6 @@
 #include "io/tls_verify.hpp"
 
+#include "io/openssl_memory.hpp"
 #include "io/tls_demands.hpp"
 
 #include <openssl/x509v3.h>
@@ -100,10 +101,7 @@ std::string wrong_name_text(X509_STORE_CTX* context, const X509* certificate) {
   X509_VERIFY_PARAM* rules = X509_STORE_CTX_get0_param(context);
   std::string wanted;
   if (const char* host = X509_VERIFY_PARAM_get0_host(rules, 0)) wanted = host;
-  if (char* address = X509_VERIFY_PARAM_get1_ip_asc(rules)) {
-    wanted = address;
-    OPENSSL_free(address);
-  }
+  if (const openssl_memory_ptr<char> address{X509_VERIFY_PARAM_get1_ip_asc(rules)}) wanted = address.get();
   certificate_names names = names_of(certificate);
   std::vector<std::string> all = std::move(names.dns);
   all.insert(all.end(), names.ip.begin(), names.ip.end());

@@ -1,5 +1,7 @@
 #include "io/x509_text.hpp"
 
+#include "io/openssl_memory.hpp"
+
 #include <openssl/bn.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
@@ -26,10 +28,9 @@ std::string printable(std::string_view raw) {
 std::string utf8_of(const ASN1_STRING* value) {
   unsigned char* bytes = nullptr;
   const int length = ASN1_STRING_to_UTF8(&bytes, value);
+  const openssl_memory_ptr<unsigned char> owner(bytes);
   if (length < 0) return {};
-  std::string out = printable({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length)});
-  OPENSSL_free(bytes);
-  return out;
+  return printable({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length)});
 }
 
 std::string address_of(const ASN1_OCTET_STRING* value) {
@@ -57,11 +58,9 @@ std::string issuer_of(const X509* certificate) { return text_of(X509_get_issuer_
 std::string serial_of(const X509* certificate) {
   BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
   if (number == nullptr) return "?";
-  char* digits = BN_bn2hex(number);
+  const openssl_memory_ptr<char> digits(BN_bn2hex(number));
   BN_free(number);
-  std::string out = digits != nullptr ? "0x" + printable(digits) : "?";
-  OPENSSL_free(digits);
-  return out;
+  return digits ? "0x" + printable(digits.get()) : "?";
 }
 
 std::string text_of(std::chrono::sys_seconds moment) {
@@ -105,10 +104,10 @@ certificate_names names_of(const X509* certificate) {
 std::optional<spki_digest> spki_of(const X509* certificate) {
   unsigned char* der = nullptr;
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  const openssl_memory_ptr<unsigned char> owner(der);
   if (length <= 0) return std::nullopt;
   spki_digest out;
   SHA256(der, static_cast<std::size_t>(length), out.data());
-  OPENSSL_free(der);
   return out;
 }
 

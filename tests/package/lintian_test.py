@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 PACKAGES = os.environ["BUNRAKU_PACKAGES"]
@@ -37,6 +38,23 @@ class Lintian(unittest.TestCase):
         self.assertIn("/libbunraku.so.0 ->", files("libbunraku0"))
         for wanted in ("/bunraku.h\n", "/resolver.hpp\n", "/libbunraku_cpp.a\n", "/bunraku.pc\n", "/bunraku-config.cmake\n"):
             self.assertIn(wanted, files("libbunraku-dev"))
+
+    def test_no_program_holds_where_its_source_was(self):
+        """reproducible_test.py builds everything without a compiler cache to see it; this sees the usual cause in a second."""
+        with tempfile.TemporaryDirectory() as directory:
+            for deb in glob.glob(f"{PACKAGES}/*.deb"):
+                subprocess.run(["dpkg-deb", "--extract", deb, directory], check=True)
+            programs = 0
+            for path in filter(os.path.isfile, glob.glob(f"{directory}/**", recursive=True)):
+                with open(path, "rb") as file:
+                    content = file.read()
+                if not content.startswith((b"\x7fELF", b"!<arch>")):
+                    continue
+                programs += 1
+                paths = {one for one in re.findall(rb"[\w./+-]*/[\w.+-]+\.(?:cpp|hpp|cc|c|h)(?=\0)", content)
+                         if not one.startswith((b"/usr/include/", b"/usr/lib/"))}
+                self.assertEqual(paths, set(), f"{path}: does something use __FILE__, as OPENSSL_free does?")
+            self.assertGreater(programs, 6)
 
 
 if __name__ == "__main__":
