@@ -26,7 +26,6 @@ namespace {
 using bunraku::severity;
 
 constexpr const char* record_directory = "/etc/bunraku/before-init";
-constexpr std::array units{"bunraku.socket", "bunraku-ipv6.socket", "bunraku.service"};
 
 /// Its exit status, or -1 if it could not be started. It says what it says where we do, or nothing.
 int run_program(std::vector<std::string> words, bool silent) {
@@ -78,6 +77,22 @@ std::uint16_t own_port(const config::configuration& from) {
   return 8140;
 }
 
+/// Those that hold an address for some [[listen]], and the daemon's. One that takes an inherited socket may mean
+/// either.
+std::vector<std::string> wanted_units(const config::configuration& from) {
+  const auto any = [&](bool ipv6) {
+    return std::ranges::any_of(from.listen, [ipv6](const config::listen_at& l) {
+      if (!l.inherit.empty()) return true;
+      return !l.address.empty() && (l.address.find(':') != std::string::npos) == ipv6;
+    });
+  };
+  std::vector<std::string> out;
+  if (any(false)) out.emplace_back("bunraku.socket");
+  if (any(true)) out.emplace_back("bunraku-ipv6.socket");
+  out.emplace_back("bunraku.service");
+  return out;
+}
+
 bool read_fallback(const invocation& with, init::host_facts& into, bunraku::problems& found) {
   for (const auto& text : with.fallback) {
     const auto parsed = config::parse_host_and_port(text);
@@ -113,8 +128,8 @@ init::host_facts look(const invocation& with, bunraku::problems& found) {
   seen.ca_server = with.ca_server;
   seen.has_systemd = has_systemd();
   if (seen.has_systemd)
-    for (const char* unit : units)
-      if (run_program({"systemctl", "is-enabled", "--quiet", unit}, true) != 0) seen.off_units.emplace_back(unit);
+    for (const auto& unit : wanted_units(configuration))
+      if (run_program({"systemctl", "is-enabled", "--quiet", unit}, true) != 0) seen.off_units.push_back(unit);
   read_fallback(with, seen, found);
   return seen;
 }

@@ -2,6 +2,7 @@
 (labsite.own_network), so that masters on loopback are there for it, too."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -104,6 +105,18 @@ class Container:
     def _console(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return f"the system to be up; its console:\n{file.read()[-4000:]}"
+
+
+def as_version(deb, version, made):
+    """The package `deb` with another version's number: what an upgrade does is in the packages' scripts. It becomes `made`."""
+    with tempfile.TemporaryDirectory(prefix="bunraku-deb-") as tree:
+        subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+        with open(f"{tree}/DEBIAN/control", encoding="utf-8") as file:
+            control = file.read()
+        with open(f"{tree}/DEBIAN/control", "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control))
+        os.chmod(tree, 0o755)
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
 
 
 def unpack(archive, directory):

@@ -4,12 +4,11 @@ import glob
 import os
 import re
 import shutil
-import subprocess
 import threading
 import unittest
 
 import pages
-from container import Container, unpack
+from container import Container, as_version, unpack
 from labsite import Client, MasterSpec, Site, own_network, until
 
 PACKAGES = os.environ["BUNRAKU_PACKAGES"]
@@ -124,18 +123,6 @@ class Packages(unittest.TestCase):
     def show(self, what):
         return self.host.run("systemctl", "show", "--value", "-p", what, "bunraku.service").strip()
 
-    def newer(self):
-        """The same daemon as version 0.1.1: what an upgrade does is in the packages' scripts."""
-        tree, made = self.host.path("/root/newer"), self.host.path("/root/bunraku_0.1.1.deb")
-        subprocess.run(["dpkg-deb", "-R", deb("bunraku"), tree], check=True)
-        with open(f"{tree}/DEBIAN/control", encoding="utf-8") as file:
-            control = file.read()
-        with open(f"{tree}/DEBIAN/control", "w", encoding="utf-8") as file:
-            file.write(control.replace("Version: 0.1.0", "Version: 0.1.1"))
-        subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(tree)
-        return made
-
     def test_01_it_installs_and_waits_for_the_first_agent(self):
         self.show_people("cat", "/etc/debian_version")
         self.show_people("dpkg", "-i", f"/root/{os.path.basename(deb('bunraku'))}")
@@ -234,7 +221,8 @@ class Packages(unittest.TestCase):
         self.host.run("systemctl", "reload", "bunraku")
 
     def test_06_restart_upgrade_and_downgrade_under_load_lose_no_request(self):
-        newer = self.newer()
+        newer = self.host.path("/root/bunraku_0.1.1.deb")
+        as_version(deb("bunraku"), "0.1.1", newer)
         steps = {"restart": ("systemctl", "restart", "bunraku"), "upgrade": ("dpkg", "-i", f"/root/{os.path.basename(newer)}"),
                  "downgrade": ("dpkg", "-i", "--force-downgrade", f"/root/{os.path.basename(deb('bunraku'))}")}
         for name, command in steps.items():
@@ -250,7 +238,7 @@ class Packages(unittest.TestCase):
 
     def test_07_a_killed_daemon_is_back_for_the_next_agent(self):
         pid = self.show("MainPID")
-        self.host.run("systemctl", "kill", "--signal=SIGKILL", "bunraku")
+        self.host.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", "bunraku")
         self.agent((0, 2))
         self.assertNotEqual(self.show("MainPID"), pid)
 

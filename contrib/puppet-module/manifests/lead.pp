@@ -11,10 +11,11 @@ class bunraku::lead {
       default => " --ca-server ${bunraku::ca_server}",
     }
     $init = "/usr/bin/bunraku init --unattended${fallback.join}${ca_server}"
-    # Other parameters than last time: from puppet.conf as it was before.
+    # Other parameters than last time: from puppet.conf as it was before. Before the package is there (--noop), all is to be done.
     exec { 'bunraku init':
       command  => "/usr/bin/bunraku init --undo && ${init} --apply",
-      unless   => $init,
+      unless   => "test -x /usr/bin/bunraku && ${init}",
+      path     => ['/usr/bin', '/bin'],
       provider => shell,
     }
   } else {

@@ -16,13 +16,16 @@ class bunraku::service {
 
   $units.each |String $unit| {
     $held = $held_by[$unit]
-    if $held.empty {
-      file { "/etc/systemd/system/${unit}.d/listen.conf":
-        ensure => absent,
-        notify => Exec['bunraku: other sockets'],
-      }
-    } else {
-      $streams = $held.map |$one| { "ListenStream=${one}\n" }
+    # One whose addresses are all in the other unit, or of which [[listen]] has none, is not wanted. `bunraku init` thinks so, too.
+    $wanted = $listens.empty or !$held.empty or $listens.any |$one| { $one['inherit'] =~ NotUndef }
+    $drop_in = if !$held.empty {
+      "[Socket]\nFreeBind=yes\nListenStream=\n${held.map |$one| { "ListenStream=${one}\n" }.join}"
+    } elsif !$wanted {
+      # Where the daemon starts it would start, too.
+      "[Unit]\nConditionPathExists=!/\n"
+    }
+
+    if $drop_in {
       file { "/etc/systemd/system/${unit}.d":
         ensure => directory,
         owner  => 'root',
@@ -34,12 +37,15 @@ class bunraku::service {
         owner   => 'root',
         group   => 'root',
         mode    => '0644',
-        content => "# By Puppet, class bunraku: as [[listen]] of bunraku.toml.\n[Socket]\nFreeBind=yes\nListenStream=\n${streams.join}",
+        content => "# By Puppet, class bunraku: as [[listen]] of bunraku.toml.\n${drop_in}",
         notify  => Exec['bunraku: other sockets'],
       }
+    } else {
+      file { "/etc/systemd/system/${unit}.d/listen.conf":
+        ensure => absent,
+        notify => Exec['bunraku: other sockets'],
+      }
     }
-    # One whose addresses are all in the other unit, or of which [[listen]] has none, is not wanted.
-    $wanted = $listens.empty or !$held.empty
     service { $unit:
       ensure  => $wanted,
       enable  => $wanted,

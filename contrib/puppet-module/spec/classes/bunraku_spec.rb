@@ -15,7 +15,7 @@ describe 'bunraku' do
     it { is_expected.to contain_service('bunraku.socket').with(ensure: true, enable: true) }
     it { is_expected.to contain_service('bunraku-ipv6.socket').with(ensure: true, enable: true) }
     it { is_expected.to contain_service('bunraku').with(ensure: 'running', enable: true).that_subscribes_to("File[#{TOML}]") }
-    it { is_expected.to contain_exec('bunraku init').with_unless('/usr/bin/bunraku init --unattended') }
+    it { is_expected.to contain_exec('bunraku init').with_unless('test -x /usr/bin/bunraku && /usr/bin/bunraku init --unattended') }
 
     it 'leads the agent to what runs, and begins with the package' do
       is_expected.to contain_package('bunraku').that_comes_before("File[#{TOML}]")
@@ -52,7 +52,7 @@ describe 'bunraku' do
 
     it { is_expected.to contain_file(DROP_IN).with_content(%r{\nListenStream=\nListenStream=127.0.0.1:8141\nListenStream=127.0.0.1:3128\n\z}) }
     it { is_expected.to contain_file(DROP_IN).that_notifies('Exec[bunraku: other sockets]') }
-    it { is_expected.to contain_file(DROP_IN_IPV6).with_ensure('absent') }
+    it { is_expected.to contain_file(DROP_IN_IPV6).with_content(%r{\n\[Unit\]\nConditionPathExists=!/\n\z}) }
     it { is_expected.to contain_service('bunraku.socket').with(ensure: true, enable: true) }
     it { is_expected.to contain_service('bunraku-ipv6.socket').with(ensure: false, enable: false) }
   end
@@ -70,6 +70,13 @@ describe 'bunraku' do
     it { is_expected.to contain_service('bunraku.socket').with(ensure: false, enable: false) }
   end
 
+  context 'with a socket that it inherits' do
+    let(:params) { { config: { 'listen' => [{ 'inherit' => 'agent' }] } } }
+
+    it { is_expected.to contain_service('bunraku.socket').with(ensure: true, enable: true) }
+    it { is_expected.to contain_file(DROP_IN).with_ensure('absent') }
+  end
+
   context 'on a kernel without IPv6' do
     let(:facts) { { networking: { 'fqdn' => 'agent1.example.com', 'interfaces' => { 'lo' => { 'ip' => '127.0.0.1' } } } } }
 
@@ -81,7 +88,7 @@ describe 'bunraku' do
     let(:params) { { fallback: ['puppet.example.com', 'other.example.com:8141'], ca_server: 'ca.example.com' } }
     let(:init) { '/usr/bin/bunraku init --unattended --fallback puppet.example.com --fallback other.example.com:8141 --ca-server ca.example.com' }
 
-    it { is_expected.to contain_exec('bunraku init').with(unless: init, command: "/usr/bin/bunraku init --undo && #{init} --apply") }
+    it { is_expected.to contain_exec('bunraku init').with(unless: "test -x /usr/bin/bunraku && #{init}", command: "/usr/bin/bunraku init --undo && #{init} --apply") }
   end
 
   context 'without leading the agent' do
