@@ -1,6 +1,6 @@
 # @summary A [service.NAME] of bunraku.toml.
 type Bunraku::Service = Struct[{
-  Optional['masters']            => Array[String[1]],
+  Optional['masters']            => Array[Variant[Bunraku::Master, Bunraku::Address]],
   Optional['srv_name']           => Array[String[1]],
   Optional['names']              => Array[String[1]],
   Optional['pins']               => Array[Bunraku::Pin],

@@ -145,6 +145,8 @@ describe 'bunraku' do
     { config: { 'limits' => { 'connections' => 1 } } } => %r{entry 'limits' entry 'connections' expects an Integer\[4, 65536\] value, got Integer\[1, 1\]},
     { config: { 'service' => { 'Catalog' => {} } } } => %r{entry 'service' key of entry 'Catalog' expects a match for Bunraku::Name},
     { config: { 'service' => { 'catalog' => { 'master' => [] } } } } => %r{entry 'service' entry 'catalog' unrecognized key 'master'},
+    { config: { 'service' => { 'catalog' => { 'masters' => ['c1.example.com:8140/'] } } } } =>
+      %r{entry 'catalog' entry 'masters' index 0 expects a match for Variant\[Bunraku::Master = .* Bunraku::Address = },
     { config: { 'route' => [{ 'environment' => 'test' }] } } => %r{entry 'route' index 0 expects a value for key 'service'},
     { config: { 'identity' => { 'pins' => ['abc'] } } } => %r{entry 'identity' entry 'pins' index 0 expects a match for Bunraku::Pin},
     { colour: 'red' } => %r{has no parameter named 'colour'},
