@@ -99,7 +99,7 @@ void add_init(CLI::App& app, shim::cli::invocation& with) {
       ->type_name("HOST");
   init->footer(
       "Changes puppet.conf, and /etc/hosts where the node's name leads elsewhere; enables the service. Refuses when a "
-      "file was changed meanwhile. Exit status 0: done, or shown; 2: not done, nothing has changed.");
+      "file was changed meanwhile. Exit status 0: done, or shown; 1: --unattended has something to do; 2: not done.");
 }
 
 void add_enroll(CLI::App& app, shim::cli::invocation& with) {

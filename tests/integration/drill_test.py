@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -141,6 +142,17 @@ class Drill(unittest.TestCase):
             self.assertEqual(done.returncode, NOT_PLAYED, (words, done))
             self.assertRegex(done.stderr, told)
         self.assertEqual(self.site.requests(), {})
+
+    def test_the_list_has_what_its_page_and_its_man_page_explain(self):
+        done = self.drill("--list")
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        kinds = set(re.findall(r"(?m)^(?:SERVICE-)?([a-z-]+)$", done.stdout))
+        self.assertGreater(len(kinds), 8)
+        contrib = Path(__file__).parents[2] / "contrib"
+        page = (contrib / "doc/drills.md").read_text().partition("## Scenarios")[2].partition("\n## ")[0]
+        self.assertEqual(set(re.findall(r"(?m)^\| `([a-z-]+)` \|", page)), kinds)
+        man = (contrib / "man/bunraku-drill.1").read_text().partition(".Sh OPTIONS")[0]
+        self.assertEqual(set(re.findall(r"(?m)^\.It Cm ([a-z-]+)$", man)), kinds)
 
     def test_a_host_may_forbid_it(self):
         done = self.drill("ca-refused", extra="[drill]\nallow = false\n")

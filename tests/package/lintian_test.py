@@ -32,7 +32,7 @@ class Lintian(unittest.TestCase):
             return subprocess.run(["dpkg-deb", "--contents", deb], stdout=subprocess.PIPE, text=True, check=True).stdout
 
         for wanted in ("./usr/bin/bunraku\n", "/bunraku.service\n", "/bunraku.socket\n", "/bunraku-ipv6.socket\n", "bunraku.1.gz\n",
-                       "bunraku.toml.5.gz\n", "/bash-completion/completions/bunraku\n", "/vendor-completions/_bunraku\n",
+                       "bunraku-run.1.gz\n", "bunraku-init.1.gz\n", "bunraku.toml.5.gz\n", "/bash-completion/completions/bunraku\n", "/vendor-completions/_bunraku\n",
                        "/vendor_completions.d/bunraku.fish\n"):
             self.assertIn(wanted, files("bunraku"))
         self.assertIn("/libbunraku.so.0 ->", files("libbunraku0"))

@@ -1,5 +1,5 @@
-"""The commands that README and contrib/doc tell people, each with where it is run for real. A command that is not here is an
-error, so that a page cannot tell what nobody has tried."""
+"""The commands that README, contrib/doc and the man pages' examples tell people, each with where it is run for real. A command
+that is not here is an error, so that a page cannot tell what nobody has tried."""
 
 import glob
 import os
@@ -16,6 +16,10 @@ ON_THE_HOST = (
     ("contrib/doc/on-a-host.md", r'getent hosts "\$\(puppet config print certname\)"'),
     ("contrib/doc/on-a-host.md", r"systemctl (daemon-reload|enable --now bunraku\.socket bunraku-ipv6\.socket bunraku\.service)"),
     ("contrib/doc/on-a-host.md", r"puppet agent --test"),
+    (r"contrib/man/.*", r"bunraku (check|resolve catalog( --picks 10000 --seed 1)?|doctor( --json)?|status|explain catalog|reload)"),
+    (r"contrib/man/.*", r"bunraku init( --apply| --undo| --fallback \S+ --ca-server \S+)?"),
+    (r"contrib/man/.*", r"systemctl (reload bunraku|enable --now bunraku\.socket bunraku-ipv6\.socket bunraku\.service)"),
+    (r"contrib/man/bunraku\.1", r"puppet agent --test"),
 )
 # Run elsewhere: pattern -> the file that does it.
 ELSEWHERE = {
@@ -28,7 +32,11 @@ ELSEWHERE = {
     r"contrib/release.*": "tests/package/reproducible_test.py",
     r"curl --unix-socket .*": "tests/integration/admin_test.py",
     r"bunraku drill.*": "tests/integration/drill_test.py",
-    r"bunraku enroll --ca-fingerprint .*": "tests/integration/enroll_test.py",
+    r"bunraku enroll .*": "tests/integration/enroll_test.py",
+    r"bunraku run .*": "tests/support/py/labsite/site.py",
+    r"bunraku check --config .*": "tests/integration/cli_test.py",
+    r"bunraku (un)?drain .*": "tests/integration/status_test.py",
+    r"bunraku plugin .*": "tests/integration/plugin_fault_test.py",
     r"puppet agent --test": "tests/integration/enroll_test.py",
     r"sha256sum ca_crt\.pem|openssl x509 -in root\.pem .*": "tests/integration/enroll_test.py",
     # What it writes, a chain in PEM, is what verify_chain_test.py gives to verify-chain.
@@ -43,22 +51,42 @@ ELSEWHERE = {
 }
 
 
+# A line of an example in a man page is one of these, or it is no command.
+PROGRAMS = ("bunraku", "puppet", "systemctl", "curl", "openssl")
+
+
+def markdown_commands(text):
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        yield from re.sub(r"\\\n\s*", "", block).splitlines()
+
+
+def man_commands(text):
+    examples = text.partition(".Sh EXAMPLES\n")[2].partition("\n.Sh ")[0]
+    for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", examples, re.MULTILINE | re.DOTALL):
+        yield from (line for line in block.splitlines() if line.split(" ")[0] in PROGRAMS)
+
+
 def commands():
     """(page, command) in the order of the pages; what follows # is for people."""
-    for path in ["README.md", *sorted(glob.glob("contrib/doc/*.md", root_dir=TOP))]:
+    found = [*glob.glob("contrib/doc/*.md", root_dir=TOP), *glob.glob("contrib/man/*.1", root_dir=TOP)]
+    for path in ["README.md", *sorted(found)]:
         with open(os.path.join(TOP, path), encoding="utf-8") as page:
             text = page.read()
-        for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
-            joined = re.sub(r"\\\n\s*", "", block)
-            for line in joined.splitlines():
-                command = re.sub(r"\s+#.*$", "", line).strip()
-                if command and not command.startswith("#"):
-                    yield path, command
+        for line in (markdown_commands if path.endswith(".md") else man_commands)(text):
+            command = re.sub(r"\s+#.*$", "", line).strip()
+            if command and not command.startswith("#"):
+                yield path, command
 
 
 def is_for_the_host(page, command):
-    return any(page == where and re.fullmatch(pattern, command) for where, pattern in ON_THE_HOST)
+    return any(re.fullmatch(where, page) and re.fullmatch(pattern, command) for where, pattern in ON_THE_HOST)
 
 
 def run_by(command):
     return next((file for pattern, file in ELSEWHERE.items() if re.fullmatch(pattern, command)), None)
+
+
+def words_to_find(command):
+    """The verb and the long options of a bunraku command: what a test that runs it has in its text."""
+    words = command.split()
+    return [word for word in words[1:] if word.startswith("--") or word == words[1]] if words[0] == "bunraku" else []
