@@ -32,10 +32,21 @@ function __bunraku_options --description 'options of the verb, and of all'
     end | sort --unique
 end
 
+function __bunraku_scenarios --description 'those of Puppet\'s services; what each is, bunraku drill --list says'
+    bunraku drill --list 2>/dev/null | awk '
+        /^SERVICE-/ { n = split("ca catalog files report", services, " ")
+                      for (i = 1; i <= n; ++i) print services[i] substr($1, length("SERVICE") + 1); next }
+        /^[a-z]+-[a-z]+$/'
+end
+
 complete --command bunraku --no-files
 complete --command bunraku --condition 'not __bunraku_verb >/dev/null' --arguments '(__bunraku_section Subcommands)'
 complete --command bunraku --condition 'contains -- (__bunraku_verb) resolve explain' --arguments 'ca catalog files report'
+complete --command bunraku --condition 'contains -- (__bunraku_verb) drill' --arguments '(__bunraku_scenarios)'
 complete --command bunraku --condition 'contains -- (__bunraku_verb) drain undrain' --arguments '(__fish_print_hostnames)'
 complete --command bunraku --condition 'string match --quiet -- "-*" (commandline --current-token)' --arguments '(__bunraku_options)'
 complete --command bunraku --short-option c --long-option config --require-parameter --force-files
 complete --command bunraku --long-option puppet-conf --require-parameter --force-files
+complete --command bunraku --condition __bunraku_verb --long-option={socket,plan,html,junit,chain,ca,crl} --require-parameter --force-files
+complete --command bunraku --condition __bunraku_verb --long-option revocation --exclusive --arguments 'chain leaf none'
+complete --command bunraku --condition __bunraku_verb --long-option service --exclusive --arguments 'ca catalog files report'

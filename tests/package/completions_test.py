@@ -76,9 +76,25 @@ class Completions(unittest.TestCase):
                 self.assertEqual(sorted(shell("bunraku explain c")), ["ca", "catalog"])
         self.assertIn("catalog", zsh("bunraku explain c"))
 
+    def test_scenarios_of_drills(self):
+        for shell in (bash, fish):
+            with self.subTest(shell.__name__):
+                self.assertLessEqual({"catalog-refused", "catalog-hung"}, set(shell("bunraku drill catalog-")))
+                self.assertEqual(sorted(shell("bunraku drill dns")), ["dns-dead", "dns-lies"])
+        self.assertIn("catalog-refused", zsh("bunraku drill catalog-"))
+
+    def test_values_of_options(self):
+        for shell in (bash, fish):
+            with self.subTest(shell.__name__):
+                self.assertEqual(shell("bunraku verify-chain --revocation l"), ["leaf"])
+                self.assertEqual(sorted(shell("bunraku verify-chain --service c")), ["ca", "catalog"])
+        self.assertIn("leaf", zsh("bunraku verify-chain --revocation "))
+
     def test_files_for_config(self):
         self.assertEqual(bash(f"bunraku check --config {SOURCE}/bunraku.f"), [f"{SOURCE}/bunraku.fish"])
         self.assertIn(f"{SOURCE}/bunraku.fish", fish(f"bunraku check --config {SOURCE}/bunraku.f"))
+        self.assertEqual(bash(f"bunraku drill --plan {SOURCE}/bunraku.f"), [f"{SOURCE}/bunraku.fish"])
+        self.assertIn(f"{SOURCE}/bunraku.fish", fish(f"bunraku drill --plan {SOURCE}/bunraku.f"))
 
 
 if __name__ == "__main__":

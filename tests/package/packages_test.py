@@ -188,10 +188,13 @@ class Packages(unittest.TestCase):
         self.assertNotRegex(self.journal(), r"\b(error|warning) (?!problem .*master_names)")
 
     def test_03d_the_recording_is_written(self):
-        """What contrib/doc/recording.md shows, as it was this time."""
+        """What contrib/doc/recording.md shows, as it was this time; that page has the same commands in the same order."""
         with open(f"{PACKAGES}/recording.txt", "w", encoding="utf-8") as file:
             file.write("\n".join(self.host.recorded))
         self.assertIn("Applied catalog", "".join(self.host.recorded))
+        with open(f"{pages.TOP}/contrib/doc/recording.md", encoding="utf-8") as file:
+            shown = file.read().partition("```text\n")[2]
+        self.assertEqual(re.findall(r"(?m)^# (.*)$", shown), [one[2:].partition("\n")[0] for one in self.host.recorded])
 
     def test_04_it_is_nobody_who_may_only_read(self):
         pid = self.show("MainPID")
