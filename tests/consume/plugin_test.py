@@ -61,6 +61,10 @@ class Plugin(unittest.TestCase):
     def test_the_daemon_asks_it(self):
         self.assertEqual(self.answered_by(self.shim(f'suffix = "{self.site.fqdn("near")}"')), "near")
 
+    def test_check_says_what_it_is(self):
+        shim = self.shim('suffix = ".near.test"')
+        self.assertIn("tries masters of one's own data centre", run(self.site.bunraku, "check", "--config", shim.process.config_path))
+
     def test_where_nobody_is_near_the_order_stays(self):
         self.assertEqual(self.answered_by(self.shim('suffix = ".elsewhere.test"')), "far")
 

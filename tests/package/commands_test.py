@@ -1,4 +1,4 @@
-"""Every command that README, the pages and the man pages' examples tell is run by some test."""
+"""Every command that the READMEs, the pages and the man pages' examples tell is run by some test."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The commands that README, contrib/doc and the man pages' examples tell people, each with where it is run for real. A command
+"""The commands that the READMEs, contrib/doc and the man pages' examples tell people, each with where it is run for real. A command
 that is not here is an error, so that a page cannot tell what nobody has tried."""
 
 import glob
@@ -31,10 +31,14 @@ ELSEWHERE = {
     r"tests/bench/run.*": "tests/bench/run",
     r"contrib/release.*": "tests/package/reproducible_test.py",
     r"curl --unix-socket .*": "tests/integration/admin_test.py",
+    # To see more of what the test has counted: it writes the same file, and its own reader adds it up.
+    r"BUNRAKU_RECORD=1 ctest .*|callgrind_annotate .*": "tests/count/instructions_test.py",
     r"bunraku drill.*": "tests/integration/drill_test.py",
     r"bunraku enroll .*": "tests/integration/enroll_test.py",
     r"bunraku run .*": "tests/support/py/labsite/site.py",
     r"bunraku check --config .*": "tests/integration/cli_test.py",
+    # contrib/plugin-template
+    r"cmake -S \. -B build .*|cmake --build build|sudo cmake --install build|bunraku check": "tests/consume/plugin_test.py",
     r"bunraku (un)?drain .*": "tests/integration/status_test.py",
     r"bunraku plugin .*": "tests/integration/plugin_fault_test.py",
     r"puppet agent --test": "tests/integration/enroll_test.py",
@@ -68,7 +72,8 @@ def man_commands(text):
 
 def commands():
     """(page, command) in the order of the pages; what follows # is for people."""
-    found = [*glob.glob("contrib/doc/*.md", root_dir=TOP), *glob.glob("contrib/man/*.1", root_dir=TOP)]
+    found = [path for pattern in ("contrib/doc/*.md", "contrib/*/README.md", "plugins/*/README.md", "contrib/man/*.1")
+             for path in glob.glob(pattern, root_dir=TOP)]
     for path in ["README.md", *sorted(found)]:
         with open(os.path.join(TOP, path), encoding="utf-8") as page:
             text = page.read()
