@@ -21,7 +21,7 @@ namespace {
 constexpr const char* about =
     "bunraku: finds the masters of each Puppet service and connects to them as the agent of this host.";
 constexpr const char* ending =
-    "Without bunraku.toml everything is taken from puppet.conf and from SRV records.\n"
+    "Without bunraku.toml everything is taken from puppet.conf and from SRV records. More: man bunraku-VERB.\n"
     "Exit status: 0 done, perhaps with warnings; 1 done, and the news is bad; 2 configuration, puppet.conf or "
     "credentials are wrong.";
 

@@ -33,12 +33,12 @@ class Reproducible(unittest.TestCase):
             git = ["git", "-C", tree, "-c", "user.name=a", "-c", "user.email=a@localhost"]
             for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
                 subprocess.run([*git, *words], check=True)
-            environments = ({}, {"CCACHE_DISABLE": "1", "TZ": "Asia/Tokyo", "HOME": directory, "USER": "somebody"})
+            environments = ({}, {"CCACHE_DISABLE": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": directory, "USER": "somebody"})
             built = []
             for number, more in enumerate(environments):
                 out = os.path.join(directory, f"out{number}" * (number + 1))
                 subprocess.run([f"{tree}/contrib/release", out], env={**os.environ, **more}, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, check=True)
+                               stdout=subprocess.DEVNULL, umask=0o077 if more else 0o022, check=True)
                 built.append(sums(out))
             self.assertEqual(len(built[0]), 4, built[0])
             self.assertEqual(built[0], built[1])
