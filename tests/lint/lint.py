@@ -6,7 +6,7 @@ format  clang-format-19 with the tree's .clang-format
 size    files stay short enough to be read
 words   marks of unfinished work, words that name nothing, paths of somebody's own machine
 links   links between the documents lead to a file, and to a heading that is in it
-man     mandoc finds nothing to warn of in the man pages
+man     mandoc finds nothing to say of the man pages, not even of their style
 shell   shellcheck
 python  every script compiles
 tidy    clang-tidy-19 over what is compiled (slow); needs a build directory's compile_commands.json as BUILD
@@ -236,7 +236,9 @@ def format_(root):
 def man(root):
     for path in sources(root):
         if path.parent.name == "man":
-            yield from tool("mandoc", "-Tlint", "-Wwarning", path)
+            # Which pages are installed here is not the question; man_pages_test.py looks where references lead.
+            yield from (line for line in tool("mandoc", "-Tlint", "-Wstyle", path)
+                        if not re.search("outdated mandoc.db|referenced manual not found", line))
 
 
 def shell(root):
