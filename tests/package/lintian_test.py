@@ -33,10 +33,14 @@ class Lintian(unittest.TestCase):
 
         for wanted in ("./usr/bin/bunraku\n", "/bunraku.service\n", "/bunraku.socket\n", "/bunraku-ipv6.socket\n", "bunraku.1.gz\n",
                        "bunraku-run.1.gz\n", "bunraku-init.1.gz\n", "bunraku.toml.5.gz\n", "/bash-completion/completions/bunraku\n", "/vendor-completions/_bunraku\n",
-                       "/vendor_completions.d/bunraku.fish\n"):
+                       "/vendor_completions.d/bunraku.fish\n", "/plugins/fault/README.md\n", "/drill.png\n",
+                       "/examples/grafana/bunraku.json\n", "/examples/prometheus/bunraku.rules.yml\n",
+                       "/examples/puppet-module/manifests/init.pp\n"):
             self.assertIn(wanted, files("bunraku"))
         self.assertIn("/libbunraku.so.0 ->", files("libbunraku0"))
-        for wanted in ("/bunraku.h\n", "/resolver.hpp\n", "/libbunraku_cpp.a\n", "/bunraku.pc\n", "/bunraku-config.cmake\n"):
+        for wanted in ("/bunraku.h\n", "/resolver.hpp\n", "/libbunraku_cpp.a\n", "/bunraku.pc\n", "/bunraku-config.cmake\n",
+                       "/examples/plugin-template/near_first.c\n", "/examples/python/bunraku.py\n",
+                       "/examples/ruby/lib/bunraku/agent.rb\n"):
             self.assertIn(wanted, files("libbunraku-dev"))
 
     def test_no_program_holds_where_its_source_was(self):
