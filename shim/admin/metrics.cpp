@@ -182,6 +182,28 @@ void add_exchanges(page& to, const history& so_far) {
   }
 }
 
+void add_tunnels(page& to, const local::tunnel_counts& tunnels) {
+  auto ended =
+      to.counter("bunraku_tunnels_total",
+                 "Tunnels (ways in connect and passthrough) that are over, by the master at their other end and "
+                 "how they ended; no master: none was found.");
+  for (const auto& [of, count] : tunnels.ended())
+    ended.add(
+        {{"way", of.way}, {"service", of.service}, {"master", of.master}, {"outcome", std::string(name_of(of.how))}},
+        static_cast<double>(count));
+  auto open = to.gauge("bunraku_open_tunnels", "Tunnels that stand.");
+  auto bytes =
+      to.counter("bunraku_tunnel_bytes_total", "Passed through tunnels, up to the masters and down from them.");
+  auto detours = to.counter("bunraku_tunnel_failovers_total", "Tunnels that stood only after an attempt had failed.");
+  for (const auto& [where, traffic] : tunnels.all()) {
+    const labels of{{"way", where.way}, {"service", where.service}};
+    open.add(of, static_cast<double>(traffic.open));
+    detours.add(of, static_cast<double>(traffic.failovers));
+    for (const auto& [direction, count] : {std::pair{"up", traffic.up}, std::pair{"down", traffic.down}})
+      bytes.add({{"way", where.way}, {"service", where.service}, {"direction", direction}}, static_cast<double>(count));
+  }
+}
+
 void add_runs(page& to, const snapshot& from, const history& so_far, wall_time wall) {
   const auto& sums = so_far.run_sums();
   auto runs = to.counter("bunraku_runs_total", "Agent runs that are over, by whether their report came.");
@@ -220,6 +242,7 @@ std::string metrics_text(const snapshot& from, const daemon_facts& facts, const 
   add_masters(to, from);
   add_dns(to, from);
   add_exchanges(to, so_far);
+  if (facts.tunnels != nullptr) add_tunnels(to, *facts.tunnels);
   add_runs(to, from, so_far, wall);
   return to.text();
 }

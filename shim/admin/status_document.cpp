@@ -4,9 +4,11 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <map>
 
 namespace shim::admin {
 namespace {
@@ -167,6 +169,42 @@ json::object json_of(const credentials_facts& c, std::chrono::system_clock::time
   return o;
 }
 
+/// One object for each way in and service that tunnels went through, and one for each way without a service: those that
+/// came to nothing before it was known which they wanted.
+json::array json_of(const local::tunnel_counts& tunnels) {
+  std::map<local::tunnel_counts::place, json::object> by_place;
+  const auto at = [&](const std::string& way, const std::string& service) -> json::object& {
+    auto& one = by_place[{way, service}];
+    if (!one.empty()) return one;
+    one = {{"way", way}, {"service", service.empty() ? json::value(nullptr) : json::value(service)}, {"open", 0}};
+    for (const auto end : local::all_tunnel_ends) one[local::name_of(end)] = 0;
+    for (const char* count : {"failovers", "bytes_up", "bytes_down"}) one[count] = 0;
+    one["masters"] = json::array();
+    return one;
+  };
+  for (const auto& [where, traffic] : tunnels.all()) {
+    auto& one = at(where.way, where.service);
+    one["open"] = traffic.open;
+    one["failovers"] = traffic.failovers;
+    one["bytes_up"] = traffic.up;
+    one["bytes_down"] = traffic.down;
+  }
+  for (const auto& [ended, count] : tunnels.ended()) {
+    auto& one = at(ended.way, ended.service);
+    auto& sum = one[local::name_of(ended.how)];
+    sum = sum.to_number<std::uint64_t>() + count;
+    if (ended.master.empty()) continue;
+    auto& masters = one["masters"].get_array();
+    const auto known = std::ranges::find_if(
+        masters, [&](const json::value& m) { return m.at("master").get_string() == ended.master; });
+    if (known != masters.end()) known->at("tunnels") = known->at("tunnels").to_number<std::uint64_t>() + count;
+    else masters.push_back(json::object{{"master", ended.master}, {"tunnels", count}});
+  }
+  json::array all;
+  for (auto& [where, one] : by_place) all.push_back(std::move(one));
+  return all;
+}
+
 }  // namespace
 
 json::object to_json(const snapshot& from, const daemon_facts& facts, std::chrono::system_clock::time_point wall) {
@@ -195,6 +233,7 @@ json::object to_json(const snapshot& from, const daemon_facts& facts, std::chron
                                  : json::value(nullptr);
   o["credentials_watched"] = facts.credentials_watched;
   o["open_exchanges"] = from.open_exchanges;
+  o["tunnels"] = facts.tunnels != nullptr ? json_of(*facts.tunnels) : json::array();
   o["retries_left"] = from.retries_left;
   o["run"] = from.run ? json::value(json_of(*from.run, from, at)) : json::value(nullptr);
   json::array services, masters;

@@ -1,5 +1,6 @@
 #pragma once
 #include "admin/history.hpp"
+#include "local/tunnel_counts.hpp"
 
 #include <bunraku/problem.hpp>
 #include <bunraku/snapshot.hpp>
@@ -43,6 +44,7 @@ struct daemon_facts {
   std::vector<credentials_facts> credentials{};           ///< none while the node has no certificate
   std::optional<bunraku::problem> credentials_refused{};  ///< why the files that are there now are not in use
   bool credentials_watched = true;                        ///< changed files are noticed at once
+  const local::tunnel_counts* tunnels = nullptr;          ///< which outlive this; null: there were none
 };
 
 /// The answer to `status`, and to `explain` with the one service in it. Nothing secret: names, times, counts and the

@@ -161,6 +161,32 @@ std::string lasts_words(const json_view& thing) {
   return left < 0 ? "ended " + in_words(-left) + " ago" : "ends in " + in_words(left);
 }
 
+/// What became of tunnels, without what went well.
+std::string tunnel_trouble(const json_view& t) {
+  std::string words;
+  const auto add = [&words](const std::string& more) { words += (words.empty() ? "" : ", ") + more; };
+  if (const auto n = t.count("failovers"); n != 0) add(fmt::format("{} needed another master", n));
+  if (const auto n = t.count("unserved"); n != 0) add(fmt::format("{} found no master", n));
+  if (const auto n = t.count("cut"); n != 0) add(fmt::format("{} cut", n));
+  if (const auto n = t.count("idle"); n != 0) add(fmt::format("{} silent for too long", n));
+  if (const auto n = t.count("refused"); n != 0) add(fmt::format("{} refused", n));
+  if (const auto n = t.count("left"); n != 0) add(fmt::format("{} left before a master was found", n));
+  return words;
+}
+
+void print_tunnels(std::ostream& to, const json_view& d) {
+  if (d.array("tunnels").empty()) return;
+  to << '\n';
+  text_table table({"tunnels", "service", "open", "over", "trouble"});
+  d.for_each("tunnels", [&](const json_view& t) {
+    std::uint64_t over = 0;
+    for (const char* end : {"closed", "cut", "idle", "unserved", "refused", "left"}) over += t.count(end);
+    table.add({t.text("way"), t.has("service") ? t.text("service") : "-", std::to_string(t.count("open")),
+               std::to_string(over), tunnel_trouble(t)});
+  });
+  table.print(to, 0);
+}
+
 void print_problem(std::ostream& to, const json_view& p, std::string_view more) {
   to << "  " << p.text("severity") << ": " << p.text("where") << ": " << p.text("what") << more;
   if (const auto fix = p.text("fix"); !fix.empty()) to << ". To do: " << fix;
@@ -227,6 +253,7 @@ void print_status(std::ostream& to, const boost::json::object& document) {
     if (first) table.add({name, "", s.flag("more_sources") ? "not asked yet" : "nobody", ""});
   });
   table.print(to, 0);
+  print_tunnels(to, d);
   if (d.array("plugins").empty()) return;
   to << '\n';
   text_table plugins({"plugin", "kinds", "state"});

@@ -32,6 +32,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       log_(std::move(log)),
       signals_(loop_),
       drain_timer_(loop_),
+      textfile_timer_(loop_),
       watchdog_(loop_),
       configuration_(*setup.configuration),
       site_(*setup.site),
@@ -50,6 +51,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
   shared_.refused = [this](std::string_view line) { refused(line); };
   shared_.before_use = [this] { rotation_.before_use(today()); };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
+  shared_.tunnel_ended = [this] { renew_textfile_later(); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
     say(log_level::warning,
         "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
@@ -70,6 +72,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
 /// At a forced end exchanges are still under way, and they refer to limits_ and others, which end before loop_ does.
 daemon::~daemon() {
   if (plugins_) plugins_->stop();
+  shared_.tunnel_ended = nullptr;
   loop_.forget();
 }
 
@@ -82,6 +85,18 @@ admin::controlled daemon::controlled() {
           .refused = [this](std::string_view line) { refused(line); },
           .say = [this](log_level level, std::string_view line) { say(level, line); },
           .plugins = [this] { return plugins_; }};
+}
+
+/// Nobody sees the end of a run in tunnels, so the file follows them; an agent opens several in a row.
+void daemon::renew_textfile_later() {
+  constexpr std::chrono::seconds pace{5};
+  if (configuration_.admin.textfile.empty() || textfile_due_) return;
+  textfile_due_ = true;
+  textfile_timer_.expires_after(pace);
+  textfile_timer_.async_wait([this](boost::system::error_code error) {
+    textfile_due_ = false;
+    if (!error) write_textfile();
+  });
 }
 
 /// Says once what is wrong with it: a collector's directory that is missing must not fill the log run by run.
@@ -160,6 +175,12 @@ void daemon::take(const setup& setup, const leg_identities& who) {
                           .tls_limit = configuration_.connect.tls_timeout,
                           .idle_limit = limits.tunnel_idle,
                           .log_each = configuration_.log.access});
+  for (const auto& at : configuration_.listen) {
+    using way_in = config::listen_at::way_in;
+    if (at.way != way_in::connect && at.way != way_in::passthrough) continue;
+    for (const auto& service : options_.services)
+      shared_.tunnelled.expect(at.way == way_in::connect ? "connect" : "passthrough", service.name);
+  }
   take(who);
   rotation_.begin(who, today());
 }
@@ -280,7 +301,8 @@ admin::daemon_facts daemon::facts() const {
           .crl_ends = own ? end(own->crl_next_update()) : end(),
           .credentials = credentials(),
           .credentials_refused = rotation_.refused(),
-          .credentials_watched = rotation_.watches()};
+          .credentials_watched = rotation_.watches(),
+          .tunnels = &shared_.tunnelled};
 }
 
 std::vector<admin::credentials_facts> daemon::credentials() const {

@@ -64,6 +64,7 @@ class daemon {
   bunraku::problems open_control();
   admin::controlled controlled();
   void write_textfile();
+  void renew_textfile_later();
   bunraku::plugins_reading load_plugins(const setup& setup) const;
   static void try_tokens(const leg_identities& who, bunraku::problems& found);
   /// What a daemon with that setup has to reach; this site stands in where the setup has none.
@@ -76,7 +77,7 @@ class daemon {
   std::shared_ptr<log_spdlog> log_;
   forgetful_loop loop_{1};
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer drain_timer_;
+  boost::asio::steady_timer drain_timer_, textfile_timer_;
   watchdog watchdog_;
   config::configuration configuration_;
   bunraku::site site_;
@@ -94,6 +95,7 @@ class daemon {
   admin::loopback loopback_;
   bool reload_failed_ = false;
   std::string textfile_trouble_;  // as it was told
+  bool textfile_due_ = false;     // textfile_timer_ is armed
   rotation rotation_;
   local::audit_pace refusals_;
   std::string certname_;

@@ -1,5 +1,6 @@
 #pragma once
 #include "local/session.hpp"
+#include "local/tunnel_counts.hpp"
 #include "local/tunnel_session.hpp"
 
 #include <bunraku/local.hpp>
@@ -25,6 +26,8 @@ struct listener_shared {
   std::shared_ptr<const bunraku::local_tls> tls{};
   std::function<void()> before_use{};  ///< before `tls` is looked at: sets it anew if there is cause to
   std::shared_ptr<const tunnel_rules> tunnels{};
+  tunnel_counts tunnelled{};
+  std::function<void()> tunnel_ended{};                  ///< after each one that has stood
   std::vector<char> scratch = std::vector<char>(65536);  ///< for all splices
   std::chrono::milliseconds handshake_limit{10000};
   std::function<void(std::string_view line)> info{}, warn{};

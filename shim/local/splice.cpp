@@ -21,13 +21,14 @@ bool would_block(boost::system::error_code e) {
 }
 }  // namespace
 
-splice::splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch)
+splice::splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch,
+               tunnel_counts::traffic& totals)
     : client_(std::move(client)),
       master_(std::move(master)),
       timer_(client_.get_executor()),
       scratch_(scratch),
-      up_{.from = client_, .to = master_, .from_name = "client", .to_name = "master"},
-      down_{.from = master_, .to = client_, .from_name = "master", .to_name = "client"},
+      up_{.from = client_, .to = master_, .from_name = "client", .to_name = "master", .total = totals.up},
+      down_{.from = master_, .to = client_, .from_name = "master", .to_name = "client", .total = totals.down},
       touched_(clock::now()) {
   down_.pending = std::move(for_client);
 }
@@ -37,6 +38,7 @@ net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::ch
   const forward::told fault(
       [self](std::string_view line) {
         self->why_ = line;
+        self->how_ = tunnel_end::cut;
         if (!self->over_) self->close(true);
         self->timer_.cancel();
       },
@@ -47,6 +49,7 @@ net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::ch
     const auto until = self->touched_ + idle;
     if (clock::now() >= until) {
       self->why_ = "limits.tunnel_idle is over";
+      self->how_ = tunnel_end::idle;
       break;
     }
     self->timer_.expires_at(until);
@@ -54,7 +57,7 @@ net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::ch
     co_await self->timer_.async_wait(net::redirect_error(net::use_awaitable, woken));
   }
   if (!self->over_) self->close(false);
-  co_return result{self->up_.bytes, self->down_.bytes, std::move(self->why_)};
+  co_return result{self->up_.bytes, self->down_.bytes, self->how_, std::move(self->why_)};
 }
 
 net::awaitable<void> splice::pump(std::shared_ptr<splice> self, direction& way) {
@@ -101,6 +104,7 @@ splice::step splice::move_some(direction& way) {
     return step::over;
   }
   way.bytes += put;
+  way.total += put;
   if (put < got) way.pending.assign(scratch_.data() + put, got - put);
   return step::moved;
 }
@@ -115,6 +119,7 @@ splice::step splice::deliver_pending(direction& way) {
   }
   touched_ = clock::now();
   way.bytes += put;
+  way.total += put;
   way.used += put;
   if (way.used == way.pending.size()) {
     way.pending = {};
@@ -126,6 +131,7 @@ splice::step splice::deliver_pending(direction& way) {
 void splice::break_off(const char* side, error_code error) {
   if (over_) return;
   why_ = std::string(side) + ": " + error.message();
+  how_ = tunnel_end::cut;
   close(true);
 }
 

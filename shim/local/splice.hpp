@@ -1,4 +1,6 @@
 #pragma once
+#include "local/tunnel_counts.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -19,13 +21,15 @@ class splice : public std::enable_shared_from_this<splice> {
  public:
   using tcp = boost::asio::ip::tcp;
   struct result {
-    std::uint64_t up = 0, down = 0;  ///< bytes delivered to the master and to the client
-    std::string why;                 ///< how it ended, for the log; empty: as both sides wanted
+    std::uint64_t up = 0, down = 0;       ///< bytes delivered to the master and to the client
+    tunnel_end how = tunnel_end::closed;  ///< closed, cut or idle
+    std::string why;                      ///< for the log; empty: as both sides wanted
   };
 
   /// Both sockets are non-blocking. `for_client` is delivered first. `scratch` is used between waits only: one for all
-  /// splices of a thread; it outlives them.
-  splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch);
+  /// splices of a thread. What is delivered is added to `totals` as it goes. Both outlive the splice.
+  splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch,
+         tunnel_counts::traffic& totals);
 
   /// Runs once. `idle` is how long it may be silent in both directions.
   static boost::asio::awaitable<result> run(std::shared_ptr<splice> self, std::chrono::milliseconds idle);
@@ -38,6 +42,7 @@ class splice : public std::enable_shared_from_this<splice> {
     tcp::socket& to;
     const char* from_name;
     const char* to_name;
+    std::uint64_t& total;
     std::string pending{};
     std::size_t used = 0;
     std::uint64_t bytes = 0;
@@ -56,6 +61,7 @@ class splice : public std::enable_shared_from_this<splice> {
   std::vector<char>& scratch_;
   direction up_, down_;
   clock::time_point touched_;
+  tunnel_end how_ = tunnel_end::closed;
   std::string why_;
   bool over_ = false;
 };

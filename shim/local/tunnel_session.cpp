@@ -34,6 +34,17 @@ constexpr unsigned char unrecognized_name = 112, internal_error = 80;
 
 std::string alert(unsigned char description) { return {alert_record, 3, 1, 0, 2, 2, static_cast<char>(description)}; }
 
+class open_tunnel {
+ public:
+  explicit open_tunnel(tunnel_counts::traffic& of) : of_(of) { ++of_.open; }
+  ~open_tunnel() { --of_.open; }
+  open_tunnel(const open_tunnel&) = delete;
+  open_tunnel& operator=(const open_tunnel&) = delete;
+
+ private:
+  tunnel_counts::traffic& of_;
+};
+
 class session {
  public:
   session(listener_shared& shared, tcp::socket client, std::string_view way)
@@ -49,6 +60,12 @@ class session {
     const auto from = client_.remote_endpoint(ignored);
     peer_ = from.address().to_string() + ":" + std::to_string(from.port());
   }
+  ~session() {
+    if (is_tunnel_) shared_.tunnelled.note({std::string(way_), service_, served_by_, end_});
+    if (stood_ && shared_.tunnel_ended) shared_.tunnel_ended();
+  }
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
 
   net::awaitable<void> connect();
   net::awaitable<void> passthrough(const config::listen_at& listener);
@@ -85,6 +102,10 @@ class session {
   std::optional<bunraku::dialled> master_;
   clock::time_point began_ = clock::now(), attempt_began_;
   std::string first_, last_alert_;  // a master's first bytes
+  std::string served_by_;
+  tunnel_end end_ = tunnel_end::left;
+  bool is_tunnel_ = true;  // not if this node itself was asked for
+  bool stood_ = false;
 };
 
 net::awaitable<void> session::connect() {
@@ -108,6 +129,7 @@ net::awaitable<void> session::connect() {
   }
   const auto error = co_await dial_first(where);
   if (error) {
+    end_ = tunnel_end::unserved;
     co_await refuse(status_of(error), failure_text(error));
     co_return;
   }
@@ -153,12 +175,17 @@ net::awaitable<void> session::passthrough(const config::listen_at& listener) {
     co_return;
   }
   const auto error = co_await dial_first(where);
-  if (error) co_await refuse_tls(internal_error, failure_text(error));
-  else co_await relay();
+  if (error) {
+    end_ = tunnel_end::unserved;
+    co_await refuse_tls(internal_error, failure_text(error));
+  } else {
+    co_await relay();
+  }
 }
 
 net::awaitable<void> session::hand_to_terminate() {
   counted_.release();  // terminate() counts it again
+  is_tunnel_ = false;
   co_await terminate(shared_, std::move(client_), std::move(in_));
 }
 
@@ -257,14 +284,22 @@ net::awaitable<void> session::relay() {
     if (speaks_tls) break;
     const auto error = co_await dial();
     if (!error) continue;
+    end_ = tunnel_end::unserved;
     note_refusal(failure_text(error));
     co_await say_goodbye(last_alert_.empty() ? alert(internal_error) : std::move(last_alert_));
     co_return;
   }
+  auto& totals = shared_.tunnelled.at(way_, service_);
+  const open_tunnel stands(totals);
+  totals.up += in_.size();  // greet() has sent them
+  totals.failovers += !plan_.attempts().empty();
+  served_by_ = master_->who().to_string();
+  stood_ = true;
   in_ = {};
-  const auto both =
-      std::make_shared<splice>(std::move(client_), std::move(master_->socket()), std::move(first_), shared_.scratch);
+  const auto both = std::make_shared<splice>(std::move(client_), std::move(master_->socket()), std::move(first_),
+                                             shared_.scratch, totals);
   const auto how = co_await splice::run(both, rules_->idle_limit);
+  end_ = how.how;
   note_end(how);
 }
 
@@ -307,6 +342,7 @@ std::string session::failure_text(error_code error) const {
 }
 
 void session::note_refusal(std::string_view why) {
+  if (end_ != tunnel_end::unserved) end_ = tunnel_end::refused;
   std::string line = "refused way=";
   line += way_;
   line += " client=\"" + peer_ + "\" for=\"" + asked_ + "\" reason=\"";

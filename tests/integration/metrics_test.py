@@ -193,7 +193,7 @@ class Metrics(unittest.TestCase):
         self.ask(shim, "files")
 
     def test_what_alerts_and_dashboard_ask_for_is_there(self):
-        shim = self.shim()
+        shim = self.shim(extra=f'[[listen]]\nway = "connect"\naddress = "{self.site.range.address(100)}:0"\n')
         for service in ("files", "catalog", "report"):
             self.ask(shim, service)
         there = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in samples(self.scrape(shim))}

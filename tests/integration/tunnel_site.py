@@ -104,6 +104,13 @@ address = "{site.range.address(100)}:{port}"
             channel.close()
             raise
 
+    @staticmethod
+    def open_unix(path):
+        channel = socket.socket(socket.AF_UNIX)
+        channel.settimeout(60)
+        channel.connect(path)
+        return channel
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
