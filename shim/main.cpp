@@ -163,6 +163,7 @@ void add_doctor(CLI::App& app, shim::cli::invocation& with) {
   auto* doctor = app.add_subcommand("doctor",
                                     "look at this host, DNS and every master, and tell what is wrong and how "
                                     "to mend it");
+  doctor->add_flag("--list", with.list, "name the checks, and look at nothing");
   doctor->add_flag("--json", with.json, "print one JSON object");
   add_socket(*doctor, with);
   doctor->footer(

@@ -147,7 +147,9 @@ std::size_t stream::fail(int result, direction natural, direction& wants, error_
       broken_ = true;
       // OpenSSL 3 reports a peer that left without close_notify as a protocol error.
       if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
-      else if (SSL_is_init_finished(ssl_.get()) && is_certificate_alert(ERR_peek_error())) error = errc::refused_us;
+      // In TLS 1.3 a master judges our certificate when the handshake is over for us. OpenSSL takes a fatal alert for
+      // the beginning of another one, so SSL_is_init_finished does not tell.
+      else if (SSL_is_server(ssl_.get()) == 0 && is_certificate_alert(ERR_peek_error())) error = errc::refused_us;
       else error = error_code(EPROTO, boost::system::generic_category());
       return 0;
   }

@@ -16,7 +16,8 @@ namespace shim::cli {
 namespace {
 
 constexpr std::size_t largest_answer = std::size_t{16} << 20;
-constexpr timeval patience{.tv_sec = 60, .tv_usec = 0};  // `explain` may have to wait for DNS
+/// `explain` and the search for an unknown master may have to wait for DNS, a reload for plugins and tokens.
+constexpr timeval patience{.tv_sec = 60, .tv_usec = 0}, patience_for_status{.tv_sec = 10, .tv_usec = 0};
 
 struct descriptor {
   int fd;
@@ -40,10 +41,10 @@ std::unexpected<std::string> no_daemon(const std::string& socket, int error) {
 }
 
 std::unexpected<std::string> broken(const std::string& socket, std::string_view what) {
-  return std::unexpected("the daemon at " + socket + " " + std::string(what) + ".");
+  return std::unexpected("the daemon at " + socket + " " + std::string(what));
 }
 
-int open_to(const std::string& socket) {
+int open_to(const std::string& socket, const timeval& limit) {
   sockaddr_un at{};
   if (socket.size() >= sizeof at.sun_path) {
     errno = ENAMETOOLONG;
@@ -53,8 +54,8 @@ int open_to(const std::string& socket) {
   std::memcpy(at.sun_path, socket.data(), socket.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0) return fd;
   const int error = errno;
   ::close(fd);
@@ -84,7 +85,7 @@ bool is_whole(std::string_view got, std::string_view method) {
 std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, std::string_view method,
                                                      std::string_view target, std::string_view body) {
   if (socket.empty()) return std::unexpected("[admin] socket is \"\": this daemon has no control socket.");
-  const descriptor to(open_to(socket));
+  const descriptor to(open_to(socket, target == "/v1/status" ? patience_for_status : patience));
   if (to.fd < 0) return no_daemon(socket, errno);
   std::string request = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
   if (!body.empty())
@@ -99,18 +100,19 @@ std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, 
   while (got.size() < largest_answer) {
     const auto n = ::recv(to.fd, piece.data(), piece.size(), 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return broken(socket, "does not answer: is it stopped?");
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return broken(socket, "does not answer. It hangs, or was stopped: restart it.");
     if (n <= 0) break;
     got.append(piece.data(), static_cast<std::size_t>(n));
     if (is_whole(got, method)) break;  // the daemon waits a little for us to close
   }
   const auto end = got.find("\r\n\r\n");
-  if (end == got.npos) return broken(socket, "closed the connection without an answer");
+  if (end == got.npos) return broken(socket, "closed the connection without an answer.");
   const auto head = http::parse_response(std::string_view(got).substr(0, end + 4), {}, method);
   if (!head) return broken(socket, "does not speak HTTP: is that the control socket?");
   boost::system::error_code error;
   auto value = boost::json::parse(std::string_view(got).substr(end + 4), error);
-  if (error || !value.is_object()) return broken(socket, "did not answer with a whole JSON object");
+  if (error || !value.is_object()) return broken(socket, "did not answer with a whole JSON object.");
   return daemon_answer{head->status, std::move(value.as_object())};
 }
 

@@ -15,19 +15,30 @@ namespace {
 
 namespace json = boost::json;
 
+struct place_of_daemon {
+  std::string socket;
+  std::string doubt;  ///< why it may be elsewhere, one sentence; mostly empty
+};
 /// --socket, else what bunraku.toml says, as far as it can be read: a mistake elsewhere in it must not keep anybody
 /// from the daemon.
-std::string socket_of(const invocation& with) {
-  if (!with.socket.empty()) return with.socket;
+place_of_daemon find_daemon(const invocation& with) {
+  if (!with.socket.empty()) return {with.socket, {}};
   const auto reading = daemon::read_configuration(with);
-  return admin::socket_path(reading.sketch ? reading.sketch->admin.socket : "auto");
+  if (reading.sketch) return {admin::socket_path(reading.sketch->admin.socket), {}};
+  place_of_daemon usual{admin::socket_path("auto"), {}};
+  for (const auto& p : reading.found)
+    if (p.level() == bunraku::severity::error)
+      usual.doubt = " It may have another socket: " + p.where() + " cannot be read (" + p.what() +
+                    "), so [admin] socket is not known. Mend that, or give --socket.";
+  return usual;
 }
 
 /// The answer's body, or why there is none.
 std::expected<json::object, std::string> try_to_ask(const invocation& with, std::string_view method,
                                                     const std::string& target, const json::object& body = {}) {
-  auto got = ask_daemon(socket_of(with), method, target, body.empty() ? std::string() : json::serialize(body));
-  if (!got) return std::unexpected(got.error());
+  const auto at = find_daemon(with);
+  auto got = ask_daemon(at.socket, method, target, body.empty() ? std::string() : json::serialize(body));
+  if (!got) return std::unexpected(got.error() + at.doubt);
   if (got->status == 200) return std::move(got->body);
   auto message = json_view(got->body).object("error").text("message");
   return std::unexpected(message.empty() ? "the daemon refused" : std::move(message));

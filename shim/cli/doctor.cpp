@@ -37,7 +37,7 @@ void print(std::ostream& to, const std::vector<finding>& found, const doctor::fa
     to << "    " << printable(f.what) << '\n';
     to << "    why:  " << printable(f.why) << '\n';
     if (!f.fix.empty()) to << "    fix:  " << printable(f.fix) << '\n';
-    to << "    (" << f.check << ")\n\n";
+    to << "    (" << f.check.str() << ")\n\n";
   }
   to << "looked at " << counted(of.services.size(), "service") << " and " << counted(of.masters.size(), "master")
      << ": " << counted(count(found, gravity::error), "error") << ", "
@@ -49,7 +49,7 @@ json::object to_json(const std::vector<finding>& found, const doctor::facts& of)
   json::array all, masters;
   for (const auto& f : found)
     all.push_back({{"severity", name_of(f.level)},
-                   {"check", f.check},
+                   {"check", f.check.str()},
                    {"where", f.where},
                    {"what", f.what},
                    {"why", f.why},
@@ -63,9 +63,24 @@ json::object to_json(const std::vector<finding>& found, const doctor::facts& of)
           {"findings", std::move(all)}};
 }
 
+/// `--list`: what it looks for.
+void list(bool as_json) {
+  if (as_json) {
+    json::array all;
+    for (const auto& row : doctor::all_checks) all.push_back({{"check", row.name}, {"finds", row.finds}});
+    std::cout << json::serialize(json::object{{"version", format_version}, {"checks", std::move(all)}}) << '\n';
+    return;
+  }
+  for (const auto& row : doctor::all_checks) std::cout << row.name << "\n    " << row.finds << '\n';
+}
+
 }  // namespace
 
 int doctor(const invocation& with) {
+  if (with.list) {
+    list(with.json);
+    return good;
+  }
   auto socket = with.socket;
   if (socket.empty()) {
     const auto reading = daemon::read_configuration(with);

@@ -15,11 +15,12 @@ std::string services_of(const master_facts& m) {
   return out;
 }
 
-/// What to say of each way in which a master cannot be spoken with. `fix` may hold HOST, NAME (host:port) and FILE (the
-/// CA bundle).
+/// What to say of each way in which a master cannot be spoken with. `fix` may hold HOST, NAME (host:port), NODE
+/// (this node), FILE (the CA bundle), CRL (the file of CRLs) and CA/ (host:port of the first CA that answers).
 struct words {
   trouble of;
-  std::string_view check, why, fix;
+  check_name check;
+  std::string_view why, fix;
 };
 constexpr words table[] = {
     {trouble::no_address, "master-no-address", "A master without an address cannot be asked.",
@@ -36,7 +37,8 @@ constexpr words table[] = {
      "openssl s_client -connect NAME -servername HOST -showcerts </dev/null | openssl x509 -noout -issuer   # compare "
      "with: openssl x509 -noout -subject -in FILE"},
     {trouble::expired, "master-expired", "No agent trusts it any more.",
-     "On HOST: puppet ssl clean, then puppet ssl bootstrap; restart puppetserver"},
+     "On the CA: puppetserver ca clean --certname HOST; on HOST: puppet ssl clean && puppet ssl bootstrap, sign it on "
+     "the CA, and restart puppetserver"},
     {trouble::revoked, "master-revoked", "The CA has withdrawn it: somebody else may have its key.",
      "Take it out of the records; on the CA: puppetserver ca generate --certname HOST"},
     {trouble::wrong_name, "master-wrong-name", "Its certificate is not for the name by which it is found.",
@@ -46,14 +48,16 @@ constexpr words table[] = {
     {trouble::no_master, "master-no-master", "[identity] says who may be a master, and this one is not among them.",
      "If it is one: reissue its certificate with a name of [identity] master_names; else take it out of the records"},
     {trouble::crl, "master-crl", "Whether its certificate is revoked cannot be told, so it is not trusted.",
-     "curl --cacert FILE https://CA:8140/puppet-ca/v1/certificate_revocation_list/ca -o $(puppet config print "
-     "hostcrl)"},
+     "curl --fail --cacert FILE https://CA/puppet-ca/v1/certificate_revocation_list/ca -o CRL"},
     {trouble::refused_us, "master-refuses-us", "It does not take this node's certificate: revoked, or of another CA.",
-     "On the CA: puppetserver ca list --certname $(puppet config print certname)"},
+     "On the CA: puppetserver ca list --certname NODE   # is it there, and not revoked?"},
     {trouble::ourselves, "master-ourselves", "bunraku would ask itself; it does not.",
      "getent hosts HOST   # it leads to this host: mend /etc/hosts or the record"},
-    {trouble::other, "master-fails", "It cannot be used.",
-     "openssl s_client -connect NAME -servername HOST </dev/null"},
+    {trouble::broken, "master-fails",
+     "Something on the way, or a dying master, ends what it has begun; requests go to the others where there are any.",
+     "openssl s_client -connect NAME -servername HOST </dev/null   # here and on HOST itself; look at load balancers "
+     "and "
+     "firewalls between"},
 };
 
 std::string filled(std::string_view text, const facts& of, const master_facts& m) {
@@ -65,6 +69,11 @@ std::string filled(std::string_view text, const facts& of, const master_facts& m
   put("NAME", m.name);
   put("HOST", m.host);
   put("PORT", m.name.substr(m.name.rfind(':') + 1));
+  const auto ca =
+      std::ranges::find_if(of.masters, [](const master_facts& one) { return one.ca && one.ca->status == 200; });
+  put("CA/", (ca == of.masters.end() ? std::string("THE-CA:8140") : ca->name) + "/");
+  put("NODE", of.site ? of.site->certname : "THIS-NODE");
+  put("CRL", of.site ? of.site->credentials.crl : "crl.pem");
   put("FILE", of.site ? of.site->credentials.ca : "ca.pem");
   return out;
 }
@@ -73,14 +82,14 @@ void check_connection(const facts& of, const master_facts& m, std::vector<findin
   const auto* row = std::ranges::find(table, m.what, &words::of);
   if (row == std::end(table)) return;
   found.push_back({.level = gravity::error,
-                   .check = std::string(row->check),
+                   .check = row->check,
                    .where = m.name + " (" + services_of(m) + ")",
                    .what = m.error + ".",
                    .why = std::string(row->why),
                    .fix = filled(row->fix, of, m)});
 }
 
-void add(std::vector<finding>& found, const master_facts& m, gravity level, const char* check, std::string what,
+void add(std::vector<finding>& found, const master_facts& m, gravity level, check_name check, std::string what,
          std::string why, std::string fix) {
   found.push_back(
       {level, check, m.name + " (" + services_of(m) + ")", std::move(what), std::move(why), std::move(fix)});

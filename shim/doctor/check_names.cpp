@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <map>
 #include <set>
 
 namespace shim::doctor {
@@ -57,9 +58,53 @@ void check_service(const service_facts& s, std::vector<finding>& found) {
                      .fix = "Add a second one to the records, or to [service." + s.name + "] masters"});
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& one : names) out += (out.empty() ? "" : ", ") + one;
+  return out.empty() ? "nobody" : out;
+}
+
+/// Where all are silent, each service has its own finding.
+void check_silent(const facts& of, std::vector<finding>& found) {
+  if (std::ranges::all_of(of.name_servers, &name_server_fact::silent)) return;
+  for (const auto& one : of.name_servers) {
+    if (!one.silent) continue;
+    found.push_back({.level = gravity::warning,
+                     .check = "name-server-silent",
+                     .where = one.server,
+                     .what = "This name server does not answer.",
+                     .why =
+                         "bunraku asks the next one after [dns] try_timeout; the agent alone, and every other program "
+                         "of this host, waits for it at each name.",
+                     .fix = fmt::format("dig @{} . NS   # and mend it, or take it out of /etc/resolv.conf",
+                                        one.server.substr(0, one.server.rfind(':')))});
+  }
+}
+
+void check_same(const facts& of, std::vector<finding>& found) {
+  std::map<std::string, std::vector<const name_server_fact*>> by_record;
+  for (const auto& one : of.name_servers)
+    for (const auto& [record, masters] : one.masters) by_record[record].push_back(&one);
+  for (const auto& [record, servers] : by_record) {
+    const auto& first = *servers.front();
+    const auto other = std::ranges::find_if(
+        servers, [&](const name_server_fact* s) { return s->masters.at(record) != first.masters.at(record); });
+    if (other == servers.end()) continue;
+    found.push_back({.level = gravity::warning,
+                     .check = "name-servers-differ",
+                     .where = record,
+                     .what = fmt::format("{} says {}, and {} says {}.", first.server, listed(first.masters.at(record)),
+                                         (*other)->server, listed((*other)->masters.at(record))),
+                     .why = "Which masters there are depends on which name server was asked: one is behind, or lies.",
+                     .fix = fmt::format("dig SRV {} @SERVER   # at both; compare the zones' serials", record)});
+  }
+}
+
 }  // namespace
 
 void check_names(const facts& of, std::vector<finding>& found) {
+  check_silent(of, found);
+  check_same(of, found);
   for (const auto& s : of.services) check_service(s, found);
 }
 

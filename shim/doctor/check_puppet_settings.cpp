@@ -23,7 +23,8 @@ long long number_in(std::string_view text) {
 
 /// A setting that makes the agent go past us, or run into us where it should not.
 struct fighting {
-  std::string_view setting, check;
+  std::string_view setting;
+  check_name check;
   gravity level;
   bool (*fights)(const facts&, const site&, const std::string& value);
   std::string_view what, why, fix;
@@ -114,6 +115,57 @@ void check_proxy(const facts& of, std::vector<finding>& found) {
                    .fix = fmt::format("no_proxy = localhost,127.0.0.1,{}", s.certname)});
 }
 
+/// A variable of the environment wins over puppet.conf (Puppet::Util::HttpProxy).
+const variable_fact* variable(const facts& of, std::string_view lower, std::string_view upper) {
+  for (const auto name : {lower, upper})
+    if (const auto found = std::ranges::find(of.environment, name, &variable_fact::name);
+        found != of.environment.end() && !found->value.empty())
+      return &*found;
+  return nullptr;
+}
+
+std::string_view host_of(std::string_view url) {
+  if (const auto at = url.find("://"); at != url.npos) url.remove_prefix(at + 3);
+  if (const auto at = url.rfind('@'); at != url.npos) url.remove_prefix(at + 1);
+  return url.substr(0, url.find_first_of(":/"));
+}
+
+void check_proxy_of_environment(const facts& of, std::vector<finding>& found) {
+  const auto& s = *of.site;
+  const auto* proxy = variable(of, "http_proxy", "HTTP_PROXY");
+  if (proxy == nullptr) return;
+  const std::string host(host_of(proxy->value));
+  if (config::is_loopback(host) || host == "localhost") return;
+  const auto* given_except = given(s, "no_proxy");
+  const auto* except = variable(of, "no_proxy", "NO_PROXY");
+  const std::string list = except != nullptr ? except->value : given_except != nullptr ? given_except->value : "";
+  if (list.find('*') != list.npos || list.find(s.certname) != list.npos) return;
+  found.push_back(
+      {.level = gravity::error,
+       .check = "http-proxy",
+       .where = proxy->where,
+       .what = fmt::format("{} sends the agent through the proxy {}, and no_proxy does not except this node.",
+                           proxy->name, host),
+       .why = "The environment wins over puppet.conf: requests for this node's own name go to that proxy "
+              "instead of to bunraku.",
+       .fix = fmt::format("no_proxy=localhost,127.0.0.1,{}   # in that file", s.certname)});
+}
+
+/// Puppet's ca_port is serverport unless it is set, and serverport is ours now.
+void check_ca_port(const facts& of, std::vector<finding>& found) {
+  const auto& s = *of.site;
+  const auto* server = given(s, "ca_server");
+  if (server == nullptr || s.ca_server == s.certname || s.server != s.certname || comes_by_connect(of, s)) return;
+  if (given(s, "ca_port") != nullptr || s.serverport == 8140) return;
+  found.push_back({.level = gravity::error,
+                   .check = "ca-port",
+                   .where = server->where,
+                   .what = fmt::format("ca_port is not set, so {} is asked at port {}, which is bunraku's here.",
+                                       s.ca_server, s.serverport),
+                   .why = "The CA does not listen there: CRLs and certificates are never renewed, and enrolling fails.",
+                   .fix = "ca_port = 8140"});
+}
+
 void check_openvox(const facts& of, std::vector<finding>& found) {
   if (of.agent_version.empty() || of.site->server_set || number_in(of.agent_version) < 9) return;
   found.push_back({.level = gravity::error,
@@ -133,13 +185,15 @@ void check_puppet_settings(const facts& of, std::vector<finding>& found) {
     const auto* set = given(*of.site, row.setting);
     if (set == nullptr || !row.fights(of, *of.site, set->value)) continue;
     found.push_back({.level = row.level,
-                     .check = std::string(row.check),
+                     .check = row.check,
                      .where = set->where,
                      .what = std::string(row.what),
                      .why = std::string(row.why),
                      .fix = std::string(row.fix)});
   }
   check_proxy(of, found);
+  check_proxy_of_environment(of, found);
+  check_ca_port(of, found);
   check_openvox(of, found);
 }
 

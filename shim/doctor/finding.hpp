@@ -1,4 +1,5 @@
 #pragma once
+#include "doctor/checks.hpp"
 #include "doctor/facts.hpp"
 
 #include <cstdint>
@@ -25,7 +26,7 @@ constexpr std::string_view name_of(gravity g) noexcept {
 /// Something that is not as it should be. `fix` is a command to run or a line to write, as exact as can be known here.
 struct finding {
   gravity level = gravity::warning;
-  std::string check;  ///< the check's name, for programs: "master-silent"
+  check_name check;   ///< for programs: "master-silent"
   std::string where;  ///< file:line, a file, a master, a record
   std::string what;   ///< one sentence
   std::string why;    ///< why it matters, one sentence

@@ -83,7 +83,11 @@ class reader {
       const bool more = co_await read_more();
       if (more) continue;
       const bool whole = framing_.kind == http::body_kind::until_close && error_ == net::error::eof;
-      if (!whole) out_.error = failed().error;
+      if (!whole) {
+        const auto broken = failed();
+        out_.error = broken.error;
+        out_.cause = broken.cause;
+      }
       co_return;
     }
   }
@@ -119,6 +123,7 @@ class reader {
   }
   answer failed() const {
     answer out;
+    out.cause = error_;
     out.error = error_ == net::error::eof ? "it ended the connection before its answer was whole"
                                           : "the connection broke before its answer was whole: " + error_.message();
     return out;
@@ -162,6 +167,7 @@ net::awaitable<answer> ask(bunraku::connection& stream, std::string_view method,
   const std::string text = head_of(method, target, host, body, accept) + body;
   co_await net::async_write(stream, net::buffer(text), net::redirect_error(net::use_awaitable, error));
   if (error) {
+    out.cause = error;
     out.error = "the request could not be sent: " + error.message();
   } else {
     reader answering(stream, method);

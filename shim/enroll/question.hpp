@@ -2,6 +2,7 @@
 #include <bunraku/connection.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <chrono>
 #include <string>
@@ -16,6 +17,7 @@ struct answer {
   int status = 0;
   std::string body;
   std::string error;
+  boost::system::error_code cause;   ///< of `error`, if the connection broke
   std::string date, puppet_version;  ///< of the fields Date and X-Puppet-Version; empty: not told
 };
 

@@ -38,12 +38,6 @@ doctor::lookup_fact look_up(const std::string& name) {
   return found;
 }
 
-void add_file(doctor::facts& into, const std::string& path, const char* role, bool is_key = false) {
-  struct stat about{};
-  if (path.empty() || ::stat(path.c_str(), &about) != 0) return;
-  into.files.push_back({path, role, about.st_mode & 07777U, about.st_uid, is_key});
-}
-
 /// Its alternative names, or its common name if it has none: what a client compares.
 std::vector<std::string> names_in(const std::string& certificate) {
   std::vector<std::string> names;
@@ -95,6 +89,18 @@ std::string host_in(std::string_view url) {
   return std::string(url.substr(0, url.find(':')));
 }
 
+/// The resource's title, and the manifest's line.
+void tell_place(doctor::explicit_source& one, const json::object& resource) {
+  if (const auto* title = resource.if_contains("title"); title != nullptr && title->is_string())
+    one.title = title->get_string();
+  const auto* file = resource.if_contains("file");
+  const auto* line = resource.if_contains("line");
+  if (file != nullptr && file->is_string()) {
+    one.where = file->get_string();
+    if (line != nullptr && line->is_int64()) one.where += ":" + std::to_string(line->get_int64());
+  }
+}
+
 void note_sources(doctor::facts& into, const json::object& resource, const json::value& source) {
   if (const auto* list = source.if_array()) {
     for (const auto& each : *list)
@@ -106,14 +112,15 @@ void note_sources(doctor::facts& into, const json::object& resource, const json:
   auto host = host_in(url);
   if (host.empty() || (into.site && host == into.site->certname)) return;
   doctor::explicit_source one{.title = {}, .url = url, .host = std::move(host), .where = {}};
-  if (const auto* title = resource.if_contains("title"); title != nullptr && title->is_string())
-    one.title = title->get_string();
-  const auto* file = resource.if_contains("file");
-  const auto* line = resource.if_contains("line");
-  if (file != nullptr && file->is_string()) {
-    one.where = file->get_string();
-    if (line != nullptr && line->is_int64()) one.where += ":" + std::to_string(line->get_int64());
-  }
+  tell_place(one, resource);
+  into.explicit_sources.push_back(std::move(one));
+}
+void note_bucket(doctor::facts& into, const json::object& resource, const json::value& server) {
+  if (!server.is_string() || into.explicit_sources.size() >= most_sources) return;
+  std::string host(server.get_string());
+  if (host.empty() || (into.site && host == into.site->certname)) return;
+  doctor::explicit_source one{.title = {}, .url = {}, .host = std::move(host), .where = {}, .is_bucket = true};
+  tell_place(one, resource);
   into.explicit_sources.push_back(std::move(one));
 }
 
@@ -138,25 +145,20 @@ void read_catalog(doctor::facts& into) {
     const auto* resource = each.if_object();
     const auto* type = resource == nullptr ? nullptr : resource->if_contains("type");
     const auto* parameters = resource == nullptr ? nullptr : resource->if_contains("parameters");
-    if (type == nullptr || !type->is_string() || type->get_string() != "File" || parameters == nullptr ||
-        !parameters->is_object())
-      continue;
-    if (const auto* source = parameters->get_object().if_contains("source")) note_sources(into, *resource, *source);
+    if (type == nullptr || !type->is_string() || parameters == nullptr || !parameters->is_object()) continue;
+    const auto& wanted = parameters->get_object();
+    const bool is_file = type->get_string() == "File", is_bucket = type->get_string() == "Filebucket";
+    if (const auto* source = is_file ? wanted.if_contains("source") : nullptr) note_sources(into, *resource, *source);
+    if (const auto* server = is_bucket ? wanted.if_contains("server") : nullptr) note_bucket(into, *resource, *server);
   }
 }
 
 }  // namespace
 
 void look_at_host(doctor::facts& into) {
-  if (into.configured && !into.configured->file.empty()) add_file(into, into.configured->file, "bunraku.toml");
   find_agent(into, into.configured ? into.configured->puppet.root_prefix : std::string());
   if (!into.site) return;
   const auto& site = *into.site;
-  add_file(into, site.config_file, "puppet.conf");
-  add_file(into, site.credentials.private_key, "private key", true);
-  add_file(into, site.credentials.ca, "CA bundle");
-  add_file(into, site.credentials.crl, "CRL bundle");
-  add_file(into, site.credentials.certificate, "certificate");
   into.certificate_names = names_in(site.credentials.certificate);
   into.lookups[site.certname] = look_up(site.certname);
   if (site.server_set && site.server != site.certname) into.lookups[site.server] = look_up(site.server);

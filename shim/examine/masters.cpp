@@ -29,7 +29,10 @@ constexpr std::size_t most_masters = 64;
 
 trouble trouble_of(const bunraku::attempt& failed) {
   const auto& error = failed.error();
-  if (error.category() != bunraku::category()) return trouble::refused;
+  if (error.category() != bunraku::category()) {
+    const bool stood = failed.reached() > bunraku::stage::connect || error == net::error::connection_reset;
+    return stood ? trouble::broken : trouble::refused;
+  }
   switch (static_cast<errc>(error.value())) {
     case errc::no_address:
       return failed.reason().find("own listener") != std::string::npos ? trouble::ourselves : trouble::no_address;
@@ -50,7 +53,7 @@ trouble trouble_of(const bunraku::attempt& failed) {
     case errc::crl_missing:
     case errc::crl_expired: return trouble::crl;
     case errc::refused_us: return trouble::refused_us;
-    default: return trouble::other;
+    default: return trouble::broken;
   }
 }
 
@@ -73,7 +76,7 @@ class questioner {
     plan.narrow_to(who_);
     auto [error, made] = co_await resolver_.async_connect(plan, net::as_tuple(net::use_awaitable));
     if (error) {
-      into.what = trouble::other;
+      into.what = trouble::broken;
       into.error = error.message();
       if (!plan.attempts().empty()) {
         into.what = trouble_of(plan.attempts().front());
@@ -89,6 +92,10 @@ class questioner {
     if (!said.puppet_version.empty()) into.puppet_version = said.puppet_version;
     const auto told = said.error.empty() ? bunraku::outcome::kind::answered : bunraku::outcome::kind::unanswered;
     resolver_.report(who_, of_, bunraku::outcome(told, said.error));
+    if (said.cause == errc::refused_us) {  // in TLS 1.3 the handshake does not show it
+      into.what = trouble::refused_us;
+      into.error = "tls: " + said.cause.message();
+    }
     co_return doctor::http_fact{.status = said.error.empty() ? said.status : 0, .error = said.error};
   }
 

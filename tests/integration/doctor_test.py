@@ -1,119 +1,23 @@
-"""`bunraku doctor`: on a healthy node it finds nothing; each fault that is planted it finds, and nothing else."""
+"""`bunraku doctor` on a host: on a healthy one it finds nothing; each fault that is planted it finds, and nothing else."""
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
-import time
+import tempfile
 import unittest
-from email.utils import formatdate
 from pathlib import Path
 
-from labsite import MasterSpec, Shim, Site, Srv
+import doctor_masters_test
+from control_site import bunraku
+from doctor_site import IDENTITY, PLANTED, DoctorCase, plants
+from labsite import Shim
 
-ALL = ("ca", "catalog", "files", "report")
-BAD = {"expired": "--expired", "soon": "--soon", "revoked": "--revoked", "stranger": "--other-ca", "client": "--client-only"}
-IDENTITY = '[identity]\nmaster_names = ["puppet.lab.test"]\n'
-_NAMESPACE = """set -e
-d=$1; shift
-mount --bind "$d/hosts" /etc/hosts
-mount --bind "$d/resolv.conf" /etc/resolv.conf
-exec "$@"
-"""
 VERSION_RB = "opt/puppetlabs/puppet/lib/ruby/vendor_ruby/puppet/version.rb"
+ROOT = Path(__file__).parents[2]
 
 
-class Doctor(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        masters = [MasterSpec("one", ALL, alt=("puppet",)), MasterSpec("two", ALL, alt=("puppet",)),
-                   MasterSpec("plain", ALL), MasterSpec("named", ALL, ssldir="named.lab.test")]
-        masters += [MasterSpec(name, ALL, ssldir=f"{name}.lab.test") for name in BAD]
-        pki = [word for name, flag in BAD.items() for word in (flag, f"{name}.lab.test,puppet.lab.test")]
-        pki += ["--name", "named.lab.test=elsewhere.lab.test,puppet.lab.test", "--expired", "old.lab.test,agent1.lab.test",
-                "--soon", "ending.lab.test,agent1.lab.test", "--name", "odd.lab.test=odd-name.lab.test"]
-        cls.site = cls.enterClassContext(Site(masters=masters, srv={}, key="ec", pki=pki))
-        cls.shim = cls.enterClassContext(Shim(cls.site, extra=IDENTITY, connect='[connect]\ntimeout = "1s"\ntls_timeout = "2s"\n'))
-        cls.node = cls.site.fqdn("agent1")
-        cls.ssldir = Path(cls.site.ssldir("agent1"))
-
-    def setUp(self):
-        site = self.site
-        for name in ("one", "two"):
-            site.masters[name].clear_faults()
-        for service in ALL:
-            site.srv(service, "one", "two")
-        self.directory = Path(self.enterContext(self.fresh_directory()))
-        self.settings = {"certname": self.node, "ssldir": str(self.ssldir), "vardir": str(self.directory / "var"),
-                         "server": self.node, "serverport": self.shim.port, "ca_server": "one.lab.test", "ca_port": site.port,
-                         "srv_domain": site.domain}
-        self.puppet_lines = []
-        self.toml = {"dns": f'[dns]\nnameservers = ["{site.dns.address}:{site.dns.port}"]\nhosts_file = ""\nsrv = true\n',
-                     "connect": '[connect]\ntimeout = "1s"\ntls_timeout = "2s"\n', "listen": self.shim.default_listen(),
-                     "identity": IDENTITY}
-        self.hosts = {self.node: self.shim.address[0]}
-        self.root = ""
-
-    @contextlib.contextmanager
-    def fresh_directory(self):
-        path = os.path.join(self.site.directory, f"doctor-{time.monotonic_ns()}")
-        os.makedirs(path)
-        yield path
-        shutil.rmtree(path)
-
-    # How a node is described, and examined
-
-    def own_ssldir(self, of="agent1"):
-        """A copy of the ssldir that this test may spoil."""
-        copy = self.directory / "ssl"
-        shutil.copytree(self.site.ssldir(of), copy)
-        if of != "agent1":
-            for folder in ("certs", "private_keys"):
-                os.rename(copy / folder / f"{self.site.fqdn(of)}.pem", copy / folder / f"{self.node}.pem")
-        self.settings["ssldir"] = str(copy)
-        return copy
-
-    def examine(self, socket=None, json_output=True):
-        d = self.directory
-        conf = Path(self.root, "etc/puppetlabs/puppet") if self.root else d
-        conf.mkdir(parents=True, exist_ok=True)
-        (conf / "puppet.conf").write_text("[main]\n" + "".join(f"{k} = {v}\n" for k, v in self.settings.items() if v is not None)
-                                       + "".join(line + "\n" for line in self.puppet_lines))
-        puppet = f'[puppet]\nconf = "{conf}/puppet.conf"\n' + (f'root = "{self.root}"\n' if self.root else "")
-        (d / "bunraku.toml").write_text(puppet + "".join(self.toml.values()))
-        (d / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{a} {n}\n" for n, a in self.hosts.items()))
-        (d / "resolv.conf").write_text(f"nameserver {self.site.dns.address}\noptions timeout:1 attempts:1\n")
-        command = ["unshare", "-m", "--propagation", "private", *(["-r"] if os.geteuid() else []), "bash", "-c",
-                   _NAMESPACE, "ns", str(d), os.environ["BUNRAKU_BIN"], "doctor", "--config", str(d / "bunraku.toml"),
-                   "--socket", socket or self.shim.process.control_path, *(["--json"] if json_output else [])]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
-
-    def findings(self, **more):
-        done = self.examine(**more)
-        self.assertEqual(done.stderr, "")
-        document = json.loads(done.stdout)
-        self.assertEqual(document["version"], 1)
-        levels = [one["severity"] for one in document["findings"]]
-        self.assertEqual(done.returncode, 2 if "error" in levels else 1 if "warning" in levels else 0, document)
-        for one in document["findings"]:
-            for key in ("check", "where", "what", "why", "fix"):
-                self.assertTrue(one[key], one)
-        return document["findings"]
-
-    def check(self, check, severity="error", what="", where="", fix="", also=(), **more):
-        """Exactly this is found, perhaps at several places; `also` are consequences that are found, too."""
-        found = self.findings(**more)
-        self.assertEqual({(one["check"], one["severity"]) for one in found},
-                         {(check, severity), *((name, "error") for name in also)}, found)
-        for key, pattern in (("what", what), ("where", where), ("fix", fix)):
-            if pattern:
-                self.assertRegex(found[0][key], pattern)
-        return found
-
-    def with_master(self, name, service="catalog"):
-        self.site.srv(service, "one", "two", name)
-
+class Doctor(DoctorCase):
     # A healthy node
 
     def test_nothing_is_found_on_a_healthy_node(self):
@@ -140,14 +44,17 @@ class Doctor(unittest.TestCase):
 
     # puppet.conf and bunraku.toml
 
+    @plants("configuration")
     def test_a_semicolon_comment_that_drops_the_whole_file(self):
         self.puppet_lines = ["; the master"]
         self.check("configuration", what="not a line of puppet.conf", where=r"puppet\.conf:\d+$")
 
+    @plants("configuration")
     def test_an_unknown_section(self):
         self.puppet_lines = ["[agnet]", "runinterval = 30m"]
         self.check("configuration", what=r"no section \[agnet\]", where=r"puppet\.conf:\d+$")
 
+    @plants("configuration")
     def test_a_comment_behind_a_value(self):
         self.settings["ca_server"] = "one.lab.test # the CA"
         found = self.findings()
@@ -155,67 +62,97 @@ class Doctor(unittest.TestCase):
                          [("configuration", "error"), ("configuration", "warning")], found)
         self.assertRegex(found[1]["what"], "no comments behind a value: 'ca_server'")
 
+    @plants("configuration")
     def test_a_misspelt_setting(self):
         self.settings["serverprot"] = "8140"
         self.check("configuration", "warning", what="serverprot", fix="did you mean")
 
+    @plants("configuration")
     def test_a_misspelt_table_of_bunraku_toml(self):
         self.toml["more"] = "[limist]\n"
         self.check("configuration", what=r"no table \[limist\]", fix=r"\[limits\]", where=r"bunraku\.toml:\d+$")
 
+    @plants("configuration")
     def test_a_setting_twice(self):
         self.puppet_lines = [f"server = one.lab.test"]
         self.check("configuration", "warning", what="'server' is already set in line 5", where=r"puppet\.conf:\d+$")
 
+    @plants("server-list")
     def test_a_server_list(self):
         self.settings["server_list"] = f"one.lab.test:{self.site.port}"
         self.check("server-list", where=r"puppet\.conf:\d+$")
 
+    @plants("srv-records")
     def test_use_srv_records(self):
         self.settings["use_srv_records"] = "true"
         self.check("srv-records")
 
+    @plants("report-server")
     def test_a_report_server_elsewhere(self):
         self.settings.update(report_server="two.lab.test", report_port=self.site.port)
         self.check("report-server")
 
+    @plants("server-elsewhere")
     def test_a_server_elsewhere(self):
         self.settings.update(server="one.lab.test", serverport=self.site.port)
         self.hosts["one.lab.test"] = self.site.masters["one"].address
         self.check("server-elsewhere", fix=r"^server = \$certname$")
 
+    @plants("ca-server-is-us")
     def test_a_ca_server_that_is_us(self):
         self.settings.update(ca_server=self.node, ca_port=self.shim.port)
         self.check("ca-server-is-us", "warning")
 
+    @plants("ca-port")
+    def test_a_ca_port_that_follows_ours(self):
+        del self.settings["ca_port"]
+        self.site.srv("ca", "one", "two")
+        found = self.findings()
+        said, = [one for one in found if one["check"] == "ca-port"]
+        self.assertEqual(said["severity"], "error")
+        self.assertRegex(said["what"], rf"one\.lab\.test is asked at port {self.shim.port}, which is bunraku's")
+        self.assertEqual(said["fix"], "ca_port = 8140")
+
+    @plants("port")
     def test_a_port_where_nobody_listens(self):
         self.settings["serverport"] = 8141
         self.check("port", what="8141", fix="8141", also=["master-no-address"])
 
+    @plants("http-proxy")
     def test_a_proxy_that_swallows_the_agents_requests(self):
         self.settings["http_proxy_host"] = "proxy.lab.test"
         self.check("http-proxy", fix=rf"no_proxy = .*{self.node}")
         self.settings["no_proxy"] = f"localhost, {self.node}"
         self.assertEqual(self.findings(), [])
 
+    @plants("source-address")
     def test_a_source_address(self):
         self.settings["sourceaddress"] = "192.0.2.1"
         self.check("source-address")
 
+    @plants("revocation-off")
     def test_revocation_switched_off(self):
         self.settings["certificate_revocation"] = "false"
         self.check("revocation-off", "warning")
 
+    @plants("keepalive")
     def test_a_keepalive_as_long_as_ours(self):
         self.settings["http_keepalive_timeout"] = "2m"
         self.check("keepalive", "warning")
 
+    @plants("read-timeout")
     def test_an_agent_less_patient_than_we_are(self):
         self.settings["http_read_timeout"] = "1m"
         self.check("read-timeout", "warning")
 
+    @plants("cached-catalog")
+    def test_an_agent_that_asks_for_no_catalog(self):
+        self.settings["use_cached_catalog"] = "true"
+        self.check("cached-catalog", "note", where=r"puppet\.conf:\d+$")
+
     # The agent and its host
 
+    @plants("server-unset")
     def test_openvox_9_without_a_server(self):
         self.root = str(self.directory / "root")
         path = Path(self.root, VERSION_RB)
@@ -227,34 +164,104 @@ class Doctor(unittest.TestCase):
         self.assertIn(("server-unset", "error"), {(one["check"], one["severity"]) for one in found}, found)
         self.root = ""
 
+    @plants("older-than-agent")
     def test_an_agent_newer_than_its_master(self):
         for path in ("/puppet/v3/", "/puppet-ca/"):
             self.site.masters["two"].fault("raw", self.raw("[]", "X-Puppet-Version: 6.4.0\r\n"), path_prefix=path)
         self.check("older-than-agent", "warning", what=r"Puppet 6\.4\.0, and the agent is 7", where=r"^two\.lab")
 
+    @plants("name-unknown")
     def test_a_name_that_has_no_address(self):
         self.hosts.clear()
         self.check("name-unknown", fix=f"127.0.1.1 {self.node}", where=self.node)
 
+    @plants("name-elsewhere")
     def test_a_name_that_leads_elsewhere(self):
         self.hosts[self.node] = "127.9.9.9"
         self.check("name-elsewhere", what="127.9.9.9")
 
+    @plants("explicit-source")
     def test_files_of_the_catalog_with_a_host_of_their_own(self):
-        place = self.directory / "var/client_data/catalog"
-        place.mkdir(parents=True)
-        catalog = {"resources": [
+        self.write_catalog(
             {"type": "File", "title": "/etc/a", "file": "/code/a.pp", "line": 7, "parameters": {"source": "puppet://old.lab.test/modules/a"}},
             {"type": "File", "title": "/etc/b", "parameters": {"source": ["puppet:///modules/b", "puppet://old.lab.test:8140/b"]}},
             {"type": "File", "title": "/etc/c", "parameters": {"source": "puppet:///modules/c"}},
-            {"type": "File", "title": "/etc/d", "parameters": {"content": "puppet://x/y"}}]}
-        (place / f"{self.node}.json").write_text(json.dumps(catalog))
+            {"type": "File", "title": "/etc/d", "parameters": {"content": "puppet://x/y"}})
         self.check("explicit-source", "warning", what=r"^2 files .* puppet://old\.lab\.test/: /etc/a, /etc/b\.$",
                    where=r"^/code/a\.pp:7$")
 
+    @plants("explicit-bucket")
+    def test_a_filebucket_at_a_host_of_its_own(self):
+        self.write_catalog(
+            {"type": "Filebucket", "title": "main", "file": "/code/site.pp", "line": 1, "parameters": {"server": "old.lab.test", "path": False}},
+            {"type": "Filebucket", "title": "ours", "parameters": {"server": self.node}},
+            {"type": "Filebucket", "title": "local", "parameters": {"path": "/var/bucket"}})
+        self.check("explicit-bucket", "warning", what=r"filebucket main .* at old\.lab\.test\.$", where=r"^/code/site\.pp:1$",
+                   fix=r"^filebucket \{ 'main': path => false \}")
+
+    @plants("agent-disabled")
+    def test_an_agent_that_somebody_disabled(self):
+        state = self.directory / "var/state"
+        state.mkdir(parents=True)
+        (state / "agent_disabled.lock").write_text('{"disabled_message":"until monday"}')  # as puppet agent --disable does
+        self.check("agent-disabled", "warning", what=r"^The agent was disabled: until monday$", fix="^puppet agent --enable$")
+
+    @plants("disk-full")
+    def test_a_full_disk(self):
+        (self.directory / "small").mkdir()
+        self.settings["vardir"] = str(self.directory / "small/var")
+        self.check("disk-full", where=r"/small$", what=r"^64 kB are left where what the agent keeps is\.$", fix="^df -h ")
+
+    @plants("http-proxy")
+    def test_a_proxy_in_the_agents_environment(self):
+        self.root = str(self.directory / "root")
+        etc = Path(self.root, "etc")
+        etc.mkdir(parents=True)
+        for key in ("ssldir", "vardir"):
+            del self.settings[key]
+        for text, found in (('# none\nexport http_proxy="http://user:word@proxy.lab.test:3128/"\n', True),
+                            ("http_proxy=http://127.0.0.1:3128\n", False),
+                            (f"HTTP_PROXY=http://proxy.lab.test\nno_proxy={self.node}\n", False)):
+            with self.subTest(text):
+                (etc / "environment").write_text(text)
+                said = [one for one in self.findings() if one["check"] == "http-proxy"]
+                self.assertEqual(bool(said), found, said)
+                if found:
+                    self.assertRegex(said[0]["where"], r"/etc/environment:2$")
+                    self.assertRegex(said[0]["what"], r"^http_proxy sends the agent through the proxy proxy\.lab\.test,")
+                    self.assertNotIn("word", json.dumps(said))
+        self.root = ""
+
+    @plants("not-running")
     def test_a_daemon_that_does_not_run(self):
         self.check("not-running", socket=str(self.directory / "none.sock"), what="no daemon can be reached")
 
+    @plants("daemon-hangs")
+    def test_a_daemon_that_hangs(self):
+        with Shim(self.site, name="hanging", extra=IDENTITY) as shim:
+            shim.process.pause()
+            self.addCleanup(shim.process.resume)
+            self.hosts[self.node] = self.shim.address[0]
+            self.check("daemon-hangs", socket=shim.process.control_path, what="does not answer", fix="^systemctl restart bunraku")
+            shim.process.resume()
+
+    @plants("not-root")
+    def test_somebody_who_is_not_root(self):
+        with tempfile.TemporaryDirectory(prefix="bunraku-nobody-") as directory:
+            os.chmod(directory, 0o755)
+            program = shutil.copy(os.environ["BUNRAKU_BIN"], directory)
+            Path(directory, "bunraku.toml").write_text(f'[puppet]\nconf = "{directory}/puppet.conf"\n')
+            Path(directory, "puppet.conf").write_text(f"[main]\ncertname = {self.node}\nssldir = {directory}/ssl\n")
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "doctor", "--json",
+                                   "--config", f"{directory}/bunraku.toml", "--socket", self.shim.process.control_path],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(done.stderr, "")
+        said, = [one for one in json.loads(done.stdout)["findings"] if one["check"] in ("not-root", "not-running")]
+        self.assertEqual((said["check"], said["fix"]), ("not-root", "sudo bunraku doctor"))
+        self.assertIn("Only root and the daemon's own user may", said["what"])
+        self.seen.add("not-root")
+
+    @plants("reload-failed")
     def test_a_daemon_that_refused_its_last_reload(self):
         with Shim(self.site, name="reloading", extra=IDENTITY) as shim:
             good = shim.config()
@@ -263,133 +270,100 @@ class Doctor(unittest.TestCase):
             shim.reload(good)
             self.assertEqual(self.findings(socket=shim.process.control_path), [])
 
+    @plants("old-daemon")
+    def test_a_daemon_of_the_version_before(self):
+        version = subprocess.run([os.environ["BUNRAKU_BIN"], "--version"], capture_output=True, check=True).stdout.split()[1]
+        newer = self.directory / "bunraku"
+        newer.write_bytes(Path(os.environ["BUNRAKU_BIN"]).read_bytes().replace(version + b"\0", b"9" + version[1:] + b"\0"))
+        newer.chmod(0o755)
+        self.check("old-daemon", "warning", what=rf"daemon is bunraku {version.decode()}, and this program is 9",
+                   fix="^systemctl restart bunraku ", program=str(newer))
+
+    @plants("drained")
+    def test_a_drain_that_somebody_forgot(self):
+        two = f"two.lab.test:{self.site.port}"
+        self.addCleanup(bunraku, self.shim, "undrain", two)
+        for options, severity, what in ((("--for", "1h"), "note", r"alone until \d{4}-.*Z\.$"), ((), "warning", "without an end")):
+            with self.subTest(severity):
+                self.assertEqual(bunraku(self.shim, "drain", two, options=options).returncode, 0)
+                self.check("drained", severity, where=rf"^{two}$", what=what, fix=rf"^bunraku undrain {two}$")
+
+    @plants("other-certname")
+    def test_a_daemon_that_runs_as_another_node(self):
+        other = self.site.fqdn("agent2")
+        self.settings.update(certname=other, server=other, ssldir=self.site.ssldir(other))
+        self.hosts[other] = self.shim.address[0]
+        self.check("other-certname", "warning", what=rf"runs as {self.node}, and this node is {other}\.$",
+                   where=r"puppet\.conf$", fix="^systemctl restart bunraku$")
+
     # Credentials
 
+    @plants("credentials")
     def test_a_certificate_that_ended(self):
         self.own_ssldir("old")
         self.check("credentials", what="(?i)ended|expired")
 
+    @plants("credentials")
     def test_a_certificate_that_ends_soon(self):
         self.own_ssldir("ending")
         self.check("credentials", "warning", what="expires on", fix="renew it in time")
 
+    @plants("credentials")
     def test_a_key_of_another_certificate(self):
         ssl = self.own_ssldir()
         shutil.copy(Path(self.site.ssldir("one"), "private_keys/one.lab.test.pem"), ssl / f"private_keys/{self.node}.pem")
         self.check("credentials", what="key")
 
+    @plants("credentials")
     def test_a_missing_crl(self):
         (self.own_ssldir() / "crl.pem").unlink()
         self.check("credentials", where=r"crl\.pem$")
 
+    @plants("key-open")
     def test_a_key_that_everybody_may_read(self):
         (self.own_ssldir() / f"private_keys/{self.node}.pem").chmod(0o644)
         self.check("key-open", fix="^chmod 0600 ")
 
+    @plants("file-writable")
     def test_a_ca_bundle_that_everybody_may_change(self):
         (self.own_ssldir() / "certs/ca.pem").chmod(0o666)
         self.check("file-writable", what="CA bundle", fix="^chmod o-w")
 
+    @plants("file-writable")
+    def test_a_directory_in_which_everybody_may_put_another_key(self):
+        (self.own_ssldir() / "private_keys").chmod(0o777)
+        self.check("file-writable", what="directory of the private key", where="private_keys$")
+
+    @plants("file-owner")
+    def test_a_certificate_that_belongs_to_some_user(self):
+        os.chown(self.own_ssldir() / f"certs/{self.node}.pem", 65534, -1)
+        self.check("file-owner", what="certificate belongs to the user nobody", fix="^chown root: ")
+
+    @plants("own-name")
     def test_a_certificate_without_the_nodes_name(self):
         self.own_ssldir("odd")
         found = self.findings()
         self.assertIn(("own-name", "error"), {(one["check"], one["severity"]) for one in found}, found)
 
-    # DNS
 
-    def test_dns_that_does_not_answer(self):
-        self.toml["dns"] = self.toml["dns"].replace(str(self.site.dns.port), str(self.site.range.free_port((53,)))) + \
-            'lookup_deadline = "500ms"\n'
-        self.check("dns-fails", fix="^dig SRV _x-puppet", also=["master-no-address"])
+class Everything(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        done = subprocess.run([os.environ["BUNRAKU_BIN"], "doctor", "--list", "--json"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=True)
+        cls.rows = json.loads(done.stdout)["checks"]
 
-    def test_a_service_without_records(self):
-        self.site.srv("report")
-        self.site.srv("catalog")
-        self.settings["ca_server"] = "one.lab.test"
-        found = self.findings()
-        self.assertEqual({one["check"] for one in found}, {"no-master"}, found)
+    def test_each_check_of_the_program_has_a_planted_fault_that_it_finds(self):
+        self.assertTrue(doctor_masters_test.Masters)  # its faults are planted, too
+        names = [row["check"] for row in self.rows]
+        self.assertEqual(len(names), len(set(names)), names)
+        self.assertEqual(set(PLANTED), set(names))
+        self.assertGreaterEqual(len(names), 25)
 
-    def test_a_service_that_dns_calls_absent(self):
-        self.site.srv("report", Srv(0, 0, 0, "."))
-        self.check("service-absent", "warning", where="_x-puppet-report")
-
-    def test_a_target_without_an_address(self):
-        self.site.srv("files", "one", "two", Srv(30, 0, self.site.port, "nowhere"))
-        self.check("master-no-address", where=r"^nowhere\.lab\.test")
-
-    def test_the_only_master_of_a_service_is_worth_a_note(self):
-        self.site.srv("report", "one")
-        self.check("one-master", "note", where=r"^one\.lab\.test")
-
-    # Masters
-
-    def test_a_master_that_refuses_connections(self):
-        self.site.srv("files", "one", "two", Srv(30, 0, 1, "two"))
-        self.check("master-refused", where=r"^two\.lab\.test:1 \(files\)")
-
-    def test_a_master_that_hangs_before_tls(self):
-        self.site.masters["two"].pause()
-        self.addCleanup(self.site.masters["two"].resume)
-        self.check("master-no-tls", where=r"^two\.lab\.test")
-
-    def test_something_else_at_the_masters_port(self):
-        self.site.srv("files", "one", "two", Srv(30, 0, self.site.dns.port, "ns"))
-        found = self.findings()
-        self.assertTrue(found and found[0]["where"].startswith("ns.lab.test"), found)
-
-    def test_each_kind_of_bad_certificate(self):
-        for name, check in (("expired", "master-expired"), ("revoked", "master-revoked"),
-                            ("stranger", "master-untrusted"), ("client", "master-wrong-purpose"),
-                            ("named", "master-wrong-name"), ("plain", "master-no-master")):
-            with self.subTest(name):
-                self.with_master(name)
-                self.check(check, where=rf"^{name}\.lab\.test:\d+ \(catalog\)")
-
-    def test_a_masters_certificate_that_ends_soon(self):
-        self.with_master("soon")
-        self.check("master-ends-soon", "warning", what=r"ends in \d+ days", where=r"^soon\.lab")
-
-    def test_masters_that_nobody_vouches_for(self):
-        self.toml["identity"] = ""
-        self.check("any-node-a-master", "warning", fix=r"^\[identity\] master_names")
-
-    def test_a_master_that_takes_identity_from_headers(self):
-        self.site.masters["two"].fault("status:403", "Forbidden request", path_prefix="/puppet/v3/")
-        self.check("header-cert-info", where=r"^two\.lab", fix="allow-header-cert-info: false")
-
-    def test_a_master_that_is_starting(self):
-        self.site.masters["two"].fault("status:503", "starting", path_prefix="/status/")
-        self.check("status-bad", what="503")
-
-    def test_a_master_that_takes_requests_and_never_answers(self):
-        self.site.masters["two"].fault("close_before_answer", path_prefix="/status/")
-        self.check("status-silent")
-
-    def test_a_master_without_the_nodes_environment(self):
-        self.settings["environment"] = "canary"
-        self.check("no-environment", what="canary")
-
-    def test_a_master_that_fails_inside(self):
-        self.site.masters["two"].fault("status:500", "oops", path_prefix="/puppet/v3/file_metadatas")
-        self.check("environment-fails", what="500")
-
-    def test_a_ca_that_is_none(self):
-        self.site.masters["two"].fault("status:404", "not here", path_prefix="/puppet-ca/")
-        self.check("no-ca", what="404", where=r"^two\.lab")
-
-    def test_a_masters_clock_that_is_wrong(self):
-        for seconds, severity, words in ((200, "warning", "ahead of"), (-4000, "error", "behind")):
-            with self.subTest(seconds):
-                self.site.masters["two"].clear_faults()
-                date = formatdate(time.time() + seconds, usegmt=True)
-                self.site.masters["two"].fault("raw", self.raw("running", f"Date: {date}\r\n"), path_prefix="/status/")
-                self.site.masters["two"].fault("raw", self.raw("[]", f"Date: {date}\r\n"), path_prefix="/puppet/v3/")
-                self.site.masters["two"].fault("raw", self.raw("[]", f"Date: {date}\r\n"), path_prefix="/puppet-ca/")
-                self.check("clock", severity, what=words, where=r"^two\.lab")
-
-    @staticmethod
-    def raw(body, headers):
-        return f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
+    def test_each_is_in_the_documentation_in_the_programs_own_words(self):
+        text = (ROOT / "contrib/doc/doctor.md").read_text()
+        for row in self.rows:
+            self.assertIn(f"| `{row['check']}` | {row['finds']} |", text)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,16 @@
 """A master that cannot be used is passed over for the next one, for every service, before the client notices."""
 
 import json
-import socket
+import shutil
 import unittest
+from pathlib import Path
 
-from labsite import MasterSpec, Shim, Site, Srv, service_requests, until
+from labsite import FullBacklog, MasterSpec, Shim, Site, Srv, service_requests, until
 
 ALL = ("ca", "catalog", "files", "report")
 # How each bad certificate's master is named, and what the log must say of it.
 CERTIFICATES = {"wrong-name": r"certificate .*name|name .*certificate", "other-ca": r"CA|issuer|trust",
                 "expired": r"expired", "revoked": r"revoked", "client-only": r"serverAuth|purpose|server"}
-
-
-class FullBacklog:
-    """A listening socket whose queue is full: the kernel drops every further SYN, as a blackhole does."""
-
-    def __init__(self, address):
-        self.listener = socket.socket()
-        self.listener.bind((address, 0))
-        self.listener.listen(0)
-        self.port = self.listener.getsockname()[1]
-        self.waiting = []
-        for _ in range(64):
-            client = socket.socket()
-            client.settimeout(0.3)
-            self.waiting.append(client)
-            try:
-                client.connect((address, self.port))
-            except TimeoutError:
-                return
-        raise AssertionError("64 connections did not fill a queue of none")
-
-    def close(self):
-        for one in (self.listener, *self.waiting):
-            one.close()
 
 
 class FirstFailover(unittest.TestCase):
@@ -45,7 +22,15 @@ class FirstFailover(unittest.TestCase):
             ssldir = f"{kind}.lab.test"
             pki += ["--name", f"{ssldir}=else.lab.test"] if kind == "wrong-name" else [f"--{kind}", ssldir]
             masters.append(MasterSpec(kind, ALL, ssldir=ssldir))
+        picky = {"picky": {}, "picky12": {"tls12_only": True}}
+        for name, options in picky.items():
+            masters.append(MasterSpec(name, ALL, ssldir=f"{name}.lab.test", options=options))
+            pki += ["--name", f"{name}.lab.test={name}.lab.test"]
         cls.site = cls.enterClassContext(Site(masters=masters, srv={}, pki=pki, key="ec"))
+        for name in picky:
+            master = cls.site.masters[name]  # believes in another CA than this site's
+            shutil.copy(Path(cls.site.pki, "other-ca/ca_crt.pem"), Path(master.directory, "ssl/certs/ca.pem"))
+            master.reload()
         cls.requests = service_requests(cls.site)
         cls.good, cls.bad = cls.site.masters["good"], cls.site.masters["bad"]
 
@@ -109,6 +94,11 @@ class FirstFailover(unittest.TestCase):
         for kind, reason in CERTIFICATES.items():
             with self.subTest(kind):
                 self.check_every_service(rf"tls: .*({reason})", first=kind)
+
+    def test_does_not_take_our_certificate(self):
+        self.check_every_service(r"tls: .*refused our certificate with alert 48", first="picky12")
+        # In TLS 1.3 the handshake is over for us when the master judges it.
+        self.check_every_service(r"the master refused our certificate", first="picky")
 
     def test_static_lists_and_server_list_fail_over_likewise(self):
         self.all_services()

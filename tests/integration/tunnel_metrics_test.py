@@ -1,5 +1,6 @@
 """What goes through tunnels is counted: for Prometheus, for the textfile, for the status page and for `bunraku status`."""
 
+import itertools
 import re
 import socket
 import tempfile
@@ -28,6 +29,7 @@ class Counted:
     """Mixed into a TestCase with a `way`."""
 
     way = ""
+    numbers = itertools.count()  # of the shims
 
     @classmethod
     def setUpClass(cls):
@@ -39,8 +41,7 @@ class Counted:
                         for i, one in enumerate(scripts)]
         places = ", ".join(f'"{place}"' for place in self.masters)
         extra = more.pop("extra", "") + f'[service.catalog]\nmasters = [{places}]\nnames = ["{PUPPET}:1"]\n'
-        name = more.pop("name", self.id().rsplit(".", 1)[1])
-        return TunnelShim(self.site, self.way, name=f"{self.way}-{name}", extra=extra, **more)
+        return TunnelShim(self.site, self.way, name=f"s{next(self.numbers)}", extra=extra, **more)
 
     def dead_place(self):
         keeper = socket.socket()
@@ -121,7 +122,7 @@ class Counted:
                             else self.hello)
             ending(channel)
         self.ended(shim, "unserved", master="", service="catalog")
-        shim = self.shim(lambda c: c.close(), echo, name="second")
+        shim = self.shim(lambda c: c.close(), echo)
         self.open(shim).close()
         self.ended(shim, "closed", master=self.masters[1])
         self.assertEqual(self.number(shim, "tunnel_failovers_total", service="catalog"), 1)

@@ -101,6 +101,21 @@ TEST(Metrics, OfAMastersStatesOneIsOne) {
   EXPECT_THAT(text, HasSubstr("bunraku_service_usable_masters{service=\"catalog\"} 1"));
 }
 
+TEST(Metrics, OfTunnelsManyMastersDoNotMakeManySeriesEither) {
+  using shim::local::tunnel_counts;
+  using shim::local::tunnel_end;
+  tunnel_counts tunnels;
+  tunnels.expect("connect", "catalog");
+  daemon_facts facts;
+  facts.tunnels = &tunnels;
+  EXPECT_THAT(metrics_text({}, facts, {}, wall),
+              HasSubstr(R"(bunraku_tunnels_total{way="connect",service="catalog",master="",outcome="unserved"} 0)"));
+  for (std::size_t i = 0; i != 2 * tunnel_counts::most_series; ++i)
+    tunnels.note({"connect", "catalog", "m" + std::to_string(i), tunnel_end::closed});
+  EXPECT_LE(tunnels.ended().size(), tunnel_counts::most_series + 1);
+  EXPECT_THAT(metrics_text({}, facts, {}, wall), HasSubstr(R"(master="other",outcome="closed"} 513)"));
+}
+
 TEST(History, KeepsTheLastRunsTheLatestFirst) {
   history h;
   for (std::uint64_t id = 1; id != 100; ++id) {

@@ -26,7 +26,12 @@ facts healthy() {
   f.certificate_names = {"agent1.test"};
   f.lookups["agent1.test"] = {{"127.0.1.1"}, {}};
   f.agent_version = "8.10.0";
-  f.daemon = daemon_fact{.running = true, .error = {}, .config_file = "b.toml", .certname = "agent1.test"};
+  f.daemon = daemon_fact{.is = daemon_fact::state::running,
+                         .error = {},
+                         .config_file = "b.toml",
+                         .certname = "agent1.test",
+                         .version = {},
+                         .drained = {}};
   source_fact srv;
   srv.srv = true;
   srv.asked = "_x-puppet._tcp.test";
@@ -43,7 +48,7 @@ facts healthy() {
 
 std::vector<std::string> names(const facts& f) {
   std::vector<std::string> out;
-  for (const auto& one : diagnose(f)) out.push_back(one.check);
+  for (const auto& one : diagnose(f)) out.push_back(one.check.str());
   return out;
 }
 
@@ -52,7 +57,7 @@ std::vector<std::string> names(const facts& f) {
 TEST(Diagnose, FindsNothingWhereNothingIs) { EXPECT_THAT(names(healthy()), IsEmpty()); }
 
 TEST(Diagnose, EveryTroubleOfAMasterHasItsWordsAndItsFix) {
-  for (auto t = trouble::no_address; t <= trouble::other; t = static_cast<trouble>(static_cast<int>(t) + 1)) {
+  for (auto t = trouble::no_address; t <= trouble::broken; t = static_cast<trouble>(static_cast<int>(t) + 1)) {
     auto f = healthy();
     f.masters[0].what = t;
     f.masters[0].error = "tls: something";

@@ -56,6 +56,30 @@ def can_bind(address, port, kind=socket.SOCK_STREAM):
         return True
 
 
+class FullBacklog:
+    """A listening socket whose queue is full: the kernel drops every further SYN, as a blackhole does."""
+
+    def __init__(self, address):
+        self.listener = socket.socket()
+        self.listener.bind((address, 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.waiting = []
+        for _ in range(64):
+            client = socket.socket()
+            client.settimeout(0.3)
+            self.waiting.append(client)
+            try:
+                client.connect((address, self.port))
+            except TimeoutError:
+                return
+        raise AssertionError("64 connections did not fill a queue of none")
+
+    def close(self):
+        for one in (self.listener, *self.waiting):
+            one.close()
+
+
 def own_network():
     """From here on this thread, and what it starts, has a network namespace with nothing but loopback. For root."""
     libc = ctypes.CDLL(None, use_errno=True)
