@@ -9,6 +9,10 @@ namespace {
 /// for it: it does not depend on what is asked for, as the time to the first byte does.
 constexpr std::chrono::seconds quiet{2};
 
+/// Retry-After may be 0: puppetserver draws it by chance. Twice as long each time that it was not enough.
+constexpr std::chrono::seconds shortest_wait{1};
+constexpr std::uint32_t most_doublings = 6;
+
 }  // namespace
 
 void course::begin_attempt(bool reused, time_point now) noexcept {
@@ -58,6 +62,7 @@ course::patience course::wait(std::chrono::microseconds overdue, const situation
 move course::unanswered_move(silence how, const situation& s) noexcept {
   const auto what = mishap_of(how);
   auto next = judge(*row_, what, circumstances_of(s));
+  if (!asks_again(next)) settled_ = true;
   const bool may = next == move::next_master || next == move::same_master;
   // The master closed an idle connection just as we used it: the same one again, on a new connection.
   if (how == silence::closed && reused_ && !heard_ && may) {
@@ -67,6 +72,23 @@ move course::unanswered_move(silence how, const situation& s) noexcept {
   // Slowness is no proof of anything, and who asks again on a new connection waits as long again.
   if (next == move::same_master && (how == silence::late || how == silence::hung)) next = move::give_up;
   return next;
+}
+
+void course::full(std::chrono::seconds retry_after, time_point now) noexcept {
+  const auto at = now + std::max(retry_after, shortest_wait * (1 << std::min(rounds_, most_doublings)));
+  room_at_ = room_at_ ? std::min(*room_at_, at) : at;
+}
+
+bool course::may_wait_for_room(const situation& s) const noexcept {
+  return room_at() && *room_at_ < until_ && s.replayable && !s.answer_begun && !s.holds_not_found &&
+         row_->saturated != endpoint::repeat::never;
+}
+
+void course::begin_anew() noexcept {
+  room_at_.reset();
+  repetitions_ = same_again_ = 0;
+  ++rounds_;
+  stale_ = false;
 }
 
 bool course::is_possible(move next, const situation& s, time_point now) const noexcept {

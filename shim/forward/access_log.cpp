@@ -36,6 +36,8 @@ std::string to_line(const exchange_record& r) {
   line += " client=\"";
   line += r.client;
   line += '"';
+  if (r.waited.count() != 0)
+    line += " waited_ms=" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(r.waited).count());
   if (r.cut) line += " cut=yes";
   if (!r.continued.empty()) line += " continued=\"" + r.continued + '"';
   if (!r.not_kept.empty()) line += " not_kept=\"" + r.not_kept + '"';

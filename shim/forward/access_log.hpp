@@ -22,11 +22,12 @@ struct exchange_record {
   std::size_t attempts = 0;                    ///< requests sent or connections tried, the good one included
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
   std::chrono::microseconds first_byte{0}, total{0};
-  std::chrono::microseconds lost{0};  ///< of `total`, before the master that answered was connected to
-  std::string continued;              ///< where another master took over inside the answer; else empty
-  std::string not_kept;               ///< why the request's body could not have been sent to another master; else empty
-  std::string injected;               ///< whose fault took part; else empty
-  std::string why;                    ///< how the failed attempts ended; empty if there were none
+  std::chrono::microseconds waited{0};  ///< of `total`, for full masters to have room
+  std::chrono::microseconds lost{0};    ///< of `total`, before the master that answered was connected to
+  std::string continued;                ///< where another master took over inside the answer; else empty
+  std::string not_kept;  ///< why the request's body could not have been sent to another master; else empty
+  std::string injected;  ///< whose fault took part; else empty
+  std::string why;       ///< how the failed attempts ended; empty if there were none
 };
 
 /// One line, key=value. The path is without its query and safe to print.

@@ -43,6 +43,7 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
             {shared.replay_bytes, shared.replay_file_bytes, shared.replay_directory}, shared.stall),
       up_(bunraku::connection(), shared.limits),
       who_({}, 0, bunraku::source_kind::list),
+      manner_(http::retry_after_manner_of(request.fields)),
       began_(clock::now()),
       attempt_began_(began_),
       sent_at_(began_),
@@ -77,6 +78,8 @@ net::awaitable<bool> exchange::run(const bool& last) {
       if (next == step::again) continue;
       error = bunraku::errc::all_tried;
     }
+    const bool anew = co_await wait_for_room();
+    if (anew) continue;
     if (last) keep_client_ = false;
     if (kept_) co_await deliver_kept();
     else co_await answer_failure(error);
@@ -112,8 +115,13 @@ void exchange::conclude() {
                                           .silent = was_silent ? failed_first : nullptr});
   tell_what_was_not_kept();
   record_.total = since(began_);
-  record_.why = join(plan_.attempts());
+  tell_attempts();
   if (shared_.record) shared_.record(record_);
+}
+
+void exchange::tell_attempts() {
+  if (!record_.why.empty() && !plan_.attempts().empty()) record_.why += "; ";
+  record_.why += join(plan_.attempts());
 }
 
 void exchange::tell_what_was_not_kept() {

@@ -6,6 +6,7 @@
 #include "forward/request_body.hpp"
 #include "forward/timed_stream.hpp"
 #include "forward/upstream_pool.hpp"
+#include "http/agent_manners.hpp"
 #include "http/head.hpp"
 
 #include <bunraku/course.hpp>
@@ -86,6 +87,7 @@ class exchange {
   struct kept_answer {
     bunraku::master who;
     int status;
+    bool full;  // 503 or 429 with Retry-After
     std::string head;
     std::string body;  // decoded
   };
@@ -106,6 +108,8 @@ class exchange {
   bunraku::course::situation situation() const;
   boost::asio::awaitable<step> judge_status();
   boost::asio::awaitable<void> keep_answer();
+  bool prefers_full(bunraku::mishap what) const;
+  boost::asio::awaitable<bool> wait_for_room();
   boost::asio::awaitable<void> deliver_kept();
   boost::asio::awaitable<step> relay();
   boost::asio::awaitable<ending> relay_body(body_relay& body);
@@ -124,10 +128,12 @@ class exchange {
   bool may_repeat();
   void ask_same_again();
   void conclude();
+  void tell_attempts();
   void tell_what_was_not_kept();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);
   std::optional<std::chrono::seconds> retry_after() const;
+  std::optional<std::chrono::seconds> room_left() const;
   error_code blame_client(const request_body::failure& why);
   void note(bunraku::stage reached, error_code error, std::string reason, int status);
   error_code refuse_head(std::string_view why);
@@ -142,9 +148,10 @@ class exchange {
   std::uint64_t era_ = 0;  // of the pool, when up_ was asked for
   bunraku::master who_;
   http::response_head response_;
-  std::string response_bytes_;  // the head that response_ views into
-  std::string last_failure_;    // why the client's own request could not be read to its end
-  int client_fault_ = 0;        // status for it
+  std::string response_bytes_;             // the head that response_ views into
+  std::string last_failure_;               // why the client's own request could not be read to its end
+  int client_fault_ = 0;                   // status for it
+  const http::retry_after_manner manner_;  // of the client
   const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
   bool plays_ = false;             // up_ is a fault's

@@ -5,6 +5,10 @@
 #include <bunraku/error.hpp>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -62,18 +66,52 @@ net::awaitable<exchange::step> exchange::judge_status() {
   const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
   if (!what) co_return step::done;
   tell_status(*what);
+  if (*what == mishap::saturated) course_.full(*retry_after(), clock::now());
   const auto next = course_.failed(*what, situation(), clock::now(), [this] { return may_repeat(); });
-  if (next == move::deliver) co_return step::done;
+  if (next == move::deliver && !prefers_full(*what)) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
     doubts_not_found_ = true;
     plan_.put_next(*shared_.resolver.catalog_master(ticket_));
   }
-  const bool worse = kept_ && kept_->status == 404 && *what != mishap::not_found;
+  const bool worse = kept_ && ((kept_->status == 404 && *what != mishap::not_found) ||
+                               (kept_->full && *what != mishap::saturated && prefers_full(*what)));
   if (!worse) co_await keep_answer();
   up_.stream().close();
-  co_return next == move::give_up ? step::give_up : step::again;
+  co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
+}
+
+/// Some master is only full, and the client waits for it, or we do in its place: that is worth more than this error.
+bool exchange::prefers_full(bunraku::mishap what) const {
+  if (what != mishap::saturated && what != mishap::server_error) return false;
+  return course_.room_at() && manner_ != http::retry_after_manner::unknown;
+}
+
+/// Nobody has an answer, but some master said when it has room: an agent that crashes on Retry-After waits for that
+/// here, and its request begins anew with all masters. Others are told, and wait by themselves.
+net::awaitable<bool> exchange::wait_for_room() {
+  if (manner_ != http::retry_after_manner::crashes || !course_.may_wait_for_room(situation())) co_return false;
+  const auto began = clock::now();
+  const auto until = *course_.room_at();
+  if (shared_.warn)
+    shared_.warn("no master of service " + std::string(to_.service_name) +
+                 " has room (503 with Retry-After): a request waits here for " +
+                 std::to_string(std::chrono::ceil<std::chrono::seconds>(until - began).count()) +
+                 " s, since its agent is older than Puppet 7.26 and would fail on Retry-After");
+  net::steady_timer timer(co_await net::this_coro::executor);
+  while (!*last_ && clock::now() < until) {  // a daemon that was told to end does not wait for masters
+    timer.expires_at(std::min(until, clock::now() + std::chrono::seconds(1)));
+    error_code ignored;
+    co_await timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
+  }
+  record_.waited += since(began);
+  if (*last_) co_return false;
+  tell_attempts();
+  course_.begin_anew();
+  plan_ = bunraku::plan();
+  planned_ = doubts_not_found_ = false;
+  co_return true;
 }
 
 /// What belongs to one master (a CA's signing requests) goes nowhere else, even if that one takes no connection any
@@ -87,7 +125,12 @@ bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
 
 /// Reads the rest of the answer, unless it is too much or too slow: then the one that was kept before, if any, stays.
 net::awaitable<void> exchange::keep_answer() {
-  kept_answer answer{.who = who_, .status = response_.status, .head = response_bytes_, .body = {}};
+  kept_answer answer{.who = who_,
+                     .status = response_.status,
+                     .full = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value()) ==
+                             mishap::saturated,
+                     .head = response_bytes_,
+                     .body = {}};
   const auto until = clock::now() + keep_limit;
   auto left = response_.body.length;
   http::chunked_decoder decoder;
@@ -131,7 +174,7 @@ net::awaitable<void> exchange::deliver_kept() {
   record_.status = head->status;
   record_.master = who_.to_string();
   client_.out.clear();
-  http::write_response_head(client_.out, *head, !keep_client_, framing);
+  http::write_response_head(client_.out, *head, !keep_client_, framing, kept_->full ? room_left() : std::nullopt);
   const bool sent = co_await to_client(kept_->body);
   record_.cut = !sent;
   record_.bytes_down = sent ? kept_->body.size() : 0;
@@ -152,6 +195,12 @@ void exchange::tell_status(bunraku::mishap what) {
   else if (what == bunraku::mishap::server_error) tell(outcome::server_error, reason);
   else return;
   told_ = true;
+}
+
+/// What is told to an agent that waits by itself: until the first of all masters has room.
+std::optional<std::chrono::seconds> exchange::room_left() const {
+  if (manner_ != http::retry_after_manner::waits || !course_.room_at()) return std::nullopt;
+  return std::max(std::chrono::ceil<std::chrono::seconds>(*course_.room_at() - clock::now()), std::chrono::seconds(0));
 }
 
 /// Retry-After of response_, as far as it is a number of seconds; a date counts as a minute.

@@ -22,7 +22,7 @@ enum class field_role : std::uint8_t {
   expect,
   hop_by_hop,   ///< for the next hop only, or an imitation of a framing field's name ("Content_Length")
   identity,     ///< tells a master who the client is, which only TLS may: X-Client-DN, X-Forwarded-For, ...
-  retry_after,  ///< kept from agents: Puppet 7's crashes on it
+  retry_after,  ///< written anew: see agent_manners.hpp
 };
 field_role role_of(std::string_view name) noexcept;
 

@@ -14,11 +14,13 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-void append_length(std::string& out, std::uint64_t length) {
+void append_field(std::string& out, std::string_view name, std::uint64_t number) {
   std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
-  append_field(out, "Content-Length", {digits.data(), static_cast<std::size_t>(end - digits.data())});
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  append_field(out, name, {digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
+
+void append_length(std::string& out, std::uint64_t length) { append_field(out, "Content-Length", length); }
 
 void append_framing(std::string& out, const body_framing& body) {
   if (body.kind == body_kind::length) append_length(out, body.length);
@@ -102,7 +104,7 @@ dropped_fields write_request_head(std::string& out, const request_head& request,
 }
 
 dropped_fields write_response_head(std::string& out, const response_head& response, bool close,
-                                   std::optional<body_framing> body) {
+                                   std::optional<body_framing> body, std::optional<std::chrono::seconds> retry_after) {
   dropped_fields dropped;
   std::array<char, 3> status{};
   std::to_chars(status.data(), status.data() + status.size(), response.status);
@@ -131,6 +133,7 @@ dropped_fields write_response_head(std::string& out, const response_head& respon
   const body_framing framing = body.value_or(response.body);
   append_framing(out, framing);
   if (framing.kind == body_kind::none && response.announced_length) append_length(out, *response.announced_length);
+  if (retry_after) append_field(out, "Retry-After", static_cast<std::uint64_t>(retry_after->count()));
   if (close) out.append("Connection: close\r\n");
   out.append("\r\n");
   return dropped;

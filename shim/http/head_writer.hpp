@@ -1,6 +1,8 @@
 #pragma once
 #include "http/head.hpp"
 
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -25,10 +27,11 @@ dropped_fields write_request_head(std::string& out, const request_head& request,
                                   std::optional<body_framing> body = std::nullopt);
 
 /// Appends the head of `response` for a client. `close`: this is the last answer on its connection, and says so.
-/// Retry-After never goes through. A HEAD or 304 answer keeps its Content-Length and loses Transfer-Encoding, 1xx and
-/// 204 lose both.
-/// `body` replaces the framing, e.g. `chunked` for a master's body that ends by close.
+/// The master's Retry-After never goes through, since it may have come from one of several; `retry_after` is written in
+/// its place. A HEAD or 304 answer keeps its Content-Length and loses Transfer-Encoding, 1xx and 204 lose both. `body`
+/// replaces the framing, e.g. `chunked` for a master's body that ends by close.
 dropped_fields write_response_head(std::string& out, const response_head& response, bool close,
-                                   std::optional<body_framing> body = std::nullopt);
+                                   std::optional<body_framing> body = std::nullopt,
+                                   std::optional<std::chrono::seconds> retry_after = std::nullopt);
 
 }  // namespace shim::http

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -60,11 +61,23 @@ class Saturated(RealRuns):
             self.assert_good(finished)
         self.assertEqual(finished.masters[finished.k_of(CATALOG) - 1], "compile2")
 
-    def test_when_all_are_full_a_daemons_run_goes_on_with_the_catalog_it_has(self):
+    def test_when_all_are_full_the_run_waits_until_one_has_room(self):
+        for master in ("compile1", "compile2"):
+            self.fill(master)
+        with self.shim() as shim:
+            watch = threading.Thread(target=self.let_go_when, args=(shim, "has room"))
+            watch.start()
+            finished = self.run_agent(shim=shim)
+            watch.join()
+            self.assert_good(finished)
+        self.assertTrue(any("waited_ms" in line for line in finished.exchanges), finished.exchanges)
+
+    def test_when_all_stay_full_a_daemons_run_goes_on_with_the_catalog_it_has(self):
         self.assert_good(self.run_agent())  # which the agent keeps
         for master in ("compile1", "compile2"):
             self.fill(master)
-        finished = self.run_agent(command=AS_DAEMON, keep_catalog=True)
+        with self.shim(more='[limits]\ndeadline = "20s"\n') as shim:
+            finished = self.run_agent(shim=shim, command=AS_DAEMON, keep_catalog=True)
         self.assertEqual(finished.returncode, 2, finished.output)
         # Without the Retry-After that a 7.x agent cannot bear ("attempt to read body out of block").
         self.assertIn("Error 503 on SERVER", finished.output)
@@ -73,6 +86,12 @@ class Saturated(RealRuns):
         self.assert_reported_once(finished)
         self.let_go()
         self.assert_good(self.run_agent())
+
+    def let_go_when(self, shim, line):
+        until = time.monotonic() + 300
+        while line not in shim.output() and time.monotonic() < until:
+            time.sleep(0.1)
+        self.let_go()
 
 
 class Lost(RealRuns):

@@ -62,6 +62,8 @@ task<nothing> exchange::run() {
       if (next == step::done) break;
       if (next == step::again) continue;
     }
+    const bool anew = co_await wait_for_room();
+    if (anew) continue;
     told_story_.no_connection = error;
     if (kept_) {
       who_ = kept_->who;
@@ -275,11 +277,12 @@ task<exchange::step> exchange::judge_status() {
   const auto what = bunraku::mishap_of_status(*request_.row, reply_.status, reply_.retry_after.has_value());
   if (!what) co_return step::done;
   tell_status(*what);
+  if (*what == mishap::saturated) course_.full(*reply_.retry_after, now());
   auto next = course_.failed(*what, situation(), now(), [this] { return may_repeat(); });
   if (w().broken == mutation::believes_not_found && next == move::ask_catalog_master) next = move::deliver;
   w().trace([&] { return "status  " + std::to_string(reply_.status) + " -> " + std::string(name_of(next)); });
   told_story_.sent.back().mishap = *what;
-  if (next == move::deliver) co_return step::done;
+  if (next == move::deliver && !prefers_full(*what)) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(reply_.status), reply_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
@@ -287,13 +290,33 @@ task<exchange::step> exchange::judge_status() {
     plan_.put_next(*shared_.with.learned().catalog_master(ticket_));
   }
   const auto whole_at = reply_.pieces.empty() ? now() : reply_.pieces.back().at;
-  const bool worse = kept_ && kept_->status == 404 && *what != mishap::not_found;
+  const bool worse = kept_ && ((kept_->status == 404 && *what != mishap::not_found) ||
+                               (kept_->full && *what != mishap::saturated && prefers_full(*what)));
   if (!worse && whole_at <= now() + keep_limit && reply_.broken > whole_at) {
     co_await fill(whole_at);
-    kept_ = {who_, reply_.status, reply_.body};
+    kept_ = {who_, reply_.status, *what == mishap::saturated, reply_.body};
   }
   up_.reset();
-  co_return next == move::give_up ? step::give_up : step::again;
+  co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
+}
+
+bool exchange::prefers_full(mishap what) const {
+  return (what == mishap::saturated || what == mishap::server_error) && course_.room_at().has_value();
+}
+
+/// The simulated agents are of a version that crashes on Retry-After.
+task<bool> exchange::wait_for_room() {
+  if (!course_.may_wait_for_room(situation())) co_return false;
+  co_await fill(now());
+  const auto until = *course_.room_at();
+  w().trace([&] { return "full    all masters of " + std::string(request_.row->name); });
+  while (!told_story_.process_stopped && now() < until) co_await sleep_.until(std::min(until, now() + 1s));
+  if (told_story_.process_stopped) co_return false;
+  course_.begin_anew();
+  plan_ = bunraku::plan();
+  planned_ = told_story_.doubts_not_found = false;
+  ++told_story_.rounds;
+  co_return true;
 }
 
 void exchange::tell_status(mishap what) {

@@ -46,6 +46,7 @@ struct story {
   std::optional<bunraku::master> failed_first;  ///< the first that was tried, when another one was tried after it
   bool doubts_not_found = false;                ///< one said 404, and another one was asked whether that is so
   std::uint32_t same_again = 0;                 ///< moves to the same master, and stale connections
+  std::uint32_t rounds = 1;                     ///< it began anew after all masters were full
   boost::system::error_code no_connection;
   time_point deadline = never;
 };
@@ -89,6 +90,8 @@ class exchange {
   task<error_code> send_request();
   task<error_code> read_head();
   task<step> judge_status();
+  bool prefers_full(bunraku::mishap what) const;
+  task<bool> wait_for_room();
   task<step> relay();
   task<ending> relay_body();
   task<bool> more_from_master();
@@ -132,6 +135,7 @@ class exchange {
   struct kept_answer {
     bunraku::master who;
     int status;
+    bool full;
     content body;
   };
   std::optional<kept_answer> kept_;

@@ -88,9 +88,11 @@ void invariants::check_sent(const story& s) {
   if (row.unanswered == endpoint::repeat::same_master && processed.size() > 1)
     world_.fail("sent to two masters, and it belongs to one: " + text_of(s.what));
   const auto same = s.same_again;
-  if (s.sent.size() > masters.size() + same) world_.fail("a master was sent it twice: " + text_of(s.what));
-  if (same > 1 + masters.size() || (same > stale + 1)) world_.fail("the same master too often: " + text_of(s.what));
-  if (s.sent.size() > world_.hosts.size() + 1 + stale) world_.fail("too many attempts: " + text_of(s.what));
+  if (s.sent.size() > masters.size() * s.rounds + same) world_.fail("a master was sent it twice: " + text_of(s.what));
+  if (same > (1 + masters.size()) * s.rounds || same > stale + s.rounds)
+    world_.fail("the same master too often: " + text_of(s.what));
+  if (s.sent.size() > (world_.hosts.size() + 1) * s.rounds + stale)
+    world_.fail("too many attempts: " + text_of(s.what));
   if (masters.size() > 1) ++counts_.failovers;
 }
 

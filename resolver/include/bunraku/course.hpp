@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace bunraku {
 
@@ -31,7 +32,8 @@ enum class silence : std::uint8_t {
 /// and
 ///          heard when anything of its answer came. No clock and no I/O of its own: the same calls give the same
 ///          decisions, which is how they are tested.
-/// Budget:  the first repetition of an exchange is always allowed, each further one must be granted (see `grant`): so a
+/// Budget:  the first repetition of an exchange is always allowed, and so is one after a master that did no work for it
+///          (it was not sent the request, or is full); each further one must be granted (see `grant`): so a
 ///          site that fails as a whole is asked at most twice as much plus what the budget has.
 /// Threads: one at a time.
 /// Source:  the endpoint table's columns; the retry budget of Finagle; a master is not dead for being slow.
@@ -91,10 +93,24 @@ class course {
   /// and the 404 that is kept is the better answer.
   template <class Grant>
   move failed(mishap what, const situation& s, time_point now, Grant&& grant) {
-    const auto next = allow(judge(*row_, what, circumstances_of(s)), what, s, now, grant);
+    const auto first = judge(*row_, what, circumstances_of(s));
+    if (what != mishap::saturated && !asks_again(first)) settled_ = true;
+    const auto next = allow(first, what, s, now, grant);
     const bool worse = s.holds_not_found && what != mishap::not_found;
     return next == move::deliver && worse ? move::give_up : next;
   }
+  /// A master is full and said when it wants to be asked again (Retry-After, 0 s and more; at least 1 s counts, and
+  /// twice as much each time that the exchange began anew).
+  void full(std::chrono::seconds retry_after, time_point now) noexcept;
+  /// The earliest that a master of this exchange wants to be asked again. Nothing: none said that it is full, or
+  /// another one may have done what was asked for, so that it must not be asked for again, by whomever.
+  std::optional<time_point> room_at() const noexcept { return settled_ ? std::nullopt : room_at_; }
+  /// Nobody has a better answer than "full". May the request wait until room_at() and begin anew with all masters, as
+  /// an agent does that gets the answer? Not when that is after the deadline, when a 404 is kept, and when the endpoint
+  /// is never repeated.
+  bool may_wait_for_room(const situation& s) const noexcept;
+  /// It has waited: all masters may be asked again, and the repetitions are counted from here.
+  void begin_anew() noexcept;
   /// Repetitions so far.
   std::uint32_t repetitions() const noexcept { return repetitions_; }
 
@@ -104,17 +120,21 @@ class course {
   }
   circumstances circumstances_of(const situation& s) const noexcept;
   move unanswered_move(silence how, const situation& s) noexcept;
+  static bool asks_again(move m) noexcept {
+    return m == move::next_master || m == move::same_master || m == move::ask_catalog_master;
+  }
   bool is_possible(move next, const situation& s, time_point now) const noexcept;
 
   template <class Grant>
   move allow(move next, mishap what, const situation& s, time_point now, Grant&& grant) {
-    if (next != move::next_master && next != move::same_master && next != move::ask_catalog_master) return next;
+    if (!asks_again(next)) return next;
     if (stale_) {  // nobody was loaded by it
       stale_ = false;
       return now < until_ ? next : settle(what, circumstances_of(s));
     }
     if (!is_possible(next, s, now)) return settle(what, circumstances_of(s));
-    const bool granted = what == mishap::unsent || grant();
+    const bool nobody_worked = what == mishap::unsent || what == mishap::saturated;
+    const bool granted = nobody_worked || grant();
     if (!granted && repetitions_ != 0) return settle(what, circumstances_of(s));
     ++repetitions_;
     if (next == move::same_master) ++same_again_;
@@ -125,8 +145,11 @@ class course {
   course_limits limits_;
   time_point until_;     // of the exchange
   time_point moved_at_;  // when the master last took or gave a byte
+  std::optional<time_point> room_at_;
+  std::uint32_t rounds_ = 0;  // how often it began anew
   std::uint32_t repetitions_ = 0, same_again_ = 0, asked_ = 0;
   bool reused_ = false, sent_whole_ = false, heard_ = false, stale_ = false;
+  bool settled_ = false;  // what became of an attempt is final, as the verdict table says
 };
 
 }  // namespace bunraku

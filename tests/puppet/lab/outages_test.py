@@ -42,7 +42,14 @@ class Saturated(Outages):
         asked = [line["target"] for line in self.one.requests("/puppet/v3/")]
         self.assertLessEqual(len(asked), 3, asked)  # it said so once for each service
 
-    def test_when_all_are_full_the_agent_is_told_so_and_the_next_run_finds_them_again(self):
+    def test_when_all_are_full_for_a_while_the_run_waits_and_does_not_notice(self):
+        for path in ("file_metadatas/plugins", "catalog/", "report/"):
+            for master in (self.one, self.two):
+                master.fault("status:503,retry_after:1", body="queue full", path_prefix=f"/puppet/v3/{path}", times=1)
+        finished = self.good_run()
+        self.assertEqual(sum("waited_ms" in line for line in finished.exchanges), 3, finished.exchanges)
+
+    def test_when_all_are_full_for_long_the_agent_is_told_so_and_the_next_run_finds_them_again(self):
         for master in (self.one, self.two):
             master.fault("status:503,retry_after:600", body="queue full", path_prefix="/puppet/v3/catalog/")
         with Shim(self.site) as shim:

@@ -56,7 +56,7 @@ jruby-puppet: {
     max-active-instances: 1
     # One request at a time and three in the queue; who comes then gets 503 with Retry-After.
     max-queued-requests: 3
-    max-retry-delay: 600
+    max-retry-delay: 4
 }
 http-client: {}
 profiler: { enabled: false }

@@ -155,12 +155,21 @@ TEST(WriteResponse, SaysWhenItIsTheLast) {
             head_of("HTTP/1.1 200 OK|Content-Length: 3|"));
 }
 
-TEST(WriteResponse, NeverPassesRetryAfterOn) {
+TEST(WriteResponse, NeverPassesAMastersOwnRetryAfterOn) {
   for (const std::string name : {"Retry-After", "retry-after", "Retry_After"}) {
     const written out = rewrite_response("HTTP/1.1 503 Busy|" + name + ": 7|Content-Length: 0|");
     EXPECT_EQ(out.bytes, head_of("HTTP/1.1 503 Busy|Content-Length: 0|"));
     EXPECT_EQ(out.dropped.retry_after, 1U);
   }
+}
+
+TEST(WriteResponse, SaysWhenToAskAgain) {
+  const auto bytes = head_of("HTTP/1.1 503 Busy|Retry-After: 900|Content-Length: 0|");
+  const auto head = parse_response(bytes, {}, "GET");
+  ASSERT_TRUE(head);
+  std::string out;
+  write_response_head(out, *head, true, std::nullopt, std::chrono::seconds(7));
+  EXPECT_EQ(out, head_of("HTTP/1.1 503 Busy|Content-Length: 0|Retry-After: 7|Connection: close|"));
 }
 
 TEST(WriteResponse, DropsWhatIsForThisHopOnly) {

@@ -253,4 +253,96 @@ TEST(Course, TheDeadlineIsForTheAnswersHeadOnly) {
             move::next_master);
 }
 
+TEST(Course, WaitsForTheFirstMasterThatWillHaveRoom) {
+  auto c = begun(catalog);
+  EXPECT_FALSE(c.may_wait_for_room({})) << "none said that it is full";
+  c.full(30s, start);
+  c.full(7s, start + 1s);
+  c.full(90s, start + 2s);
+  EXPECT_EQ(c.room_at(), start + 8s);
+  EXPECT_TRUE(c.may_wait_for_room({}));
+}
+
+TEST(Course, DoesNotAskAFullMasterAgainAtOnce) {
+  auto c = begun(catalog);
+  c.full(0s, start);
+  EXPECT_EQ(c.room_at(), start + 1s);
+}
+
+TEST(Course, AsksMastersThatStayFullLessAndLessOften) {
+  auto c = begun(catalog);
+  for (const auto least : {1s, 2s, 4s, 8s, 16s, 32s, 64s, 64s}) {
+    c.full(0s, start);
+    EXPECT_EQ(c.room_at(), start + least);
+    c.begin_anew();
+  }
+  c.full(90s, start);
+  EXPECT_EQ(c.room_at(), start + 90s) << "the master knows best";
+}
+
+TEST(Course, DoesNotWaitForRoomBeyondItsDeadline) {
+  auto c = begun(catalog, false, {.deadline = 60s});
+  c.full(60s, start);
+  EXPECT_FALSE(c.may_wait_for_room({}));
+  c.full(59s, start);
+  EXPECT_TRUE(c.may_wait_for_room({}));
+}
+
+TEST(Course, WaitsForRoomOnlyWithWhatCanBeSentAgain) {
+  auto c = begun(catalog);
+  c.full(1s, start);
+  EXPECT_FALSE(c.may_wait_for_room({.replayable = false}));
+  EXPECT_FALSE(c.may_wait_for_room({.answer_begun = true}));
+  EXPECT_FALSE(c.may_wait_for_room({.holds_not_found = true})) << "somebody answered";
+  auto admin = begun(find_endpoint("PUT", "/puppet-ca/v1/clean"));
+  admin.full(1s, start);
+  EXPECT_FALSE(admin.may_wait_for_room({})) << "never repeated";
+}
+
+TEST(Course, ASigningRequestWaitsForItsCaAndAReportForAnyMaster) {
+  for (const auto* row : {&request_of_certificate, &report}) {
+    auto c = begun(*row);
+    c.full(1s, start);
+    EXPECT_TRUE(c.may_wait_for_room({})) << row->name;
+  }
+}
+
+TEST(Course, AReportThatAnotherMasterMayHaveStoredDoesNotWaitForTheFullOne) {
+  for (const auto how : {silence::closed, silence::late, silence::unreadable}) {
+    auto c = begun(report);
+    c.full(1s, start);
+    c.begin_attempt(false, start);
+    c.sent_whole(start);
+    EXPECT_EQ(c.unanswered(how, {.another = false}, start, granted), move::give_up);
+    EXPECT_EQ(c.room_at(), std::nullopt);
+    EXPECT_FALSE(c.may_wait_for_room({}));
+  }
+  auto c = begun(report);
+  c.full(1s, start);
+  EXPECT_EQ(c.failed(mishap::server_error, {.another = false}, start, granted), move::deliver);
+  EXPECT_EQ(c.room_at(), std::nullopt);
+}
+
+TEST(Course, AFileThatAnotherMasterFailedToServeWaitsForTheFullOne) {
+  auto c = begun(file);
+  c.full(1s, start);
+  EXPECT_EQ(c.failed(mishap::server_error, {.another = false}, start, granted), move::deliver);
+  EXPECT_TRUE(c.may_wait_for_room({}));
+}
+
+TEST(Course, AskingAnotherMasterAfterAFullOneIsFree) {
+  auto c = begun(catalog);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(c.failed(mishap::saturated, {}, start, denied), move::next_master);
+}
+
+TEST(Course, BeginsAnewWithAllRepetitions) {
+  auto c = begun(catalog);
+  EXPECT_EQ(c.failed(mishap::server_error, {}, start, denied), move::next_master) << "the first is free";
+  c.full(1s, start);
+  EXPECT_EQ(c.failed(mishap::server_error, {}, start, denied), move::deliver);
+  c.begin_anew();
+  EXPECT_EQ(c.room_at(), std::nullopt);
+  EXPECT_EQ(c.failed(mishap::server_error, {}, start + 1s, denied), move::next_master);
+}
+
 }  // namespace
