@@ -196,7 +196,7 @@ void add_drill(CLI::App& app, shim::cli::invocation& with) {
 void add_control(CLI::App& app, shim::cli::invocation& with) {
   auto* status = app.add_subcommand("status", "show each service's masters and how they are, from the running daemon");
   status->add_flag("--json", with.json, "print one JSON object");
-  status->add_flag("--watch", with.watch, "show it again every two seconds, until interrupted");
+  status->add_flag("--watch", with.watch, "show it again every two seconds, until interrupted")->excludes("--json");
   status->footer(
       "Sends nothing to anybody but the daemon. Exit status 0: each service has a master that is not down, as far as "
       "is known; 1: one has none; 2: there is no daemon.");

@@ -89,21 +89,28 @@ std::string drawn(const std::string& text) {
 
 int watch(const std::function<std::expected<boost::json::object, std::string>()>& look) {
   std::optional<own_screen> screen(std::in_place);
+  std::optional<boost::json::object> last;
   for (;;) {
-    const auto got = look();
-    if (!got) {
+    auto got = look();
+    std::ostringstream text;
+    if (got) {
+      last = std::move(*got);
+    } else if (last) {  // it is being restarted, perhaps
+      text << "NO ANSWER: " << got.error() << "\nWhat is below is old.\n\n";
+    } else {
       screen.reset();
       std::cerr << "bunraku: " << got.error() << '\n';
       return not_done;
     }
-    std::ostringstream text;
-    print_status(text, *got);
-    print_runs(text, json_view(*got));
-    print_exchanges(text, json_view(*got));
+    print_status(text, *last);
+    print_runs(text, json_view(*last));
+    print_exchanges(text, json_view(*last));
     std::cout << (screen->there() ? drawn(text.str()) : text.str() + '\n') << std::flush;
     if (!std::cout) return not_done;
     if (stop_wanted == 0) ::poll(nullptr, 0, static_cast<int>(between_looks.count()));  // a signal ends it
-    if (stop_wanted != 0) return somebody_is_missing(*got) ? bad_news : good;
+    if (stop_wanted == 0) continue;
+    if (!got) return not_done;
+    return somebody_is_missing(*last) ? bad_news : good;
   }
 }
 

@@ -1,10 +1,12 @@
 """The status page in a real browser: what it shows, that it goes on, and that it asks nothing while nobody looks."""
 
 import os
+import socket
 import unittest
 
 from labsite import MasterSpec, Shim, Site, service_requests, until
 from labsite.browser import Browser
+from tunnel_site import hello
 
 ALL = ("ca", "catalog", "files", "report")
 TEXT = "document.body.innerText"
@@ -51,6 +53,35 @@ class Page(unittest.TestCase):
         self.browser.until("document.querySelectorAll('#exchanges tbody tr').length === 4", "the next exchange")
         self.browser.until(f"{TEXT}.includes('Connection refused')", "the dead master's story")
         self.assertEqual(self.browser.value("document.querySelector('[data-service=catalog] .suspect') !== null"), True)
+        self.assertEqual(self.browser.complaints(), [])
+
+    def test_tunnels_are_shown_where_there_is_a_way_in_for_them(self):
+        self.open()
+        self.assertTrue(self.browser.value("document.getElementById('tunnelled').hidden"))
+        self.shim.stop()
+        shim = self.enterContext(Shim(
+            self.site, name="tunnels", settings=("srv_domain = {domain}",),
+            listen=f'[[listen]]\nway = "connect"\naddress = "{self.site.range.address(102)}:0"\n',
+            extra=f'[admin]\naddress = "{self.site.range.address(101)}:{self.port}"\n[service.catalog]\nnames = ["puppet.lab.test:8140"]\n'))
+        self.open()
+        self.browser.until("document.getElementById('tunnels').innerText.includes('No tunnel yet.')")
+        channel = socket.create_connection(shim.address, 60)
+        self.addCleanup(channel.close)
+        channel.sendall(b"CONNECT puppet.lab.test:8140 HTTP/1.1\r\nHost: puppet.lab.test:8140\r\n\r\n")
+        self.assertIn(b" 200 ", channel.recv(4096))
+        channel.sendall(hello("one.lab.test"))
+        self.assertTrue(channel.recv(1))
+        pictures = os.environ.get("BUNRAKU_PICTURES")
+        for width, dark in ((1280, False), (390, True)):
+            self.browser.look(width, dark=dark)
+            self.open()
+            self.browser.until("document.querySelectorAll('#tunnels tbody tr').length > 0", "tunnels")
+            self.assertRegex(self.browser.value("document.getElementById('tunnels').innerText"), r"connect\s+(service\s+)?catalog\s+(open\s+)?1\b")
+            self.assertLessEqual(self.browser.value("document.documentElement.scrollWidth"), width)
+            if pictures:
+                self.browser.screenshot(f"{pictures}/tunnels-{width}.png")
+        channel.close()
+        self.browser.until("/one\\.lab\\.test:\\d+ × 1/.test(document.getElementById('tunnels').innerText)", "its end")
         self.assertEqual(self.browser.complaints(), [])
 
     def test_it_needs_nothing_from_anywhere_else(self):

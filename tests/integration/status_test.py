@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import unittest
 
@@ -80,6 +81,12 @@ class Status(unittest.TestCase):
         self.assertIn(b"one.lab.test:%d" % self.site.port, seen)
         self.ask("report")
         until(lambda: shows(b"PUT report"), "the next one", 60)
+        self.shim.stop()
+        until(lambda: shows(b"NO ANSWER: no daemon can be reached"), "that the daemon is gone", 60)
+        self.assertIsNone(watching.poll())
+        self.shim.start()
+        seen = b""
+        until(lambda: shows(b"up for ") and b"NO ANSWER" not in seen.rsplit(b"\x1b[H", 1)[1], "the new daemon", 60)
         pages = seen.decode().split("\x1b[H")[1:]
         self.assertLessEqual(max(page.count("\n") for page in pages), 30)
         self.assertLessEqual(max(len(re.sub(r"\x1b\[\??\d*[a-zA-Z]|\r", "", line)) for page in pages for line in page.split("\n")), 100)
@@ -198,6 +205,20 @@ class Status(unittest.TestCase):
                 self.assertRegex(done.stderr, rf"^bunraku: no daemon can be reached at {re.escape(path)}: No such file.*"
                                               r"bunraku run.*--socket.*\n$")
         self.shim.start()
+
+    def test_a_configuration_that_cannot_be_read_is_said_where_it_matters(self):
+        with tempfile.TemporaryDirectory(prefix="bunraku-half-") as directory:
+            half = os.path.join(directory, "half.toml")
+            with open(half, "w", encoding="ascii") as file:
+                file.write(f'[admin]\nsocket = "{self.shim.process.control_path}')
+            for path, problem in ((half, r"half\.toml:2 cannot be read \(This is not TOML"), (f"{directory}/none.toml", r"none\.toml cannot be read")):
+                with self.subTest(path):
+                    done = subprocess.run([os.environ["BUNRAKU_BIN"], "status", "--config", path], stdin=subprocess.DEVNULL,
+                                          env={**os.environ, "RUNTIME_DIRECTORY": directory}, capture_output=True, text=True,
+                                          timeout=60, check=False)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertRegex(done.stderr, rf"^bunraku: no daemon can be reached at {directory}/control\.sock: .* It may have "
+                                                  rf"another socket: .*{problem}.*give --socket\.\n$")
 
 
 if __name__ == "__main__":
