@@ -112,6 +112,9 @@ bool connection::idle_and_alive() noexcept { return native_ && native_->idle_and
 void connection::close() noexcept {
   if (native_) native_->close();
 }
+void connection::abort() noexcept {
+  if (native_) native_->abort();
+}
 void connection::cancel() noexcept {
   if (native_) native_->cancel();
 }

@@ -238,6 +238,14 @@ void stream::close() noexcept {
   socket_.close(ignored);
 }
 
+void stream::abort() noexcept {
+  if (!socket_.is_open()) return;
+  broken_ = true;
+  error_code ignored;
+  socket_.set_option(net::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
 void stream::cancel() noexcept {
   error_code ignored;
   socket_.cancel(ignored);

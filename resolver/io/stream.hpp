@@ -40,6 +40,7 @@ class stream {
   std::size_t write_some(const void* data, std::size_t size, error_code& error) noexcept;
   bool idle_and_alive() noexcept;
   void close() noexcept;
+  void abort() noexcept;  ///< as connection::abort
   void cancel() noexcept;
 
   /// Waits for what the last read (or write) that would have blocked was waiting for.

@@ -122,6 +122,7 @@ class exchange {
   boost::asio::awaitable<step> ask_again(const answer_identity& first, body_relay& body);
   boost::asio::awaitable<bool> catch_up(body_relay& body);
   step after_break();
+  void cut_client();
   boost::asio::awaitable<void> answer(int status, std::string_view message);
   boost::asio::awaitable<void> answer_failure(error_code error);
   step judge_silence(error_code error);

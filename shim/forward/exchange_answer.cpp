@@ -52,7 +52,7 @@ net::awaitable<exchange::step> exchange::relay() {
   }
   const bool whole = how == ending::whole;
   record_.cut = !whole;
-  if (!whole) keep_client_ = false;
+  if (!whole) cut_client();
   if (whole && !lost && !told_) tell(outcome::answered);
   if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
       course_.has_sent_whole() && client_.up_in.empty() && !plays_ &&
@@ -60,6 +60,13 @@ net::awaitable<exchange::step> exchange::relay() {
     shared_.pool.put(who_, up_.take(), era_);
   else up_.stream().close();
   co_return step::done;
+}
+
+/// The client has a part of an answer. Ruby's Net::HTTP, which an agent has, takes an orderly end for the end of the
+/// answer, whatever Content-Length said; a reset it reports.
+void exchange::cut_client() {
+  keep_client_ = false;
+  client_.stream.stream().abort();
 }
 
 /// Sends what is pending in client_.out, then `bytes`; small ones together, as one TLS record.

@@ -178,7 +178,7 @@ net::awaitable<void> exchange::deliver_kept() {
   const bool sent = co_await to_client(kept_->body);
   record_.cut = !sent;
   record_.bytes_down = sent ? kept_->body.size() : 0;
-  if (!sent) keep_client_ = false;
+  if (!sent) cut_client();
 }
 
 void exchange::tell(outcome what, std::string reason) {

@@ -6,11 +6,13 @@ import os
 import resource
 import select
 import socket
+import ssl
+import subprocess
 import time
 import unittest
 
 from labsite import until
-from proxy_site import PLUGINS, REPORT, STATUS, ProxyTest, generated, raw_answer
+from proxy_site import NODE, PLUGINS, REPORT, STATUS, ProxyTest, generated, raw_answer
 
 METADATA = "/puppet/v3/file_metadata/modules/lab/small1"
 
@@ -275,9 +277,25 @@ class BadMasters(ProxyTest):
                 client.send_request("GET", generated(300000))
                 answer = client.start_answer()
                 self.assertEqual(answer.getheader("Content-Length"), "300000")
-                with self.assertRaises(http.client.IncompleteRead):
+                with self.assertRaises((ssl.SSLEOFError, ConnectionResetError)):  # not IncompleteRead, as at an orderly end
                     answer.read()
                 client.close()
+
+    def test_an_agents_own_client_does_not_take_a_part_of_an_answer_for_all(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_answer.rb")
+
+        def get(size):
+            return subprocess.run(["ruby", script, self.site.ssldir("agent1"), NODE, self.address, str(self.site.port),
+                                   generated(size)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                  timeout=120, check=True).stdout.strip()
+
+        self.assertEqual(get(300000), "200 300000")
+        for spoil in ("close_after_bytes:100000", "reset_after_bytes:100000", "hang_after_bytes:100000"):
+            with self.subTest(spoil=spoil):
+                for master in (self.files, self.compile2):
+                    master.clear_faults()
+                    master.fault(spoil)
+                self.assertEqual(get(300000), "Errno::ECONNRESET")
 
     def test_a_bad_chunk_of_every_master_is_never_a_whole_answer(self):
         for master in (self.files, self.compile2):

@@ -41,8 +41,8 @@ enum class direction { read, write };
 /// Threads: distinct objects may be used in distinct threads; one object in one thread at a time: its executor's, or
 ///          any one if only what does not wait is used (read_some, write_some, native_wait, close).
 ///          At most one read-side and one write-side operation at a time.
-/// Cancels: `cancel()`, `close()` and destruction end all waits and asynchronous operations with `operation_aborted`;
-/// so
+/// Cancels: `cancel()`, `close()`, `abort()` and destruction end all waits and asynchronous operations with
+/// `operation_aborted`; so
 ///          does every kind of cancellation by a handler's slot, for its own operation (both, for async_wait_either).
 ///          The stream stays usable for reading after an aborted read. After an aborted or failed write, only close it.
 /// Tokens:  any completion token. Handlers run through their associated executor (the stream's by default), posted,
@@ -122,6 +122,9 @@ class connection {
 
   /// Says goodbye (TLS close_notify, as far as the socket takes it) and closes. Nothing more can be done with it.
   void close() noexcept;
+  /// Closes so that the other side cannot take what it has for all there is: without a goodbye and, over TCP, with a
+  /// reset. Nothing more can be done with it.
+  void abort() noexcept;
   /// Ends waits and asynchronous operations with operation_aborted.
   void cancel() noexcept;
 
