@@ -53,6 +53,7 @@ std::string_view text_of(framing_error e) noexcept {
     case transfer_encoding_on_http10: return "Transfer-Encoding does not exist in HTTP/1.0";
     case both_lengths: return "there are both Content-Length and Transfer-Encoding";
     case body_not_allowed: return "a GET, HEAD or DELETE request must not have a body";
+    case answer_body_not_allowed: return "an answer of this status must not have a body";
     case bad_chunk_size: return "a chunk's size line is not a hexadecimal number and CR LF";
     case chunk_too_large: return "a chunk is larger than 2147483647 bytes";
     case bad_chunk_end: return "a chunk's data is not followed by CR LF";

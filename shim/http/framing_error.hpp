@@ -46,6 +46,7 @@ enum class framing_error : std::uint8_t {
   transfer_encoding_on_http10,
   both_lengths,
   body_not_allowed,
+  answer_body_not_allowed,  ///< 1xx that announces a body; 205 or 305 that does not say that it has none
   // chunked body
   bad_chunk_size,
   chunk_too_large,

@@ -43,14 +43,20 @@ outcome settle_response(const detail::field_facts& facts, std::string_view reque
   head.names_hop_fields = facts.named_fields != 0;
 
   const bool length_is_information = request_method == "HEAD" || head.status == 304;
+  const bool announces_body = declared->kind == body_kind::chunked || declared->length != 0;
+  // The answer proper, behind it, would be found in two places.
+  if (head.status < 200 && announces_body) return std::unexpected(answer_body_not_allowed);
   if (length_is_information || head.status < 200 || head.status == 204) {
     if (length_is_information && declared->kind == body_kind::length) head.announced_length = declared->length;
-    // A 1xx or 204 that announces a body may send one: what comes next on this connection is anybody's guess.
-    if (!length_is_information && (declared->kind == body_kind::chunked || declared->length != 0)) {
-      head.keep_alive = false;
-    }
+    // A 204 that announces a body may send one: what comes next on this connection is anybody's guess.
+    if (!length_is_information && announces_body) head.keep_alive = false;
     return {};
   }
+  // RFC 9112 frames them as any other; Ruby's Net::HTTP, which an agent has, reads no body and takes it for the next
+  // answer.
+  const bool some_read_no_body = head.status == 205 || head.status == 305;
+  if (some_read_no_body && (announces_body || declared->kind != body_kind::length))
+    return std::unexpected(answer_body_not_allowed);
   head.body = *declared;
   if (head.body.kind == body_kind::none) {
     head.body.kind = body_kind::until_close;

@@ -17,10 +17,10 @@ import tempfile
 import threading
 import unittest
 
-from labsite import Process, until
-from labsite.net import AddressRange
+from labsite import Process
 
 import mutations
+from proxies import start_proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MASTER = "master.example.com:8140"
@@ -128,16 +128,14 @@ class Differential(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="bunraku-strict-"))
-        cls.range = AddressRange()
-        cls.addClassCleanup(cls.range.close)
         recorder = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
         recorder.daemon_threads = True
         threading.Thread(target=recorder.serve_forever, daemon=True).start()
         cls.addClassCleanup(recorder.shutdown)
         jetty = cls.start("jetty", "java", "-Xmx256m", "-cp", CLASS_PATH, "clojure.main", f"{HERE}/readers/jetty.clj")
         node = cls.start("node", "node", f"{HERE}/readers/node.js")
-        cls.readers = [cls.behind("nginx", "nginx.conf", ("nginx", "-c"), recorder.server_port),
-                       cls.behind("haproxy", "haproxy.cfg", ("haproxy", "-db", "-f"), recorder.server_port)]
+        cls.readers = [Reader(name, start_proxy(cls, name, cls.directory, recorder.server_port))
+                       for name in ("nginx", "haproxy")]
         for name, process in (("jetty", jetty), ("node", node)):
             port = int(process.wait_for_line(r"^port (\d+)", "stdout", 120)[1])
             cls.readers.append(Reader(name, ("127.0.0.1", port)))
@@ -147,26 +145,6 @@ class Differential(unittest.TestCase):
         process = Process(name, command, cls.directory)
         cls.addClassCleanup(process.kill)
         return process
-
-    @classmethod
-    def behind(cls, name, conf, command, recorder):
-        port = cls.range.free_port((1,))
-        with open(f"{HERE}/readers/{conf}.in", encoding="ascii") as file:
-            text = file.read().replace("127.0.0.1:@PORT@", f"{cls.range.address(1)}:{port}")
-        text = text.replace("@DIRECTORY@", cls.directory).replace("@RECORDER@", str(recorder))
-        with open(f"{cls.directory}/{conf}", "w", encoding="ascii") as file:
-            file.write(text)
-        process = cls.start(name, *command, f"{cls.directory}/{conf}")
-        place = (cls.range.address(1), port)
-
-        def answers():
-            if not process.is_running():
-                raise AssertionError(f"{name} ended:\n{process.stderr()}")
-            with contextlib.suppress(OSError), socket.create_connection(place, 5):
-                return True
-
-        until(answers, f"{name} to listen")
-        return Reader(name, place)
 
     @staticmethod
     def rewritten(streams):
