@@ -97,7 +97,8 @@ class chain_check {
     if (finished != 1 && collected.findings.empty()) {
       const char* reason = ERR_reason_error_string(ERR_peek_error());
       add(severity::error, parts_.files.ca,
-          "the certificate cannot be verified: " + std::string(reason != nullptr ? reason : "unknown reason"), "");
+          "the certificate cannot be verified: " + std::string(reason != nullptr ? reason : "unknown reason"),
+          "have the CA's bundle fetched anew; if that does not help, enrol this node anew");
     }
     const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context.get());
     for (int i = 1; i < sk_X509_num(chain); ++i) {
