@@ -1,10 +1,10 @@
 #include "engine/connect_op.hpp"
 
 #include "engine/connect_fault.hpp"
+#include "engine/unattended.hpp"
 #include "policy/master_identity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -105,7 +105,7 @@ void connect_op::take_winner(result& into) {
 
 void connect_op::start(contestant who) {
   race_.started(clock::now());
-  net::co_spawn(executor_, contest(shared_from_this(), who), net::detached);
+  net::co_spawn(executor_, contest(shared_from_this(), who), unattended{});
 }
 
 net::awaitable<void> connect_op::contest(std::shared_ptr<connect_op> self, contestant who) {

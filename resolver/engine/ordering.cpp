@@ -1,9 +1,9 @@
 #include "engine/ordering.hpp"
 
 #include "engine/reply_of.hpp"
+#include "engine/unattended.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -103,7 +103,7 @@ net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, service s, 
   const auto of = std::make_shared<round>(self->executor_);
   of->left = whom.size();
   of->over.expires_after(2 * patience);  // asking ends well before, and judging by the plugin's own deadline
-  for (const auto& each : whom) net::co_spawn(self->executor_, probe_one(self, s, each, what, of), net::detached);
+  for (const auto& each : whom) net::co_spawn(self->executor_, probe_one(self, s, each, what, of), unattended{});
   boost::system::error_code ended;
   co_await of->over.async_wait(net::redirect_error(net::use_awaitable, ended));
 }

@@ -4,6 +4,7 @@
 #include "engine/ordering.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/status_questions.hpp"
+#include "engine/unattended.hpp"
 #include "engine/upstream.hpp"
 #include "io/operation.hpp"
 #include "policy/knowledge.hpp"
@@ -12,7 +13,6 @@
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -217,7 +217,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     auto race = self->new_race(std::move(tls), self->options_.connect);
     auto c = std::make_shared<connecting<Value>>(connecting<Value>{caller, p, std::move(own), std::move(race)});
     caller->on_abort([raw = c.get()](error_code why) { raw->give_up(why); });  // which is what keeps the caller's side
-    net::co_spawn(self->executor_, run(self, std::move(c)), net::detached);
+    net::co_spawn(self->executor_, run(self, std::move(c)), unattended{});
   }
 
   run_ticket begin_exchange(const endpoint& row, std::string_view target) {
@@ -354,12 +354,12 @@ void resolver::cancel() { impl_->cancel(); }
 void resolver::start_resolve(const shared_impl& share, service s, std::chrono::milliseconds limit,
                              handler_of<resolution> handler) {
   auto caller = share->begin(std::move(handler), limit, io::any_cancellation);
-  net::co_spawn(share->executor(), impl::resolve(share, s, std::move(caller)), net::detached);
+  net::co_spawn(share->executor(), impl::resolve(share, s, std::move(caller)), unattended{});
 }
 void resolver::start_plan(const shared_impl& share, service s, std::chrono::milliseconds limit,
                           handler_of<plan> handler) {
   auto caller = share->begin(std::move(handler), limit, io::any_cancellation);
-  net::co_spawn(share->executor(), impl::plan_for(share, s, std::move(caller)), net::detached);
+  net::co_spawn(share->executor(), impl::plan_for(share, s, std::move(caller)), unattended{});
 }
 void resolver::start_connect(const shared_impl& share, service s, plan* p, std::chrono::milliseconds limit,
                              handler_of<connected> handler) {
@@ -381,7 +381,7 @@ void resolver::start_interfere(const shared_impl& share, moment::kind what, cons
   request.set_request(about.exchange(), about.method(), about.path());
   net::co_spawn(share->executor(),
                 impl::ask_observers(share, what == moment::kind::connect, std::move(request), who, std::move(caller)),
-                net::detached);
+                unattended{});
 }
 void resolver::start_ask_status(const shared_impl& share, master who, service s, handler_of<> handler) {
   auto caller = share->begin(std::move(handler), no_limit, io::any_cancellation);

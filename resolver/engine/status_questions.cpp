@@ -1,6 +1,7 @@
 #include "engine/status_questions.hpp"
 
 #include "engine/connect_fault.hpp"
+#include "engine/unattended.hpp"
 #include "io/small_get.hpp"
 
 #include <bunraku/error.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ void status_questions::ask(master who, service of, handler done) {
   }
   auto& fresh = questions_.emplace_back(who, std::vector<handler>{});
   fresh.waiting.push_back(std::move(done));
-  net::co_spawn(executor_, answer_for(shared_from_this(), std::move(who), of), net::detached);
+  net::co_spawn(executor_, answer_for(shared_from_this(), std::move(who), of), unattended{});
 }
 
 /// Nothing when there is no identity to ask with, or nobody left who would want to know.
@@ -122,7 +122,7 @@ net::awaitable<void> status_questions::probe(std::shared_ptr<status_questions> s
 void status_questions::begin_due_probes() {
   armed_for_.reset();
   for (auto& [who, of] : learned_->take_due_probes(clock::now()))
-    net::co_spawn(executor_, probe(shared_from_this(), who, of), net::detached);
+    net::co_spawn(executor_, probe(shared_from_this(), who, of), unattended{});
   plan_probes();
 }
 

@@ -71,6 +71,9 @@ std::string socket_path(const std::string& configured) {
 }
 
 net::awaitable<void> control::run(std::shared_ptr<listening> at) {
+  boost::system::error_code ignored;
+  // Asio would wait for one more caller after one that is gone already, with others in the queue.
+  at->place.acceptor().set_option(net::socket_base::enable_connection_aborted(true), ignored);
   while (at->place.acceptor().is_open()) {
     error_code error;
     auto socket = co_await at->place.acceptor().async_accept(net::redirect_error(net::use_awaitable, error));

@@ -58,6 +58,8 @@ loopback::loopback(net::any_io_executor executor, controlled daemon)
 loopback::~loopback() { close(); }
 
 net::awaitable<void> loopback::run(std::shared_ptr<listening> at) {
+  boost::system::error_code ignored;
+  at->acceptor.set_option(net::socket_base::enable_connection_aborted(true), ignored);  // as the control socket's
   while (at->acceptor.is_open()) {
     error_code error;
     auto socket = co_await at->acceptor.async_accept(net::redirect_error(net::use_awaitable, error));

@@ -1,4 +1,6 @@
-"""The n-th system call or allocation fails, for a spread of n; for every n with BUNRAKU_TORTURE=all."""
+"""The n-th system call or allocation fails, for a spread of n. With BUNRAKU_TORTURE=all: each place in the program
+that allocates, the first time that it does; and each of the first system calls of a kind, and a spread of those behind
+them, which are one relay's, over and over."""
 
 import collections
 import os
@@ -24,11 +26,12 @@ FAULTS = {
     "epoll_wait,epoll_pwait": ("EINTR",),
     "rename,renameat": ("ENOSPC", "EACCES", "EIO"),
     "fsync,fdatasync": ("ENOSPC", "EIO", "EINTR"),
-    "fcntl,ioctl,setsockopt": ("EINVAL", "ENOMEM"),
+    "ioctl,setsockopt": ("EINVAL", "ENOMEM"),  # not fcntl: that it makes a fresh pipe non-blocking cannot fail
     "pwrite64,ftruncate,fallocate": ("ENOSPC", "EIO", "EINTR"),
 }
 EACH = 2  # points of a spread for each pair of call and error
 ALLOCATIONS = 40
+FIRST, STEP = 100, 50  # of all: every n up to FIRST, and then every STEP-th
 
 
 def everything():
@@ -36,8 +39,10 @@ def everything():
 
 
 def spread(count, points, salt):
-    """Of 1 to count: all, or `points` of them, each pair's elsewhere; the first ones more often than the late ones."""
-    if everything() or count <= points:
+    """Of 1 to count: `points` of them, each pair's elsewhere; the first ones more often than the late ones."""
+    if everything():
+        return [*range(1, min(count, FIRST) + 1), *range(FIRST + 1 + salt % STEP, count + 1, STEP)]
+    if count <= points:
         return list(range(1, count + 1))
     found = {1 + int((count - 1) * ((i + (salt % 7) / 7) / points) ** 2) for i in range(points)}
     return sorted(found)
@@ -83,18 +88,21 @@ class Torture(unittest.TestCase):
             self.tell(f"{calls} ({count} calls)", outcomes)
 
     def test_the_nth_allocation_fails(self):
-        counted = os.path.join(self.site.directory, "count")
+        counted, places = (os.path.join(self.site.directory, name) for name in ("count", "places"))
         preload = {"LD_PRELOAD": os.environ["BUNRAKU_TORTURE_PRELOAD"]}
         # libseccomp 2.5.4 frees twice when there is no memory for the filter that it loads at the start.
         calm = '[sandbox]\nuse = "off"\n'
-        self.assertEqual(self.live(extra=calm, env={**preload, "TORTURE_COUNT": counted}), [200, 200, 200, "stopped"])
+        self.assertEqual(self.live(extra=calm, env={**preload, "TORTURE_COUNT": counted, "TORTURE_PLACES": places}), [200, 200, 200, "stopped"])
         with open(counted, encoding="ascii") as file:
             count = int(file.read())
+        with open(places, encoding="ascii") as file:
+            first = sorted(map(int, file))
+        self.assertGreater(len(first), 1000)
         outcomes = collections.Counter()
-        for nth in spread(count, ALLOCATIONS, 3):
+        for nth in first if everything() else spread(count, ALLOCATIONS, 3):
             with self.subTest(nth=nth, of=count):
                 outcomes[str(self.live(extra=calm, env={**preload, "TORTURE_ALLOCATION": str(nth)}))] += 1
-        self.tell(f"{count} allocations", outcomes)
+        self.tell(f"{count} allocations in {len(first)} places", outcomes)
 
 
 if __name__ == "__main__":

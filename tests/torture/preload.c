@@ -1,11 +1,13 @@
 /* Faults from inside a process, by LD_PRELOAD:
  *
  * TORTURE_ALLOCATION=N  the N-th allocation of the process fails, as malloc, calloc, realloc and their like do. 0:
- * none. TORTURE_COUNT=FILE    how many there were goes there when the process ends. TORTURE_CLOCK=FILE    holds a
- * 64-bit number in the host's order: so many seconds are added to the clock on the wall. It may change at any moment.
- * Time that only goes on (CLOCK_MONOTONIC) is as it is. */
+ * none. TORTURE_COUNT=FILE    how many there were goes there when the process ends. TORTURE_PLACES=FILE    for each
+ * place in the program that allocates (the innermost calls), the number of its first allocation goes there then.
+ * TORTURE_CLOCK=FILE holds a 64-bit number in the host's order: so many seconds are added to the clock on the wall. It
+ * may change at any moment. Time that only goes on (CLOCK_MONOTONIC) is as it is. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -29,6 +31,38 @@ static atomic_long count;
 static long fails_at = -1;
 static const volatile int64_t* jump;
 
+enum { deepest = 8, most_places = 1 << 16 };
+struct place {
+  uint64_t calls; /* hash of the return addresses; 0: free */
+  long first;
+};
+static struct place places[most_places];
+static int notes_places;
+static _Thread_local int noting;
+
+static void note_place(long number) {
+  if (!notes_places || noting) return;
+  noting = 1;
+  void* calls[deepest];
+  const int depth = backtrace(calls, deepest);
+  uint64_t hash = 14695981039346656037u; /* FNV-1a */
+  for (int i = 0; i < depth; ++i) hash = (hash ^ (uintptr_t)calls[i]) * 1099511628211u;
+  if (hash == 0) hash = 1;
+  size_t at = hash % most_places;
+  for (int tries = 0; places[at].calls != 0 && places[at].calls != hash; at = (at + 1) % most_places)
+    if (++tries == most_places) abort();
+  if (places[at].calls == 0) places[at] = (struct place){hash, number};
+  noting = 0;
+}
+
+static void places_to(const char* path) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return;
+  for (size_t i = 0; i < most_places; ++i)
+    if (places[i].calls != 0 && dprintf(fd, "%ld\n", places[i].first) < 0) abort();
+  close(fd);
+}
+
 static void number_to(const char* name, long value) {
   const char* const path = getenv(name);
   if (path == NULL) return;
@@ -50,14 +84,25 @@ __attribute__((constructor)) static void begin(void) {
     close(fd);
     jump = seen;
   }
+  if (getenv("TORTURE_PLACES") != NULL) {
+    void* here[1];
+    backtrace(here, 1); /* it loads what it needs the first time, and that allocates */
+    notes_places = 1;
+  }
   atomic_store(&count, 0); /* what the loader did before does not count */
   if (nth != NULL) fails_at = atol(nth);
 }
 
-__attribute__((destructor)) static void end(void) { number_to("TORTURE_COUNT", atomic_load(&count)); }
+__attribute__((destructor)) static void end(void) {
+  number_to("TORTURE_COUNT", atomic_load(&count));
+  if (!notes_places) return;
+  notes_places = 0;
+  places_to(getenv("TORTURE_PLACES"));
+}
 
 static int fails(void) {
   const long mine = atomic_fetch_add(&count, 1) + 1;
+  note_place(mine);
   if (fails_at <= 0 || mine != fails_at) return 0;
   errno = ENOMEM;
   return 1;
