@@ -1,3 +1,4 @@
+#include "engine/unattended.hpp"
 #include "io/handshake.hpp"
 #include "io/stream.hpp"
 #include "io/tls_context.hpp"
@@ -5,9 +6,10 @@
 #include <bunraku/error.hpp>
 #include <bunraku/local.hpp>
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -31,6 +33,7 @@ struct accepting {
   std::unique_ptr<io::stream> stream;
   net::steady_timer timer;
   bool timed_out = false, over = false;
+  bool given_up = false;  ///< by whoever asked for it
 };
 
 net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::milliseconds timeout,
@@ -43,9 +46,12 @@ net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::mill
     a->timed_out = true;
     a->stream->cancel();
   });
-  auto [error, reason] = co_await io::shake_hands(*a->stream);
+  io::handshake_result how{net::error::operation_aborted, "the TLS handshake was given up"};
+  if (!a->given_up) how = co_await io::shake_hands(*a->stream);
+  auto& [error, reason] = how;
   a->over = true;
   a->timer.cancel();
+  net::get_associated_cancellation_slot(handler).clear();
   connection made;
   if (error && a->timed_out) {
     error = errc::tls_timeout;
@@ -72,7 +78,16 @@ void local_tls::start_accept(net::ip::tcp::socket socket, std::string already_re
       std::make_unique<io::stream>(io::stream::socket_type(std::move(socket)), std::move(ssl), std::move(peer)),
       net::steady_timer(executor)});
   a->stream->put_back(std::move(already_read));
-  net::co_spawn(executor, shake_hands(std::move(a), timeout, std::move(handler)), net::detached);
+  auto slot = net::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) {
+    slot.assign([w = std::weak_ptr(a)](net::cancellation_type) {
+      const auto handshake = w.lock();
+      if (!handshake || handshake->over) return;
+      handshake->given_up = true;
+      handshake->stream->cancel();
+    });
+  }
+  net::co_spawn(executor, shake_hands(std::move(a), timeout, std::move(handler)), unattended{});
 }
 
 peer_credentials credentials_of(net::local::stream_protocol::socket& socket, error_code& error) {

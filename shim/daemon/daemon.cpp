@@ -159,7 +159,7 @@ void daemon::take(const setup& setup, const leg_identities& who) {
 
   sessions_.idle_limit = limits.idle;
   sessions_.header_limit = limits.header_timeout;
-  sessions_.most = limits.connections;
+  sessions_.room.most = limits.connections;
   const auto table = std::make_shared<const config::routes>(configuration_);
   sessions_.route = [table](const http::request_head& request) {
     const auto to = table->decide(request.method, request.target, request.fields);
@@ -293,7 +293,7 @@ admin::daemon_facts daemon::facts() const {
           .sandbox = sandbox_.description,
           .certname = certname_,
           .started = started_,
-          .connections = sessions_.count,
+          .connections = sessions_.room.taken(),
           .stopping = sessions_.draining,
           .reload_failed = reload_failed_,
           .certificate_ends = own ? end(own->certificate_not_after()) : end(),
@@ -404,7 +404,7 @@ admin::reload_result daemon::reload() {
 }
 
 void daemon::drain() {
-  say(log_level::info, "draining connections=" + std::to_string(sessions_.count));
+  say(log_level::info, "draining connections=" + std::to_string(sessions_.room.taken()));
   const auto patience = configuration_.limits.drain_timeout + std::chrono::seconds(10);
   tell_supervisor("STOPPING=1\nSTATUS=letting exchanges end\nEXTEND_TIMEOUT_USEC=" +
                   std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(patience).count()));
@@ -418,9 +418,10 @@ void daemon::drain() {
 }
 
 void daemon::end_when_drained() {
-  if (sessions_.count == 0 || std::chrono::steady_clock::now() >= drain_until_) {
-    if (sessions_.count != 0)
-      say(log_level::warning, "limits.drain_timeout is over: cutting connections=" + std::to_string(sessions_.count));
+  if (sessions_.room.taken() == 0 || std::chrono::steady_clock::now() >= drain_until_) {
+    if (sessions_.room.taken() != 0)
+      say(log_level::warning,
+          "limits.drain_timeout is over: cutting connections=" + std::to_string(sessions_.room.taken()));
     loop_.stop();
     return;
   }

@@ -3,6 +3,8 @@
 #include "forward/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -58,7 +60,7 @@ void close_quietly(Listener& acceptor, net::steady_timer& pause) noexcept {
 }  // namespace
 
 net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket client, std::string already_read) {
-  std::optional<counted_session> one(shared.sessions.count);
+  std::optional<places::place> place(std::in_place, shared.sessions.room);
   error_code error;
   const auto from = client.remote_endpoint(error);
   const auto refused = [&](const std::string& reason) {
@@ -71,13 +73,16 @@ net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket cli
     co_return;
   }
   bunraku::local_tls current = *shared.tls;
-  auto [failed, reason, tls] = co_await current.async_accept(std::move(client), std::move(already_read),
-                                                             shared.handshake_limit, net::as_tuple(net::use_awaitable));
+  net::cancellation_signal give_up;
+  place->wait([&give_up] { give_up.emit(net::cancellation_type::terminal); });
+  auto [failed, reason, tls] =
+      co_await current.async_accept(std::move(client), std::move(already_read), shared.handshake_limit,
+                                    net::bind_cancellation_slot(give_up.slot(), net::as_tuple(net::use_awaitable)));
   if (failed) {
-    refused(reason);
+    refused(place->lost() ? std::string(gave_way) : reason);
     co_return;
   }
-  one.reset();  // the session counts itself
+  place.reset();  // the session takes one itself
   co_await serve(shared.sessions, std::move(tls));
 }
 
@@ -95,7 +100,7 @@ net::ip::tcp::endpoint tcp_listener::address() const {
 
 net::awaitable<void> tcp_listener::run(std::shared_ptr<tcp_listener> self) {
   const auto greet = [&self](net::ip::tcp::socket socket) {
-    if (self->shared_.sessions.count >= self->shared_.sessions.most) {
+    if (!self->shared_.sessions.room.make_room()) {
       self->shared_.refused("refused a connection: limits.connections are in use");
       return;
     }
@@ -161,12 +166,12 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
       return;
     }
     if (shared.before_use) shared.before_use();
-    if (shared.sessions.count >= shared.sessions.most) {
+    if (!shared.sessions.room.make_room()) {
       shared.refused("refused a connection: limits.connections are in use");
       return;
     }
     net::co_spawn(self->acceptor_.get_executor(),
-                  serve(shared.sessions, bunraku::plain_connection(std::move(socket), who)),
+                  serve(shared.sessions, bunraku::plain_connection(std::move(socket), who), places::user(caller.uid)),
                   forward::told(shared.warn, "a socket's session"));
   };
   co_await accept_loop(self->acceptor_, self->pause_, self->shared_, greet);

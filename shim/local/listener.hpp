@@ -34,21 +34,9 @@ struct listener_shared {
   std::function<void(std::string_view line)> refused{};  ///< one line for each caller that is turned away
 };
 
-/// Counts one connection among the sessions: half a handshake holds a descriptor, too.
-class counted_session {
- public:
-  explicit counted_session(std::size_t& count) : count_(&count) { ++*count_; }
-  ~counted_session() { release(); }
-  counted_session(const counted_session&) = delete;
-  counted_session& operator=(const counted_session&) = delete;
-  void release() noexcept {
-    if (count_ != nullptr) --*count_;
-    count_ = nullptr;
-  }
-
- private:
-  std::size_t* count_;
-};
+/// Why one was turned away that had not shown what it wants.
+inline constexpr std::string_view gave_way =
+    "limits.connections are in use, and of those that had shown nothing yet it was the oldest";
 
 /// TLS with the agent's own certificate on both sides, and then its requests, until the connection ends.
 /// `already_read` are the client's first bytes, if somebody else had to look at them.

@@ -16,15 +16,44 @@ namespace {
 /// A Puppet agent drops a connection that was idle for 4 s (http_keepalive_timeout), so behind that nothing is lost.
 constexpr std::chrono::milliseconds agent_gave_up{4500};
 
+/// In the list of those that wait, however the wait ends.
+class idle_one {
+ public:
+  idle_one(std::list<forward::client_side*>& all, forward::client_side* one)
+      : all_(all), place_(all.insert(all.end(), one)) {}
+  ~idle_one() { all_.erase(place_); }
+  idle_one(const idle_one&) = delete;
+  idle_one& operator=(const idle_one&) = delete;
+
+ private:
+  std::list<forward::client_side*>& all_;
+  std::list<forward::client_side*>::iterator place_;
+};
+
 class session {
  public:
   session(session_shared& shared, bunraku::connection client)
-      : shared_(shared), client_{forward::timed_stream(std::move(client), shared.forwarding.limits), {}, {}, {}} {
-    ++shared_.count;
+      : shared_(shared),
+        place_(shared.room),
+        client_{forward::timed_stream(std::move(client), shared.forwarding.limits), {}, {}, {}} {}
+  /// The daemon ends: a client that has a part of an answer must not take it for all.
+  ~session() {
+    if (answers_) client_.stream.stream().abort();
   }
-  ~session() { --shared_.count; }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
+
+  bool may_stay(places::client who) { return place_.belongs_to(who); }
+
+  net::awaitable<void> turn_away() {
+    static constexpr std::string_view why =
+        "this client has half of limits.connections in use, or all but the node's own have three quarters";
+    // Saying so must not keep others out.
+    place_.wait([this] { client_.stream.stream().cancel(); });
+    if (shared_.refused) shared_.refused(client_.stream.stream().peer(), why);
+    co_await answer(503, why);
+    client_.stream.stream().close();
+  }
 
   net::awaitable<void> run() {
     for (;;) {
@@ -48,7 +77,9 @@ class session {
   net::awaitable<bool> exchange(const http::request_head& request) {
     const auto to = shared_.route(request);
     forward::exchange one(shared_.forwarding, client_, request, to);
+    answers_ = true;
     const bool again = co_await one.run(shared_.draining);
+    answers_ = false;
     if (one.client_failed()) co_await linger();
     co_return again;
   }
@@ -90,9 +121,11 @@ class session {
     auto limit = shared_.idle_limit;
     for (;;) {
       if (shared_.draining) limit = std::min(limit, agent_gave_up);
-      const auto place = shared_.idle.insert(shared_.idle.end(), &client_);
-      const auto error = co_await client_.stream.fill_after_idling(client_.in, limit);
-      shared_.idle.erase(place);
+      boost::system::error_code error;
+      {
+        const idle_one listed(shared_.idle, &client_);
+        error = co_await client_.stream.fill_after_idling(client_.in, limit);
+      }
       if (!error) co_return true;
       if (error != net::error::operation_aborted || !shared_.draining || limit <= agent_gave_up) co_return false;
     }
@@ -120,8 +153,10 @@ class session {
   }
 
   session_shared& shared_;
+  places::place place_;
   forward::client_side client_;
   std::string head_;
+  bool answers_ = false;
 };
 
 }  // namespace
@@ -131,9 +166,10 @@ void session_shared::drain() {
   for (auto* waiting : idle) waiting->stream.stream().cancel();
 }
 
-net::awaitable<void> serve(session_shared& shared, bunraku::connection client) {
+net::awaitable<void> serve(session_shared& shared, bunraku::connection client, std::optional<places::client> who) {
   session one(shared, std::move(client));
-  co_await one.run();
+  if (!who || one.may_stay(*who)) co_await one.run();
+  else co_await one.turn_away();
 }
 
 }  // namespace shim::local

@@ -32,6 +32,9 @@ constexpr char handshake_record = 22, alert_record = 21;
 /// Fatal alerts that we send ourselves, so that a client's TLS has a word for what happened (RFC 8446, 6.2).
 constexpr unsigned char unrecognized_name = 112, internal_error = 80;
 
+constexpr std::string_view too_many =
+    "tunnels have half of limits.connections in use, or all but the node's own have three quarters";
+
 std::string alert(unsigned char description) { return {alert_record, 3, 1, 0, 2, 2, static_cast<char>(description)}; }
 
 class open_tunnel {
@@ -50,7 +53,7 @@ class session {
   session(listener_shared& shared, tcp::socket client, std::string_view way)
       : shared_(shared),
         rules_(shared.tunnels),
-        counted_(shared.sessions.count),
+        place_(shared.sessions.room),
         client_(std::move(client)),
         patience_(std::make_shared<patience>(client_.get_executor())),
         way_(way) {
@@ -59,6 +62,7 @@ class session {
     client_.set_option(tcp::no_delay(true), ignored);
     const auto from = client_.remote_endpoint(ignored);
     peer_ = from.address().to_string() + ":" + std::to_string(from.port());
+    make_way();
   }
   ~session() {
     if (is_tunnel_) shared_.tunnelled.note({std::string(way_), service_, served_by_, end_});
@@ -71,6 +75,13 @@ class session {
   net::awaitable<void> passthrough(const config::listen_at& listener);
 
  private:
+  /// Until its place is settled, another caller may have it.
+  void make_way() {
+    place_.wait([this] {
+      error_code gone;
+      client_.cancel(gone);
+    });
+  }
   using outcome = bunraku::outcome::kind;
   net::awaitable<void> connect_to_own_node();
   net::awaitable<void> hand_to_terminate();
@@ -92,7 +103,7 @@ class session {
 
   listener_shared& shared_;
   std::shared_ptr<const tunnel_rules> rules_;
-  counted_session counted_;
+  places::place place_;
   tcp::socket client_;
   std::shared_ptr<patience> patience_;
   std::string_view way_;
@@ -111,6 +122,7 @@ class session {
 net::awaitable<void> session::connect() {
   const auto length = co_await read_head();
   if (length == 0) co_return;
+  place_.settle();
   const auto wish = tunnel::parse_connect(std::string_view(in_).substr(0, length), rules_->heads);
   in_.erase(0, length);
   if (!wish) {
@@ -125,6 +137,10 @@ net::awaitable<void> session::connect() {
   }
   if (where.what == kind::own_node) {
     co_await connect_to_own_node();
+    co_return;
+  }
+  if (!place_.belongs_to(places::tunnels)) {
+    co_await refuse(503, std::string(too_many));
     co_return;
   }
   const auto error = co_await dial_first(where);
@@ -161,6 +177,7 @@ net::awaitable<void> session::passthrough(const config::listen_at& listener) {
   tunnel::hello_reader hello;
   const bool whole = co_await read_hello(hello);
   if (!whole) co_return;
+  place_.settle();
   error_code ignored;
   const auto& name = hello.server_name();
   asked_ = name.empty() ? "-" : name;
@@ -174,6 +191,10 @@ net::awaitable<void> session::passthrough(const config::listen_at& listener) {
     co_await hand_to_terminate();
     co_return;
   }
+  if (!place_.belongs_to(places::tunnels)) {
+    co_await refuse_tls(internal_error, std::string(too_many));
+    co_return;
+  }
   const auto error = co_await dial_first(where);
   if (error) {
     end_ = tunnel_end::unserved;
@@ -184,7 +205,7 @@ net::awaitable<void> session::passthrough(const config::listen_at& listener) {
 }
 
 net::awaitable<void> session::hand_to_terminate() {
-  counted_.release();  // terminate() counts it again
+  place_.release();  // terminate() takes one again
   is_tunnel_ = false;
   co_await terminate(shared_, std::move(client_), std::move(in_));
 }
@@ -203,6 +224,7 @@ net::awaitable<std::size_t> session::read_head() {
     const auto error = co_await patience_->read_some(client_, in_, rules_->heads.head_bytes, until);
     if (error == net::error::timed_out && !in_.empty())
       co_await refuse(408, "the request's head was not complete in time");
+    if (place_.lost()) note_refusal(gave_way);
     if (error) co_return 0;
   }
 }
@@ -219,6 +241,7 @@ net::awaitable<bool> session::read_hello(tunnel::hello_reader& hello) {
     if (*whole) co_return true;
     const auto error = co_await patience_->read_some(client_, in_, tunnel::hello_reader::usual_limit, until);
     if (error == net::error::timed_out) note_refusal("its ClientHello was not complete in time");
+    if (place_.lost()) note_refusal(gave_way);
     if (error) co_return false;
   }
 }
@@ -317,6 +340,7 @@ net::awaitable<void> session::refuse_tls(unsigned char description, const std::s
 
 /// Reading what still comes keeps the last words from being lost to a reset; bounded, then the connection ends.
 net::awaitable<void> session::say_goodbye(std::string last_words) {
+  make_way();
   const auto until = clock::now() + std::chrono::seconds(2);
   const auto failed = co_await patience_->write_all(client_, last_words, until);
   if (failed) co_return;

@@ -9,20 +9,35 @@ import subprocess
 from .process import until
 
 _CLOSE_WAIT = "08"
+# Beyond what it has when it is ready: kept connections to masters and sessions of TLS, what is remembered of runs and
+# exchanges, and what malloc holds of it. A leak of one body, or of a few hundred requests, is more.
+_MEMORY_KIB = 8 * 1024
 
 
 class Baseline:
-    """Taken of a daemon that is ready and has served nobody."""
+    """Taken of a daemon that is ready and has served nobody. `measure_memory`: not that of a program under a sanitizer or
+    valgrind, which is theirs."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, measure_memory=True):
         self.pid = pid
         self.files = self._held()[0]
+        self.memory = self._memory_kib() if measure_memory else None
 
     def check(self, say, seconds=60.0):
         """Fails, with say()'s words, unless all that came since is gone in the end: files, pipes and event sources, and
         connections whose other side has left. Those to masters and to clients that are still there may stay. A kept
         connection that its master has ended is noticed when it is wanted, or when limits.upstream_idle is over."""
         until(lambda: not self.leftovers(), lambda: f"descriptors to be closed: {self.leftovers()}\n{say()}", seconds)
+        if self.memory is not None:
+            until(lambda: self.memory_grown() <= _MEMORY_KIB,
+                  lambda: f"memory to be given back: {self.memory_grown()} KiB more than when it was ready\n{say()}", seconds)
+
+    def memory_grown(self):
+        return self._memory_kib() - self.memory
+
+    def _memory_kib(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"^RssAnon:\s+(\d+)", status.read(), re.MULTILINE)[1])
 
     def leftovers(self):
         files, sockets = self._held()

@@ -72,6 +72,10 @@ class Shim:
         return self
 
     def stop(self):
+        baseline = getattr(self.process, "baseline", None)
+        if baseline and self.process.is_running():
+            self.process.resume()
+            baseline.check(self.log)
         self.process.terminate()
 
     def __enter__(self):

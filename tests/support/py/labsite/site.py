@@ -308,7 +308,7 @@ class Site:
         shim = Bunraku(self, config_text, arguments, name, env)
         self._others.append(shim)
         shim.wait_for_line(ready)
-        shim.baseline = Baseline(shim.pid)
+        shim.baseline = Baseline(shim.pid, not self.sanitized)
         return shim
 
     def start_process(self, name, command, env=None, pass_fds=()):
