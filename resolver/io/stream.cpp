@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <utility>
 
 namespace bunraku::io {
 namespace net = boost::asio;
@@ -72,9 +73,15 @@ struct socket_bio {
     auto& self = *static_cast<stream*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
     *put = 0;
-    ssize_t n;
-    do n = ::send(self.fd_, data, size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    if (self.gathered_.open()) {
+      if (!self.gathered_.add(data, size)) {
+        BIO_set_retry_write(bio);
+        return 0;
+      }
+      *put = size;
+      return 1;
+    }
+    const ssize_t n = self.send_gathered() ? self.send(data, size) : -1;
     if (n >= 0) {
       *put = static_cast<size_t>(n);
       return 1;
@@ -193,24 +200,72 @@ std::size_t stream::read_some(void* data, std::size_t size, error_code& error) n
   return 0;
 }
 
-std::size_t stream::write_some(const void* data, std::size_t size, error_code& error) noexcept {
-  error = {};
-  if (size == 0) return 0;
-  if (ssl_) {
-    std::size_t put = 0;
-    forget_errors();
-    const int result = SSL_write_ex(ssl_.get(), data, size, &put);
-    if (result == 1) return put;
-    fail(result, direction::write, write_wants_, error);
-    if (error != net::error::would_block) ERR_clear_error();
-    return 0;
-  }
+ssize_t stream::send(const char* data, std::size_t size) const noexcept {
   ssize_t n;
   do n = ::send(fd_, data, size, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
+  return n;
+}
+
+/// False, with errno, unless the socket took all of it.
+bool stream::send_gathered() noexcept {
+  while (!gathered_.empty()) {
+    const auto n = send(gathered_.view().data(), gathered_.view().size());
+    if (n < 0) return false;
+    gathered_.sent(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+std::size_t stream::write_some(const void* data, std::size_t size, error_code& error) noexcept {
+  error = {};
+  if (size == 0) return 0;
+  if (ssl_) return write_records(static_cast<const char*>(data), size, error);
+  const auto n = send(static_cast<const char*>(data), size);
   if (n >= 0) return static_cast<std::size_t>(n);
-  if (errno == EAGAIN || errno == EWOULDBLOCK) error = net::error::would_block;
-  else error = error_code(errno, boost::system::system_category());
+  error = errno == EAGAIN || errno == EWOULDBLOCK ? error_code(net::error::would_block)
+                                                  : error_code(errno, boost::system::system_category());
+  return 0;
+}
+
+/// One record is sent as it is. Of more the last one counts as written only when all have left: the caller, who is told
+/// `would_block` and waits, then comes again with its bytes.
+std::size_t stream::write_records(const char* data, std::size_t size, error_code& error) noexcept {
+  if (!send_gathered()) return refuse_write(error);
+  std::size_t put = std::exchange(owed_, 0);
+  if (put != 0) return put;
+  std::size_t last = 0;
+  const bool gathers = size > SSL3_RT_MAX_PLAIN_LENGTH && gathered_.begin();
+  forget_errors();
+  do {
+    const int result =
+        SSL_write_ex(ssl_.get(), data + put, std::min(size - put, gathered_records::most_payload), &last);
+    if (result != 1) {
+      if (put == 0) fail(result, direction::write, write_wants_, error);
+      if (error != net::error::would_block) ERR_clear_error();
+      break;
+    }
+    put += last;
+  } while (gathers && put < std::min(size, gathered_records::most_payload));
+  if (!gathers) return put;
+  const bool sent = send_gathered();
+  const auto why = errno;
+  gathered_.end();
+  if (sent || put == 0) return put;
+  errno = why;
+  owed_ = last;
+  if (put == owed_) return refuse_write(error);
+  return put - owed_;
+}
+
+std::size_t stream::refuse_write(error_code& error) noexcept {
+  write_wants_ = direction::write;
+  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    error = net::error::would_block;
+  } else {
+    broken_ = true;
+    error = error_code(errno, boost::system::system_category());
+  }
   return 0;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "io/gathered_records.hpp"
 #include "io/openssl_ptr.hpp"
 
 #include <bunraku/connection.hpp>
@@ -15,7 +16,7 @@ namespace bunraku::io {
 /// OpenSSL reads and writes the socket itself through a BIO of ours (MSG_NOSIGNAL, read-ahead); Asio only tells when
 /// the socket is ready. Why not asio::ssl::stream: it copies every byte twice more and doubles the memory per
 /// connection. The BIO remembers that a short read has drained the socket, so that no read is made which is known to
-/// fail.
+/// fail. Large writes leave as several TLS records in one send.
 class stream {
  public:
   using socket_type = boost::asio::generic::stream_protocol::socket;
@@ -70,6 +71,10 @@ class stream {
  private:
   friend struct socket_bio;
   std::size_t take_put_back(char* data, std::size_t size) noexcept;
+  std::size_t write_records(const char* data, std::size_t size, error_code& error) noexcept;
+  ssize_t send(const char* data, std::size_t size) const noexcept;
+  bool send_gathered() noexcept;
+  std::size_t refuse_write(error_code& error) noexcept;
   std::size_t fail(int result, direction natural, direction& wants, error_code& error) noexcept;
 
   socket_type socket_;
@@ -80,7 +85,9 @@ class stream {
   direction wants_ = direction::read, read_wants_ = direction::read, write_wants_ = direction::write;
   std::string peer_, put_back_;
   std::size_t put_back_used_ = 0;
-  ssl_ptr ssl_;  // last: goes first, while the socket is still there
+  gathered_records gathered_;
+  std::size_t owed_ = 0;  // payload of gathered_ that write_some has not told as written
+  ssl_ptr ssl_;           // last: goes first, while the socket is still there
 };
 
 }  // namespace bunraku::io

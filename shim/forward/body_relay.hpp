@@ -37,6 +37,10 @@ class body_relay {
   std::expected<piece, http::framing_error> read(std::string_view in) noexcept;
   /// Nothing more is to be read: there is a body, and it is empty.
   bool is_empty() const noexcept { return from_.kind == http::body_kind::length && left_ == 0; }
+  /// So much of a body with a length has not been read.
+  std::optional<std::uint64_t> left() const noexcept {
+    return from_.kind == http::body_kind::length ? std::optional(left_) : std::nullopt;
+  }
   /// The master closed the connection: is that the body's proper end? Then write a piece that is only `last`.
   bool ends_by_close() const noexcept { return from_.kind == http::body_kind::until_close; }
 

@@ -10,7 +10,8 @@ namespace shim::forward {
 /// caller asks room for.
 class byte_buffer {
  public:
-  static constexpr std::size_t usual = 16384;  ///< one TLS record's payload
+  static constexpr std::size_t usual = 16384;          ///< one TLS record's payload
+  static constexpr std::size_t streaming = 5 * usual;  ///< of a body that does not fit into that: 64 KiB and a head
 
   std::string_view view() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
   std::size_t size() const noexcept { return end_ - begin_; }
@@ -18,6 +19,14 @@ class byte_buffer {
   void consume(std::size_t n) noexcept {
     begin_ += n;
     if (begin_ == end_) begin_ = end_ = 0;
+  }
+  /// The content with `bytes` right in front of it, where used ones were; valid until more is read. Empty if those were
+  /// fewer.
+  std::string_view behind(std::string_view bytes) noexcept {
+    if (bytes.size() > begin_) return {};
+    char* const front = data_.get() + begin_ - bytes.size();
+    std::memcpy(front, bytes.data(), bytes.size());
+    return {front, bytes.size() + size()};
   }
   void clear() noexcept { begin_ = end_ = 0; }
   /// Gives the memory back; what it held is gone.
@@ -32,9 +41,7 @@ class byte_buffer {
   char* room(std::size_t capacity = usual) {
     if (capacity_ < capacity) {
       auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
-      if (size() != 0) std::memcpy(bigger.get(), data_.get() + begin_, size());
-      end_ -= begin_;
-      begin_ = 0;
+      if (size() != 0) std::memcpy(bigger.get() + begin_, data_.get() + begin_, size());
       data_ = std::move(bigger);
       capacity_ = capacity;
     }

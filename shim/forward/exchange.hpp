@@ -113,6 +113,7 @@ class exchange {
   boost::asio::awaitable<void> deliver_kept();
   boost::asio::awaitable<step> relay();
   boost::asio::awaitable<ending> relay_body(body_relay& body);
+  std::string_view with_head(std::string_view bytes);
   boost::asio::awaitable<bool> to_client(std::string_view bytes);
   boost::asio::awaitable<arrival> more_from_master(const body_relay& body);
   void break_off(error_code error, std::string reason);

@@ -89,6 +89,18 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
   co_return !error;
 }
 
+/// `bytes` with what is pending in client_.out in front of them, if they begin client_.up_in and the master's own head
+/// left room there: one write, and no copy of the body.
+std::string_view exchange::with_head(std::string_view bytes) {
+  auto& in = client_.up_in;
+  const auto head = client_.out.size();
+  if (head == 0 || bytes.empty() || bytes.data() != in.view().data()) return bytes;
+  const auto both = in.behind(client_.out);
+  if (both.empty()) return bytes;
+  client_.out.clear();
+  return both.substr(0, head + bytes.size());
+}
+
 /// Relays what comes of the body from the master at up_.
 net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
   auto& in = client_.up_in;
@@ -98,6 +110,8 @@ net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
     auto came = arrival::bytes;
     // The head waits for the body's first bytes: one TLS record and one packet instead of two.
     if (in.empty() && !body.is_empty()) came = co_await more_from_master(body);
+    else if (first && in.size() > byte_buffer::usual / 2)
+      up_.add_body_now(in, body.left().value_or(timed_stream::unknown));
     if (came == arrival::broken) co_return ending::broken;
     if (came == arrival::bytes) piece = body.read(in.view());
     if (!piece) {
@@ -114,7 +128,7 @@ net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
       co_return ending::broken;
     }
     if (!piece->bytes.empty() || piece->last) {
-      const bool sent = co_await to_client(*direct);
+      const bool sent = co_await to_client(with_head(*direct));
       if (!sent) co_return ending::client_left;
     }
     body.given(*piece);
@@ -129,7 +143,7 @@ net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
 net::awaitable<exchange::arrival> exchange::more_from_master(const body_relay& body) {
   error_code error;
   for (bool waits = false;; waits = true) {
-    error = up_.fill_now(client_.up_in);
+    error = up_.fill_body_now(client_.up_in, body.left().value_or(timed_stream::unknown));
     if (!error && up_.hogs()) co_await up_.let_others_run();
     if (!error) co_return arrival::bytes;
     if (error != net::error::would_block) break;

@@ -28,7 +28,8 @@ void replay_store::keep(std::string_view bytes) {
   if (!whole_) return;
   if (!file_) {
     if (memory_.size() + bytes.size() <= terms_.memory) {
-      memory_.append(bytes);
+      // Doubling from a small piece on ends at the limit, a power of two as a rule; from 80 KiB on it ends above.
+      for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), piece))) memory_.append(bytes.substr(0, piece));
       return;
     }
     if (terms_.file == 0 || bytes.size() > terms_.file) {

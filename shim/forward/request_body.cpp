@@ -49,7 +49,8 @@ net::awaitable<std::expected<std::string_view, request_body::failure>> request_b
   for (;;) {
     if (complete_) co_return std::string_view{};
     if (in_.empty()) {
-      const auto error = co_await client_.fill(in_, stall_);
+      const auto error =
+          co_await client_.fill_body(in_, kind_ == http::body_kind::length ? left_ : timed_stream::unknown, stall_);
       if (error) co_return std::unexpected(failure{error, {}, error == net::error::timed_out ? 408 : 400});
     }
     if (kind_ == http::body_kind::length) {

@@ -5,6 +5,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <utility>
+
 namespace shim::forward {
 namespace net = boost::asio;
 
@@ -34,6 +37,7 @@ net::awaitable<timed_stream::error_code> timed_stream::wait_either(std::chrono::
 }
 
 timed_stream::error_code timed_stream::fill_now(byte_buffer& into, std::size_t capacity) {
+  if (next_error_) return std::exchange(next_error_, error_code{});
   char* room = into.room(capacity);
   if (room == nullptr) return net::error::no_buffer_space;
   error_code error;
@@ -47,10 +51,34 @@ timed_stream::error_code timed_stream::fill_now(byte_buffer& into, std::size_t c
   return error;
 }
 
+timed_stream::error_code timed_stream::fill_body_now(byte_buffer& into, std::uint64_t left) {
+  const bool is_large = left > byte_buffer::usual && left != unknown;
+  const auto error = fill_now(into, is_large ? byte_buffer::streaming : byte_buffer::usual);
+  if (!error && (is_large || into.size() >= byte_buffer::usual)) add_body_now(into, left);
+  return error;
+}
+
+void timed_stream::add_body_now(byte_buffer& into, std::uint64_t left) {
+  while (!next_error_ && into.size() < std::min<std::uint64_t>(left, byte_buffer::streaming))
+    next_error_ = fill_now(into, byte_buffer::streaming);
+  if (next_error_ == net::error::would_block) next_error_ = {};
+}
+
 net::awaitable<timed_stream::error_code> timed_stream::fill(byte_buffer& into, std::chrono::milliseconds limit,
                                                             std::size_t capacity) {
   for (;;) {
     auto error = fill_now(into, capacity);
+    if (!error && hogs()) co_await let_others_run();
+    if (error != net::error::would_block) co_return error;
+    error = co_await wait(bunraku::direction::read, limit);
+    if (error) co_return error;
+  }
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::fill_body(byte_buffer& into, std::uint64_t left,
+                                                                 std::chrono::milliseconds limit) {
+  for (;;) {
+    auto error = fill_body_now(into, left);
     if (!error && hogs()) co_await let_others_run();
     if (error != net::error::would_block) co_return error;
     error = co_await wait(bunraku::direction::read, limit);

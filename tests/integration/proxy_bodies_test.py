@@ -179,8 +179,8 @@ class SlowMaster(ProxyTest):
                 sent += len(piece)
         self.assertLess(sent, 64 * MIB)
         if not self.site.sanitized:
-            # The replay buffer may have been in use.
-            self.assertLessEqual(self.memory_kib() - before, ALLOWED_KIB)
+            # limits.replay_bytes of it are kept, and no memory that the start left over hides them.
+            self.assertLessEqual(self.memory_kib() - before, ALLOWED_KIB + 1024)
         self.go_on.set()
         client.tls.settimeout(30)
         client.tls.sendall(piece)  # the record that was under way

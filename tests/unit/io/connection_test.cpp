@@ -17,6 +17,10 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+#include <utility>
+#include <vector>
+
 namespace bunraku {
 namespace {
 namespace net = boost::asio;
@@ -97,6 +101,50 @@ TEST_F(ConnectionTest, IsAnAsyncStreamForAsiosAlgorithms) {
     co_await net::async_read(client, net::dynamic_buffer(got), net::redirect_error(net::use_awaitable, error));
     EXPECT_EQ(error, net::error::eof);
     EXPECT_TRUE(got == sent);
+  }(*this));
+}
+
+TEST_F(ConnectionTest, ALargeWriteIsSeveralRecordsAtOnce) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    const std::string block(200'000, 'b');
+    error_code error;
+    const auto put = server.write_some(block.data(), block.size(), error);
+    EXPECT_FALSE(error);
+    EXPECT_EQ(put, 81920u) << "five records, and the socket has room for them";
+    std::string got(put, '\0');
+    EXPECT_EQ(co_await net::async_read(client, net::buffer(got), net::use_awaitable), put);
+    EXPECT_EQ(got, block.substr(0, put));
+  }(*this));
+}
+
+/// A socket that takes parts of records: what was told as written is written, and nothing comes twice.
+TEST_F(ConnectionTest, NothingOfALargeWriteIsLostInASocketThatIsFull) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    const int small = 4096;
+    for (const auto& [end, option] : {std::pair(&server, SO_SNDBUF), std::pair(&client, SO_RCVBUF)})
+      EXPECT_EQ(::setsockopt(end->native_wait(direction::write).descriptor, SOL_SOCKET, option, &small, sizeof small),
+                0);
+    std::string sent(1'000'000, 'x'), got;
+    for (std::size_t i = 0; i != sent.size(); ++i) sent[i] = static_cast<char>(i * 31 >> 3);
+    std::size_t put = 0, waits = 0, parts = 0;
+    std::vector<char> room(sent.size());
+    while (got.size() < sent.size()) {
+      error_code error;
+      const auto n = server.write_some(sent.data() + put, sent.size() - put, error);
+      put += n;
+      waits += error == net::error::would_block;
+      parts += n != 0 && n != 81920;
+      EXPECT_TRUE(!error || error == net::error::would_block) << error.message();
+      if (n != 0) continue;
+      co_await client.async_wait(direction::read, net::use_awaitable);
+      for (error = {}; !error && got.size() <= sent.size();)
+        got.append(room.data(), client.read_some(room.data(), room.size(), error));
+    }
+    EXPECT_TRUE(got == sent);
+    EXPECT_GT(waits, 5u);
+    EXPECT_GT(parts, 5u);
   }(*this));
 }
 
