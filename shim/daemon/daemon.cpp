@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "admin/metrics.hpp"
+#include "daemon/memory.hpp"
 
 #include <bunraku/private_key.hpp>
 #include <bunraku/token_uri.hpp>
@@ -57,6 +58,7 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
         "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
   };
   forwarding_.warn = [this](std::string_view line) { say(log_level::warning, line); };
+  pool_.when_idle(give_back_memory);
   resolver_.observe_runs([this](const bunraku::snapshot::run_view& run) {
     history_.note(run);
     // Not now: whoever told of it is in the middle of its work.
@@ -332,6 +334,7 @@ int daemon::run() {
   say(log_level::info, "ready listen=\"" + listeners_.description() + "\" sandbox=\"" + sandbox_.description + '"');
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   watchdog_.start();
+  give_back_memory();
   loop_.run();
   say(log_level::info, "stopped");
   return 0;

@@ -55,6 +55,7 @@ void upstream_pool::sweep() {
   const auto oldest = clock::now() - idle_limit_;
   while (!idle_.empty() && idle_.front().since <= oldest) idle_.pop_front();
   if (!idle_.empty()) arm();
+  else if (when_idle_) when_idle_();
 }
 
 }  // namespace shim::forward

@@ -7,8 +7,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
+#include <utility>
 
 namespace shim::forward {
 
@@ -35,6 +37,8 @@ class upstream_pool {
     most_ = most;
   }
   std::size_t size() const noexcept { return idle_.size(); }
+  /// Called when its last connection had its time: nobody has asked anything for that long.
+  void when_idle(std::function<void()> then) { when_idle_ = std::move(then); }
 
  private:
   struct entry {
@@ -48,6 +52,7 @@ class upstream_pool {
   std::chrono::milliseconds idle_limit_;
   std::size_t most_;
   std::list<entry> idle_;  // oldest first
+  std::function<void()> when_idle_;
   boost::asio::steady_timer timer_;
   std::uint64_t era_ = 0;  // counts what clear() ended
   bool armed_ = false;
