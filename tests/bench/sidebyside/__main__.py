@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import agent
 import failover
 import table
 from figures import FIGURES, ONCE, TLS_ONLY
@@ -91,6 +92,13 @@ def lose(given, results):
             say(f"round {round_ + 1} of {given.rounds} done")
 
 
+def agent_runs(given, results):
+    for pair, seconds in agent.measure(given.lab, given.bunraku, given.pairs):
+        for way, value in seconds.items():
+            results.add("agent-no-change", "tls", way, pair, {"seconds": value})
+        say(f"pair {pair + 1} of {given.pairs} done")
+
+
 def report(paths):
     rows = table.read(paths)
     table.show(rows)
@@ -102,6 +110,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("--bunraku", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--tool", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--lab", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--work", required=True, help=argparse.SUPPRESS)
     verbs = parser.add_subparsers(dest="verb", required=True)
 
@@ -124,6 +133,10 @@ def arguments():
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--before", type=float, default=2, help="seconds with both masters")
     made.add_argument("--after", type=float, default=8, help="seconds with one")
+    made = verbs.add_parser("agent", help="a real agent's run without a change, direct and through bunraku, in turns")
+    made.add_argument("--pairs", type=int, default=20)
+    made.add_argument("--out", default="", help="append results here as JSON lines; default: a new file")
+    made.set_defaults(key="rsa")
     made = verbs.add_parser("table", help="of results measured before")
     made.add_argument("files", nargs="+")
     return parser.parse_args()
@@ -140,7 +153,7 @@ def main():
         if given.verb == "table":
             return 0 if report(given.files) else 1
         results = Results(given)
-        (run if given.verb == "run" else lose)(given, results)
+        {"run": run, "failover": lose, "agent": agent_runs}[given.verb](given, results)
         say(f"results: {results.path}")
         return 0 if report([results.path]) else 1
     except BenchError as error:

@@ -27,6 +27,7 @@ GOALS = (
     Goal("memory", "c64_pss_kib", 0.75, layer7=True),
     Goal("memory", "streaming_adds_kib", 1024, relative=False),
     Goal("start", "served_ms", 1.0),
+    Goal("agent-*", "seconds", 1.0),
     Goal("idle", "wakeups_per_minute", 0, relative=False),
     Goal("[!f]*", "failed", 0, relative=False),
     Goal("failover-*", "failed", 0, relative=False),
