@@ -177,19 +177,27 @@ void add_drill(CLI::App& app, shim::cli::invocation& with) {
                                    "what a run would meet");
   drill->add_option("scenario", with.scenarios, "\"catalog-refused\", a service or a kind of failure; all if left out");
   drill->add_flag("--list", with.list, "name the scenarios");
-  drill->add_option("--plan", with.plan, "play this TOML file's [[step]]s instead")->type_name("FILE");
+  auto* plan = drill->add_option("--plan", with.plan, "play this TOML file's [[step]]s instead")->type_name("FILE");
+  auto* agent = drill->add_flag("--agent", with.agent, "ask by real runs of `puppet agent --test --noop`");
+  auto* file =
+      drill->add_option("--file", with.file, "what files-reset downloads: modules/MODULE/PATH")->type_name("PATH");
   drill->add_flag("--dry-run", with.dry_run, "say what would be done, and do nothing");
-  drill->add_flag("--json", with.json, "print one JSON object");
-  drill->add_option("--html", with.html, "write one self-contained page")->type_name("FILE");
-  drill->add_option("--junit", with.junit, "write JUnit's XML for pipelines")->type_name("FILE");
+  auto* json = drill->add_flag("--json", with.json, "print one JSON object");
+  auto* html = drill->add_option("--html", with.html, "write one self-contained page")->type_name("FILE");
+  auto* junit = drill->add_option("--junit", with.junit, "write JUnit's XML for pipelines")->type_name("FILE");
+  for (auto* one : {agent, file}) one->excludes(plan);
   auto* hold =
       drill->add_option("--for", with.lasts, "hold one scenario in the running daemon for so long, at most 24h")
           ->type_name("TIME");
-  drill->add_flag("--end", with.end, "end what --for holds")->excludes(hold);
+  auto* end = drill->add_flag("--end", with.end, "end what --for holds");
+  // One fault is held or ended then; nobody asks for anything, and there is nothing to report.
+  for (auto* one : {plan, agent, file, json, html, junit}) hold->excludes(one), end->excludes(one);
+  end->excludes(hold);
   add_socket(*drill, with);
   drill->footer(
-      "Masters are asked by GETs that change nothing, about seven a second. Without --for nothing but the drill's own "
-      "requests meets a fault. Exit status 0: all as expected; 1: not; 2: some could not be played.");
+      "Masters are asked by GETs that change nothing, about seven a second, or by runs that change nothing. Without "
+      "--for nothing but the drill's own requests meets a fault. Exit status 0: all as expected; 1: not; 2: some could "
+      "not be played.");
 }
 
 /// The verbs that speak with the running daemon.

@@ -1,14 +1,13 @@
 #include "admin/control.hpp"
-#include "cli/control_client.hpp"
-#include "cli/json_view.hpp"
+#include "cli/drill_hold.hpp"
+#include "cli/only_one.hpp"
 #include "cli/print_problems.hpp"
 #include "cli/verbs.hpp"
 #include "config/values.hpp"
 #include "drill/plan_file.hpp"
 #include "rehearsal/perform.hpp"
 
-#include <boost/json.hpp>
-
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -16,41 +15,16 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 namespace shim::cli {
 namespace {
 
-namespace json = boost::json;
 using clock = std::chrono::steady_clock;
 using drill::played;
 
 volatile std::sig_atomic_t stop_wanted = 0;
-
-/// One drill at a time on a host: a name in the kernel that goes with the process, however that ends.
-class only_one {
- public:
-  only_one() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const std::string name = "bunraku-drill-" + std::to_string(::geteuid());
-    sockaddr_un at{};
-    at.sun_family = AF_UNIX;
-    std::memcpy(at.sun_path + 1, name.data(), name.size());
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    ours_ = fd_ >= 0 && ::bind(fd_, reinterpret_cast<const sockaddr*>(&at), size) == 0;
-  }
-  ~only_one() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  only_one(const only_one&) = delete;
-  only_one& operator=(const only_one&) = delete;
-  bool is_ours() const noexcept { return ours_; }
-
- private:
-  int fd_;
-  bool ours_ = false;
-};
 
 int refuse(const std::string& why) {
   std::cerr << "bunraku: " << why << '\n';
@@ -81,16 +55,36 @@ void list() {
          "of it.\n";
 }
 
+std::chrono::sys_seconds utc_seconds() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+/// What --agent and --file add to the scenarios that were chosen. The error is a sentence.
+std::optional<std::string> add_options(const invocation& with, std::vector<drill::step>& to) {
+  if (with.agent)
+    for (auto& s : to) s.by = drill::traffic_of(s, drill::traffic::agent);
+  if (with.file.empty()) return std::nullopt;
+  if (auto why = drill::refuse_file(with.file)) return why;
+  bool used = false;
+  for (auto& s : to)
+    if (drill::is_download(s)) {
+      s.file = with.file;
+      used = true;
+    }
+  if (used) return std::nullopt;
+  return "--file is what the probes of files-reset download, and that is not among what would be played.";
+}
+
 /// The steps, or nothing after saying why.
 std::optional<std::vector<drill::step>> steps_of(const invocation& with, const daemon::setup& made) {
   const auto services = services_of(made);
   std::vector<drill::step> steps;
   if (with.plan.empty()) {
-    if (const auto why = drill::choose(with.scenarios, services, steps)) {
-      refuse(*why);
-      return std::nullopt;
-    }
-    return steps;
+    auto why = drill::choose(with.scenarios, services, steps);
+    if (!why) why = add_options(with, steps);
+    if (!why) return steps;
+    refuse(*why);
+    return std::nullopt;
   }
   if (!with.scenarios.empty()) {
     refuse("--plan says what is played: name no scenarios beside it.");
@@ -102,7 +96,7 @@ std::optional<std::vector<drill::step>> steps_of(const invocation& with, const d
     refuse("cannot read " + with.plan + ": " + std::strerror(errno) + ".");
     return std::nullopt;
   }
-  auto reading = drill::parse_plan(text, with.plan, services);
+  auto reading = drill::parse_plan(text, with.plan, services, utc_seconds());
   print(std::cerr, reading.found);
   if (bunraku::has_error(reading.found)) return std::nullopt;
   return std::move(reading.steps);
@@ -111,10 +105,12 @@ std::optional<std::vector<drill::step>> steps_of(const invocation& with, const d
 void say_what_would_be_done(const std::vector<drill::step>& steps, const daemon::setup& made) {
   std::cout << "In a daemon of its own on this host, beside the one that runs; no fault leaves it.\n";
   for (const auto& s : steps)
-    std::cout << drill::name_of(s) << ": " << drill::row_of(s.what).about << ", for " << config::to_string(s.lasts)
-              << "; meanwhile GET " << rehearsal::target_for(s.service, made.site->certname, made.site->environment)
+    std::cout << drill::name_of(s) << ": " << (s.start ? "not before " + drill::to_string(*s.start) + ", " : "")
+              << drill::row_of(s.what).about << ", for " << config::to_string(s.lasts) << "; meanwhile "
+              << rehearsal::describe_traffic(s, *made.site)
               << (s.expect.served ? ", which must be served" : ", which may fail") << " within "
-              << config::to_string(s.expect.within) << '\n';
+              << config::to_string(s.expect.within)
+              << (s.by == drill::traffic::agent ? " of each answer's usual time\n" : "\n");
 }
 
 /// The report's file, opened before anything is played: nothing is worse than a drill without its result.
@@ -126,106 +122,130 @@ bool open_report(const std::string& path, std::ofstream& into) {
   return false;
 }
 
-int play(const invocation& with, const daemon::setup& made, const daemon::leg_identities& who,
-         const std::vector<drill::step>& steps) {
-  std::ofstream html, junit;
-  if (!open_report(with.html, html) || !open_report(with.junit, junit)) return not_done;
-  const only_one lock;
-  if (!lock.is_ours()) return refuse("another drill is under way on this host: wait for its end.");
-  struct sigaction action{};
-  action.sa_handler = [](int) { stop_wanted = 1; };
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+/// What a drill stands on. It is made anew after each wait: much may have happened meanwhile.
+struct stage {
+  daemon::setup made;
+  daemon::leg_identities who;
+  std::optional<rehearsal::puppet_agent> agent;
+};
 
-  drill::heading of{.certname = made.site->certname, .version = BUNRAKU_VERSION, .began = utc_now()};
-  const auto began = clock::now();
-  std::vector<played> all;
-  auto& progress = with.json ? std::cerr : std::cout;
-  for (const auto& s : steps) {
-    if (stop_wanted != 0) break;
-    played one{s, rehearsal::perform(s, made, who, [] { return stop_wanted != 0; }), {}};
-    one.found = drill::judge(one.of, one.seen);
-    progress << drill::to_line(one) << std::flush;
-    all.push_back(std::move(one));
-  }
-  of.took = std::chrono::duration_cast<drill::milliseconds>(clock::now() - began);
-  if (with.json) std::cout << drill::to_json(of, all);
-  else std::cout << drill::to_table(all);
-  if (html.is_open()) html << drill::to_html(of, all) << std::flush;
-  if (junit.is_open()) junit << drill::to_junit(of, all) << std::flush;
-  if ((html.is_open() && !html) || (junit.is_open() && !junit)) return refuse("the report could not be written whole.");
-  if (stop_wanted != 0) return refuse("interrupted; every fault ended with it.");
-  return drill::exit_status(all);
+bool was_stopped() { return stop_wanted != 0; }
+
+/// The configuration, if it lets this happen: what was forbidden meanwhile may still be ended. Nothing after saying why
+/// not.
+std::optional<daemon::setup> permitted_setup(const invocation& with) {
+  auto made = daemon::load_setup(with);
+  print(std::cerr, made.found);
+  if (!made.options || bunraku::has_error(made.found)) return std::nullopt;
+  if (made.configuration->drills_allowed || with.end) return made;
+  refuse("[drill] allow is false in " + made.configuration->file + ": no drills on this host.");
+  return std::nullopt;
 }
 
-// ---- faults that are held in the running daemon
+bool has_agent(const std::vector<drill::step>& steps) {
+  return std::ranges::any_of(steps, [](const drill::step& s) { return s.by == drill::traffic::agent; });
+}
+
+/// Nothing after saying why not.
+std::optional<rehearsal::puppet_agent> find_agent(const daemon::setup& made) {
+  auto agent = rehearsal::puppet_agent::find(*made.site, was_stopped);
+  if (agent) return std::move(*agent);
+  refuse(was_stopped() ? "interrupted before anything was played." : agent.error());
+  return std::nullopt;
+}
+
+/// Nothing after saying why not.
+std::optional<stage> set_up(daemon::setup made, const std::vector<drill::step>& steps) {
+  auto who = daemon::load_identities(*made.configuration, *made.site);
+  if (!who.upstream || !who.local) {
+    print(std::cerr, who.found);
+    refuse("a drill speaks with masters as this node, which has no usable certificate.");
+    return std::nullopt;
+  }
+  stage out{std::move(made), std::move(who), std::nullopt};
+  if (has_agent(steps)) {
+    out.agent = find_agent(out.made);
+    if (!out.agent) return std::nullopt;
+  }
+  return out;
+}
+
+/// False: it was interrupted.
+bool wait_until(std::chrono::sys_seconds start, const std::string& name, std::ostream& progress) {
+  progress << name << " begins at " << drill::to_string(start) << "; waiting (Ctrl-C ends it)\n" << std::flush;
+  while (!was_stopped() && std::chrono::system_clock::now() < start)
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  return !was_stopped();
+}
+
+/// The reports' files, opened before anything is played: nothing is worse than a drill without its result.
+struct report_files {
+  std::ofstream html, junit;
+
+  bool open(const invocation& with) {
+    if (!with.html.empty() && with.html == with.junit) {
+      refuse("--html and --junit name the same file.");
+      return false;
+    }
+    return open_report(with.html, html) && open_report(with.junit, junit);
+  }
+  /// False: not whole.
+  bool write(const drill::heading& of, const std::vector<played>& all) {
+    if (html.is_open()) html << drill::to_html(of, all) << std::flush;
+    if (junit.is_open()) junit << drill::to_junit(of, all) << std::flush;
+    return (!html.is_open() || html) && (!junit.is_open() || junit);
+  }
+};
+
+/// One after the other, until one cannot begin.
+void play_all(const invocation& with, stage on, const std::vector<drill::step>& steps, std::vector<played>& all,
+              bool& complete) {
+  auto& progress = with.json ? std::cerr : std::cout;
+  const bool on_terminal = ::isatty(with.json ? STDERR_FILENO : STDOUT_FILENO) != 0;
+  for (const auto& s : steps) {
+    if (was_stopped()) return;
+    if (s.start && *s.start > utc_seconds()) {
+      if (!wait_until(*s.start, drill::name_of(s), progress)) return;
+      auto made = permitted_setup(with);
+      auto anew = made ? set_up(std::move(*made), steps) : std::nullopt;
+      complete = anew.has_value();
+      if (!complete) return;
+      on = std::move(*anew);
+    }
+    if (on_terminal)
+      progress << "playing " << drill::name_of(s) << " (" << all.size() + 1 << " of " << steps.size() << ")"
+               << std::flush;
+    played one{s, rehearsal::perform(s, on.made, on.who, on.agent ? &*on.agent : nullptr, was_stopped), {}};
+    one.found = drill::judge(one.of, one.seen);
+    progress << (on_terminal ? "\r\033[K" : "") << drill::to_line(one) << std::flush;
+    all.push_back(std::move(one));
+  }
+}
 
 std::string socket_for(const invocation& with, const daemon::setup& made) {
   return with.socket.empty() ? admin::socket_path(made.configuration->admin.socket) : with.socket;
 }
 
-std::expected<json::object, std::string> order(const std::string& socket, const std::string& body) {
-  auto said = ask_daemon(socket, "POST", "/v1/plugin/fault", body);
-  if (!said) return std::unexpected(said.error());
-  if (said->status == 200) return std::move(said->body);
-  const json_view answer(said->body);
-  const auto message = answer.object("error").text("message");
-  return std::unexpected((message.empty() ? "the daemon refused." : message) +
-                         " A fault is held by the fault plugin: add [plugin.fault] to bunraku.toml, and reload.");
-}
+int play(const invocation& with, const only_one& lock, stage on, const std::vector<drill::step>& steps) {
+  if (!lock.is_ours()) return refuse("another drill is under way on this host: wait for its end.");
+  const auto socket = socket_for(with, on.made);
+  if (const auto name = held_now(socket); !name.empty())
+    return refuse("another drill is on in the running daemon: " + name + ". `bunraku drill --end` ends it.");
+  report_files reports;
+  if (!reports.open(with)) return not_done;
 
-std::vector<std::string> held(const json::object& answer) {
-  std::vector<std::string> out;
-  json_view(answer).object("answer").for_each("faults", [&](const json_view& f) {
-    if (f.text("name").starts_with("drill-")) out.push_back(f.text("name"));
-  });
-  return out;
+  drill::heading of{.certname = on.made.site->certname, .version = BUNRAKU_VERSION, .began = utc_now()};
+  const auto began = clock::now();
+  std::vector<played> all;
+  bool complete = true;
+  play_all(with, std::move(on), steps, all, complete);
+  of.took = std::chrono::duration_cast<drill::milliseconds>(clock::now() - began);
+  if (with.json) std::cout << drill::to_json(of, all);
+  else std::cout << drill::to_table(all);
+  if (!reports.write(of, all)) return refuse("the report could not be written whole.");
+  if (was_stopped()) return refuse("interrupted; every fault ended with it.");
+  return complete ? drill::exit_status(all) : not_done;
 }
-
-int end_held(const std::string& socket) {
-  const auto on = order(socket, R"({"list": true})");
-  if (!on) return refuse(on.error());
-  const auto names = held(*on);
-  for (const auto& name : names)
-    if (const auto done = order(socket, json::serialize(json::object{{"remove", name}})); !done)
-      return refuse(done.error());
-  std::cout << (names.empty() ? "no drill is on\n" : "");
-  for (const auto& name : names) std::cout << "ended " << name << '\n';
-  return good;
-}
-
-int hold(const invocation& with, const std::string& socket, const std::vector<drill::step>& steps) {
-  const auto lasts = config::parse_duration(with.lasts);
-  if (!lasts || *lasts < std::chrono::seconds(1) || *lasts > std::chrono::hours(24))
-    return refuse("--for takes a number and a unit, from 1s to 24h: \"10m\".");
-  if (steps.size() != 1)
-    return refuse("--for holds one scenario: name it, as `bunraku drill catalog-refused --for 10m`.");
-  const auto on = order(socket, R"({"list": true})");
-  if (!on) return refuse(on.error());
-  if (const auto names = held(*on); !names.empty())
-    return refuse("another drill is on: " + names.front() + ". `bunraku drill --end` ends it.");
-  const auto said = ask_daemon(socket, "GET", "/v1/explain/" + steps[0].service);
-  if (!said) return refuse(said.error());
-  std::string first;
-  std::size_t count = 0;
-  json_view(said->body).for_each("services", [&](const json_view& s) {
-    s.for_each("candidates", [&](const json_view& c) {
-      if (count++ == 0) first = c.text("master");
-    });
-  });
-  if (first.empty()) return refuse("nobody serves " + steps[0].service + ": see `bunraku resolve`.");
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(*lasts);
-  const auto rule = rehearsal::rule_for(steps[0], first, seconds);
-  if (with.dry_run) {
-    std::cout << "In the running daemon, met by every run of this host: " << rule << '\n';
-    return good;
-  }
-  if (const auto done = order(socket, R"({"add": )" + rule + "}"); !done) return refuse(done.error());
-  std::cout << drill::name_of(steps[0]) << " is held for " << config::to_string(*lasts) << " (first master " << first
-            << "); it ends by itself, restarts or not, and by `bunraku drill --end`\n";
-  if (count == 1) std::cout << first << " is the only master of " << steps[0].service << ": runs will fail meanwhile\n";
-  return good;
-}
-
 }  // namespace
 
 int drill(const invocation& with) {
@@ -233,25 +253,26 @@ int drill(const invocation& with) {
     list();
     return good;
   }
-  const auto made = daemon::load_setup(with);
-  print(std::cerr, made.found);
-  if (!made.options || bunraku::has_error(made.found)) return not_done;
-  if (!made.configuration->drills_allowed)
-    return refuse("[drill] allow is false in " + made.configuration->file + ": no drills on this host.");
-  if (with.end) return end_held(socket_for(with, made));
-  const auto steps = steps_of(with, made);
+  auto made = permitted_setup(with);
+  if (!made) return not_done;
+  const auto socket = socket_for(with, *made);
+  if (with.end)
+    return with.scenarios.empty() ? end_held(socket)
+                                  : refuse("--end ends what is held, whatever it is: name no scenario.");
+  const auto steps = steps_of(with, *made);
   if (!steps) return not_done;
-  if (!with.lasts.empty()) return hold(with, socket_for(with, made), *steps);
+  const only_one lock;
+  if (!with.lasts.empty() && (with.dry_run || lock.is_ours())) return hold(with, socket, *steps);
   if (with.dry_run) {
-    say_what_would_be_done(*steps, made);
+    if (has_agent(*steps) && !find_agent(*made)) return not_done;
+    say_what_would_be_done(*steps, *made);
     return good;
   }
-  const auto who = daemon::load_identities(*made.configuration, *made.site);
-  if (!who.upstream || !who.local) {
-    print(std::cerr, who.found);
-    return refuse("a drill speaks with masters as this node, which has no usable certificate.");
-  }
-  return play(with, made, who, *steps);
+  struct sigaction action{};
+  action.sa_handler = [](int) { stop_wanted = 1; };
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  auto on = set_up(std::move(*made), *steps);
+  return on ? play(with, lock, std::move(*on), *steps) : not_done;
 }
 
 }  // namespace shim::cli

@@ -31,6 +31,8 @@ struct invocation : daemon::places {
   std::vector<std::string> scenarios;               ///< drill: which; empty: all
   std::string plan, html, junit;                    ///< drill: files; `lasts`: hold it for so long
   bool list = false, dry_run = false, end = false;  ///< drill
+  bool agent = false;                               ///< drill: its traffic is the real agent's
+  std::string file;                                 ///< drill: what files-reset downloads
   std::optional<std::uint64_t> seed;  ///< resolve: order and draws come from this instead of the node's name
 };
 

@@ -27,6 +27,16 @@
 namespace shim::config {
 namespace {
 
+/// Nothing for a local one: nobody says here where that is.
+std::optional<std::chrono::sys_seconds> moment_of(const toml::date_time& from) {
+  using namespace std::chrono;
+  if (!from.offset) return std::nullopt;
+  const year_month_day date{year(from.date.year), month(from.date.month), day(from.date.day)};
+  if (!date.ok()) return std::nullopt;
+  return sys_days(date) + hours(from.time.hour) + minutes(from.time.minute) + seconds(from.time.second) -
+         minutes(from.offset->minutes);
+}
+
 node convert(const toml::node& from, unsigned line) {
   node made;
   made.line = line;
@@ -56,6 +66,7 @@ node convert(const toml::node& from, unsigned line) {
     made.real = real->get();
   } else {
     made.type = node::kind::time;
+    if (const auto* moment = from.as_date_time()) made.moment = moment_of(moment->get());
   }
   return made;
 }

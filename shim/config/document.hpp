@@ -1,7 +1,9 @@
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +20,9 @@ struct node {
   std::int64_t number = 0;
   double real = 0;
   std::string text;
-  std::vector<node> items;    ///< of an array
-  std::vector<node> members;  ///< of a table, as they stand in the file
+  std::optional<std::chrono::sys_seconds> moment;  ///< of a time with date, time of day and offset
+  std::vector<node> items;                         ///< of an array
+  std::vector<node> members;                       ///< of a table, as they stand in the file
 
   const node* find(std::string_view key) const noexcept;
 };

@@ -15,11 +15,12 @@ constexpr const char* style = R"css(
 --shade:#4a2a28;--m0:#8bb4f0;--m1:#5cc98b;--m2:#cf9be6;--m3:#e0b06a;--m4:#74ced8;}}
 *{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
 main{max-width:1000px;margin:0 auto;padding:16px}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:0;overflow-wrap:anywhere}
-p{margin:4px 0}.soft{color:var(--soft)}section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px;margin:12px 0}
+p{margin:4px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px;margin:12px 0}
 .top{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline}.passed{color:var(--good)}.failed,.not{color:var(--bad)}.alone{color:var(--warn)}
 section{overflow-x:auto}svg{display:block;width:100%;min-width:560px;height:auto;margin-top:8px}text{fill:var(--soft);font-size:11px;font-family:system-ui,sans-serif}
 .key span{display:inline-block;margin-right:12px;font-size:13px;overflow-wrap:anywhere}.key i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{text-align:left;padding:4px 8px 4px 0;border-top:1px solid var(--line)}th{color:var(--soft);font-weight:500}
+td+td{white-space:nowrap}@media (max-width:500px){table{font-size:13px}}
 )css";
 
 std::string escaped(std::string_view text) {
@@ -53,9 +54,14 @@ std::string timeline(const played& one) {
   if (one.found.gap > milliseconds(100))
     out += fmt::format(
         "<line x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"70\" y2=\"70\" stroke=\"var(--warn)\" stroke-width=\"3\"/>"
-        "<text x=\"{0:.1f}\" y=\"84\">{2:.2f} s without an answer</text>",
-        x(one.found.gap_from), x(one.found.gap_from + one.found.gap),
-        static_cast<double>(one.found.gap.count()) / 1000);
+        "<text x=\"{0:.1f}\" y=\"84\">{2:.2f} s {3}</text>",
+        x(one.found.gap_from), x(one.found.gap_from + one.found.gap), static_cast<double>(one.found.gap.count()) / 1000,
+        one.seen.runs.empty() ? "without an answer" : "for the slowest answer");
+  for (const auto& r : one.seen.runs)
+    out += fmt::format("<rect x=\"{:.1f}\" y=\"19\" width=\"{:.1f}\" height=\"3\" fill=\"{}\"><title>{}</title></rect>",
+                       x(r.at), std::max(2.5, x(r.at + r.took) - x(r.at)), r.is_good() ? "var(--soft)" : "var(--bad)",
+                       escaped(fmt::format("a run of {:.2f} s, exit status {} {}",
+                                           static_cast<double>(r.took.count()) / 1000, r.status, r.why)));
   for (const auto& s : one.seen.samples) {
     const auto end = s.at + std::chrono::duration_cast<milliseconds>(s.took);
     out += fmt::format(
@@ -63,7 +69,7 @@ std::string timeline(const played& one) {
         x(s.at), std::max(2.5, x(end) - x(s.at)), color_of(s, one.seen.masters),
         escaped(fmt::format("at {:.2f} s: {} from {} after {:.3f} s {}", static_cast<double>(s.at.count()) / 1000,
                             s.status, s.master.empty() ? "nobody" : s.master, static_cast<double>(s.took.count()) / 1e6,
-                            s.why)));
+                            s.continued.empty() ? s.why : "continued " + s.continued)));
   }
   out += fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\" stroke=\"var(--line)\"/>", left, width - left, base,
                      base);
@@ -108,6 +114,7 @@ std::string section(const played& one) {
                                 escaped(name_of(one.of)), name_of(one.found.what));
   out += fmt::format("<p class=\"soft\">{}: {} ({}).</p>", escaped(one.of.service), row.about, row.means);
   for (const auto& w : one.found.words) out += "<p>" + escaped(w) + "</p>";
+  if (!one.seen.asked.empty()) out += "<p class=\"soft asked\">Asked: " + escaped(one.seen.asked) + "</p>";
   if (one.seen.samples.empty()) return out + "</section>";
   out += timeline(one);
   out += "<p class=\"key\">";
@@ -130,7 +137,7 @@ std::string to_html(const heading& of, const std::vector<played>& all) {
   out += style;
   out += fmt::format(
       "</style></head><body><main><h1>Failover drill on {}</h1><p class=\"soft\">{}, bunraku {}, {:.0f} s. "
-      "Faults were played inside bunraku on this host alone; the masters were asked what changes "
+      "Faults were played inside bunraku on this host alone; what the masters were asked changes "
       "nothing.</p><section><h2>{} of {} passed</h2><table><tr><th>scenario</th><th>result</th>"
       "<th>unserved</th><th>slowest</th><th>gap</th></tr>",
       escaped(of.certname), escaped(of.began), escaped(of.version), static_cast<double>(of.took.count()) / 1000, passed,

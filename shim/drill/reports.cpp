@@ -39,12 +39,20 @@ json::object json_of(const played& one) {
                        {"seconds", in_seconds(s.took)},
                        {"status", s.status},
                        {"served", s.served},
+                       {"service", s.service.empty() ? one.of.service : s.service},
                        {"master", s.master.empty() ? json::value(nullptr) : json::value(s.master)},
+                       {"continued", s.continued},
                        {"why", s.why}});
+  json::array runs;
+  for (const auto& r : one.seen.runs)
+    runs.push_back(
+        {{"at_seconds", in_seconds(r.at)}, {"seconds", in_seconds(r.took)}, {"status", r.status}, {"why", r.why}});
   return {{"scenario", name_of(one.of)},
           {"fault", row_of(one.of.what).name},
           {"service", one.of.service},
           {"result", name_of(one.found.what)},
+          {"traffic", one.of.by == traffic::agent ? "agent" : "probes"},
+          {"asked", one.seen.asked},
           {"words", json::value_from(one.found.words)},
           {"masters", json::value_from(one.seen.masters)},
           {"fault_from_seconds", in_seconds(one.seen.fault_from)},
@@ -54,7 +62,8 @@ json::object json_of(const played& one) {
           {"slowest_seconds", in_seconds(one.found.slowest)},
           {"gap_seconds", in_seconds(one.found.gap)},
           {"hits", one.seen.hits},
-          {"samples", std::move(samples)}};
+          {"samples", std::move(samples)},
+          {"runs", std::move(runs)}};
 }
 
 }  // namespace

@@ -25,10 +25,16 @@ enum class fault : std::uint8_t {
   dns_lies,         ///< SRV records name somebody who is no master
 };
 
+/// Who asks masters for things meanwhile.
+enum class traffic : std::uint8_t {
+  probes,  ///< GETs that change nothing
+  agent,   ///< `puppet agent --test --noop`
+};
+
 /// What has to hold while the fault is on.
 struct expectation {
   bool served = true;                          ///< each request is answered as before; false: each may fail
-  milliseconds within{2000};                   ///< each answer, good or bad, is there in this time
+  milliseconds within{2000};                   ///< each answer, good or bad, is there so long after its usual time
   std::optional<bool> another = std::nullopt;  ///< true: none of the answers is the first master's
   bool operator==(const expectation&) const = default;
 };
@@ -53,7 +59,16 @@ struct step {
   milliseconds lasts{3000};
   expectation expect;
   std::string where;  ///< file:line of a plan; empty: built in
+  traffic by = traffic::probes;
+  std::string file = {};  ///< what files-reset downloads: "modules/MODULE/PATH"; empty: the largest plugin of the node
+  std::optional<std::chrono::sys_seconds> start = std::nullopt;  ///< not before that time
 };
+/// No run of an enrolled node asks the CA for anything that would come through us: probes do.
+inline traffic traffic_of(const step& one, traffic wanted) { return one.service == "ca" ? traffic::probes : wanted; }
+/// Does it download a file, and not ask for its metadata alone?
+inline bool is_download(const step& one) {
+  return one.what == fault::reset && one.service == "files" && one.by == traffic::probes;
+}
 /// "catalog-refused"
 std::string name_of(const step& one);
 
@@ -67,10 +82,22 @@ std::optional<std::string> choose(const std::vector<std::string>& wanted, const 
 struct sample {
   milliseconds at{0};  ///< when it was sent, from the step's begin
   std::chrono::microseconds took{0};
-  int status = 0;       ///< 0: no whole answer
-  std::string master;   ///< who answered; empty: bunraku itself, or nobody
-  std::string why;      ///< what failed on the way
-  bool served = false;  ///< as good an answer as before the fault
+  int status = 0;                      ///< 0: no whole answer
+  std::string master;                  ///< who answered; empty: bunraku itself, or nobody
+  std::string why;                     ///< what failed on the way
+  bool served = false;                 ///< as good an answer as before the fault
+  std::string service = {};            ///< of an agent's request; empty: the step's
+  std::string continued = {};          ///< "at byte 1000 on b:8140": it broke off and was finished by others
+  std::chrono::microseconds usual{0};  ///< how long such an answer took at most before the fault; 0: next to nothing
+};
+
+/// One run of the agent.
+struct agent_run {
+  milliseconds at{0};
+  milliseconds took{0};
+  int status = 0;   ///< its exit status: 0 and 2 are good; -1: a signal ended it
+  std::string why;  ///< its first error; empty: none
+  bool is_good() const noexcept { return (status == 0 || status == 2) && why.empty(); }
 };
 
 /// What was seen of a step.
@@ -78,8 +105,10 @@ struct observation {
   std::vector<std::string> masters;  ///< in the order of their trial before the fault
   std::vector<sample> samples;
   milliseconds fault_from{0}, fault_to{0}, total{0};
-  std::uint64_t hits = 0;  ///< how often the fault was met
-  std::string trouble;     ///< why it could not be played; then nothing else counts
+  std::uint64_t hits = 0;            ///< how often the fault was met
+  std::string trouble;               ///< why it could not be played; then nothing else counts
+  std::vector<agent_run> runs = {};  ///< of traffic::agent; `samples` are their requests then
+  std::string asked = {};            ///< what was asked for, in words
 };
 
 enum class result : std::uint8_t {

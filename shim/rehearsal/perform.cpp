@@ -2,11 +2,11 @@
 
 #include "cli/json_view.hpp"
 #include "rehearsal/private_daemon.hpp"
+#include "rehearsal/traffic.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <thread>
 
 namespace shim::rehearsal {
 namespace {
@@ -17,64 +17,44 @@ using clock = std::chrono::steady_clock;
 using drill::fault;
 using std::chrono::milliseconds;
 
-constexpr auto pace = 150ms;  // between two requests' begins, at least: a drill must not be a load
-constexpr int before = 4, after = 5;
 constexpr auto recovery = 10s;
-constexpr auto longest_answer = 60s;
+/// A fault is taken away when its step is over; that it ends by itself is for the case that nobody can. An agent's run,
+/// which is not cut short, has this long.
+constexpr auto longest_run = 30min;
 
 /// A performance under way.
 class performance {
  public:
-  performance(const drill::step& of, const private_daemon& on, std::string target,
-              const std::function<bool()>& interrupted)
-      : of_(of), on_(on), target_(std::move(target)), interrupted_(interrupted) {}
+  performance(const circumstances& in, traffic& by) : in_(in), by_(by) {}
 
   drill::observation run() && {
-    for (int i = 0; i != before && go_on(); ++i) ask();
-    if (seen_.trouble.empty()) find_masters();
-    if (seen_.trouble.empty()) begin_fault();
-    if (!seen_.trouble.empty()) return std::move(seen_);
-    seen_.fault_from = now();
-    while (now() - seen_.fault_from < of_.lasts && go_on()) ask();
-    seen_.fault_to = now();
-    end_fault();
-    for (int i = 0; go_on() && (i < after || is_still_broken()); ++i) ask();
-    if (interrupted_()) seen_.trouble = "it was interrupted.";
+    if (const auto why = by_.prepare(seen_)) seen_.trouble = *why;
+    for (int i = 0; i != by_.before() && go_on(); ++i) by_.go(seen_, began_);
+    if (go_on()) find_masters();
+    if (go_on()) begin_fault();
+    if (go_on()) {
+      seen_.fault_from = now();
+      while (go_on() && now() - seen_.fault_from < in_.of.lasts) by_.go(seen_, began_);
+      seen_.fault_to = now();
+      end_fault();
+      for (int i = 0; go_on() && (i < by_.after() || is_still_broken()); ++i) by_.go(seen_, began_);
+    }
+    if (in_.interrupted()) seen_.trouble = "it was interrupted.";
     seen_.total = now();
     return std::move(seen_);
   }
 
  private:
   milliseconds now() const { return std::chrono::duration_cast<milliseconds>(clock::now() - began_); }
-  bool go_on() const { return !interrupted_(); }
+  bool go_on() const { return seen_.trouble.empty() && !in_.interrupted(); }
   /// What was learned while the fault was on holds a little longer: a lie of DNS for its TTL.
-  bool is_still_broken() const { return !seen_.samples.back().served && now() - seen_.fault_to < recovery; }
-
-  void ask() {
-    const auto sent = clock::now();
-    drill::sample one;
-    one.at = now();
-    const auto got = on_.ask(target_, longest_answer);
-    one.took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - sent);
-    one.status = got.status;
-    one.served = got.status >= 200 && got.status < 300;
-    one.why = got.why;
-    // Requests are made one after the other, so the last exchange is this one.
-    if (const auto status = on_.control("GET", "/v1/status")) {
-      const cli::json_view document(status->body);
-      bool first = true;
-      document.for_each("exchanges", [&](const cli::json_view& e) {
-        if (!std::exchange(first, false)) return;
-        one.master = e.text("master");
-        if (one.why.empty()) one.why = e.text("why");
-      });
-    }
-    seen_.samples.push_back(std::move(one));
-    std::this_thread::sleep_until(sent + pace);
+  bool is_still_broken() const {
+    const bool good = seen_.runs.empty() ? seen_.samples.back().served : seen_.runs.back().is_good();
+    return !good && now() - seen_.fault_to < recovery;
   }
 
   void find_masters() {
-    const auto said = on_.control("GET", "/v1/explain/" + of_.service);
+    const auto said = in_.on.control("GET", "/v1/explain/" + in_.of.service);
     if (!said) {
       seen_.trouble = said.error();
       return;
@@ -83,13 +63,13 @@ class performance {
     document.for_each("services", [&](const cli::json_view& s) {
       s.for_each("candidates", [&](const cli::json_view& c) { seen_.masters.push_back(c.text("master")); });
     });
-    if (seen_.masters.empty()) seen_.trouble = "nobody serves " + of_.service + " here: see `bunraku resolve`.";
+    if (seen_.masters.empty()) seen_.trouble = "nobody serves " + in_.of.service + " here: see `bunraku resolve`.";
   }
 
   void begin_fault() {
-    // It is taken away when the step is over; that it ends by itself is for the case that nobody can.
-    const auto rule = rule_for(of_, seen_.masters.front(), std::chrono::ceil<std::chrono::seconds>(of_.lasts) + 120s);
-    const auto said = on_.control("POST", "/v1/plugin/fault", "{\"add\": " + rule + "}");
+    const auto rule = rule_for(in_.of, seen_.masters.front(),
+                               std::chrono::ceil<std::chrono::seconds>(in_.of.lasts) + longest_run, by_.middle());
+    const auto said = in_.on.control("POST", "/v1/plugin/fault", "{\"add\": " + rule + "}");
     if (!said) {
       seen_.trouble = said.error();
       return;
@@ -101,24 +81,23 @@ class performance {
 
   void end_fault() {
     // Its answer to `list` has how often it was met, until it is gone.
-    if (const auto said = on_.control("POST", "/v1/plugin/fault", "{\"list\": true}"))
+    if (const auto said = in_.on.control("POST", "/v1/plugin/fault", "{\"list\": true}"))
       cli::json_view(said->body).object("answer").for_each("faults", [&](const cli::json_view& f) {
         seen_.hits += f.count("hits");
       });
-    on_.control("POST", "/v1/plugin/fault", "{\"clear\": true}");
+    in_.on.control("POST", "/v1/plugin/fault", "{\"clear\": true}");
   }
 
-  const drill::step& of_;
-  const private_daemon& on_;
-  std::string target_;
-  const std::function<bool()>& interrupted_;
+  const circumstances& in_;
+  traffic& by_;
   clock::time_point began_ = clock::now();
   drill::observation seen_;
 };
 
 }  // namespace
 
-std::string rule_for(const drill::step& of, const std::string& first_master, std::chrono::seconds lasts) {
+std::string rule_for(const drill::step& of, const std::string& first_master, std::chrono::seconds lasts,
+                     std::uint64_t middle) {
   json::object rule{{"name", "drill-" + drill::name_of(of)}, {"for_seconds", lasts.count()}};
   const auto at_first = [&](const char* kind) {
     rule["kind"] = kind;
@@ -141,7 +120,7 @@ std::string rule_for(const drill::step& of, const std::string& first_master, std
       break;
     case fault::reset:
       at_first("reset");
-      rule["at_byte"] = 100;
+      rule["at_byte"] = middle;
       break;
     case fault::bad_certificate:
       at_first("bad_certificate");
@@ -161,26 +140,24 @@ std::string rule_for(const drill::step& of, const std::string& first_master, std
   return json::serialize(rule);
 }
 
-std::string target_for(const std::string& service, const std::string& certname, const std::string& environment) {
-  if (service == "ca") return "/puppet-ca/v1/certificate/ca";
-  if (service == "files")
-    return "/puppet/v3/file_metadatas/plugins?recurse=false&links=manage&checksum_type=sha256&"
-           "source_permissions=ignore&environment=" +
-           environment;
-  if (service == "catalog") return "/puppet/v3/node/" + certname + "?environment=" + environment;
-  return "/status/v1/simple/server";
+std::string describe_traffic(const drill::step& of, const bunraku::site& site) {
+  if (of.by == drill::traffic::agent) return "`puppet agent --test --noop`";
+  if (!drill::is_download(of)) return "GET " + target_for(of.service, site.certname, site.environment);
+  const auto file = of.file.empty() ? largest_plugin(site) : of.file;
+  return file.empty() ? "no download, since no file is known" : "GET /puppet/v3/file_content/" + encoded_path(file);
 }
 
 drill::observation perform(const drill::step& of, const daemon::setup& like, const daemon::leg_identities& who,
-                           const std::function<bool()>& interrupted) {
-  auto stage = private_daemon::start(like, who, of.service);
+                           const puppet_agent* agent, const std::function<bool()>& interrupted) {
+  auto stage = private_daemon::start(like, who, of);
   if (!stage) {
     drill::observation seen;
     seen.trouble = stage.error() + ".";
     return seen;
   }
-  return performance(of, *stage, target_for(of.service, like.site->certname, like.site->environment), interrupted)
-      .run();
+  const circumstances in{of, *stage, *like.site, interrupted};
+  const auto by = of.by == drill::traffic::agent && agent != nullptr ? make_agent_runs(in, *agent) : make_probes(in);
+  return performance(in, *by).run();
 }
 
 }  // namespace shim::rehearsal

@@ -1,22 +1,20 @@
 #include "rehearsal/private_daemon.hpp"
 
+#include "cli/json_view.hpp"
 #include "daemon/daemon.hpp"
-#include "http/chunked.hpp"
-#include "http/head.hpp"
 #include "log_spdlog.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <poll.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -28,10 +26,10 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto start_limit = 20s;
-constexpr std::size_t largest_answer = std::size_t{8} << 20;
+constexpr const char* directory_name = "bunraku-drill-";
 
 /// The same, but for where clients come in, what is written, and what breaks.
-daemon::setup rehearsed(const daemon::setup& like, const std::string& directory, const std::string& status_leads_to) {
+daemon::setup rehearsed(const daemon::setup& like, const std::string& directory, const drill::step& of) {
   daemon::setup made = like;
   auto& c = *made.configuration;
   config::listen_at socket;
@@ -39,6 +37,13 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   socket.path = directory + "/requests.sock";
   socket.where = "drill";
   c.listen = {socket};
+  if (of.by == drill::traffic::agent) {
+    config::listen_at proxy;
+    proxy.way = config::listen_at::way_in::connect;
+    proxy.address = "127.0.0.1";
+    proxy.where = "drill";
+    c.listen.push_back(proxy);
+  }
   c.admin = {};
   c.admin.socket = directory + "/control.sock";
   c.log = {};
@@ -47,7 +52,7 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   c.sandbox.files.push_back(directory);
   c.routes.clear();
   for (std::size_t i = 0; i != c.services.size(); ++i)
-    if (c.services[i].name == status_leads_to)
+    if (c.services[i].name == of.service)
       c.routes.push_back({static_cast<bunraku::service>(i), "/status/", {}, {}, {}, "drill"});
   std::erase_if(c.plugins, [](const config::plugin_rule& p) { return p.load == "fault"; });
   c.plugins.push_back({.name = "fault",
@@ -63,15 +68,45 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   return made;
 }
 
-[[noreturn]] void be_the_daemon(const daemon::setup& like, const daemon::leg_identities& who,
-                                const std::string& directory, const std::string& status_leads_to) {
+std::string where_directories_are() {
+  const char* const base = std::getenv("TMPDIR");
+  return base != nullptr && *base == '/' ? base : "/tmp";
+}
+
+/// Held as long as the directory is in use, by us and by the daemon.
+int lock_directory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+/// A drill that was killed could not take its directory away. One that has just been made may not be locked yet.
+void remove_abandoned(const std::string& base) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(base, error), end; !error && at != end; at.increment(error)) {
+    const auto path = at->path();
+    struct stat about{};
+    if (!path.filename().string().starts_with(directory_name) || ::lstat(path.c_str(), &about) != 0) continue;
+    if (!S_ISDIR(about.st_mode) || about.st_uid != ::geteuid() || about.st_mtime > std::time(nullptr) - 10) continue;
+    const int fd = lock_directory(path.string());
+    if (fd < 0) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+    ::close(fd);
+  }
+}
+
+[[noreturn]] void be_the_daemon(pid_t parent, const daemon::setup& like, const daemon::leg_identities& who,
+                                const std::string& directory, const drill::step& of) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(2);
   ::setpgid(0, 0);
   ::unsetenv("NOTIFY_SOCKET");
   ::unsetenv("LISTEN_FDS");
   const int log = ::open((directory + "/log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
   if (log >= 0) ::dup2(log, STDERR_FILENO);
-  const auto made = rehearsed(like, directory, status_leads_to);
+  const auto made = rehearsed(like, directory, of);
   daemon::daemon one({}, made, who, std::make_shared<log_spdlog>(made.configuration->log));
   const auto found = one.start(made, who);
   for (const auto& p : found) {
@@ -91,61 +126,22 @@ std::string last_line_of(const std::string& path) {
   return last;
 }
 
-int connect_to(const std::string& path) {
-  sockaddr_un at{};
-  if (path.size() >= sizeof at.sun_path) return -1;
-  at.sun_family = AF_UNIX;
-  std::memcpy(at.sun_path, path.data(), path.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
-    ::close(fd);
-    return -1;
-  }
-  return fd;
-}
-
-/// Everything up to the end of the connection; false: it was not over in time, or broke.
-bool read_all(int fd, clock::time_point until, std::string& into) {
-  std::array<char, 16384> piece{};
-  for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now());
-    pollfd waits{fd, POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&waits, 1, static_cast<int>(left.count())) <= 0) return false;
-    const auto got = ::recv(fd, piece.data(), piece.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return false;
-    if (got == 0) return true;
-    into.append(piece.data(), static_cast<std::size_t>(got));
-    if (into.size() > largest_answer) return false;
-  }
-}
-
-/// Is the body as long as its head said?
-bool is_whole(const http::response_head& head, std::string_view body) {
-  if (head.body.kind == http::body_kind::length) return body.size() == head.body.length;
-  if (head.body.kind != http::body_kind::chunked) return true;
-  http::chunked_decoder chunks;
-  while (!body.empty() && !chunks.done()) {
-    const auto step = chunks.next_data(body);
-    if (!step || step->consumed == 0) break;
-    body.remove_prefix(step->consumed);
-  }
-  return chunks.done();
-}
-
 }  // namespace
 
 std::expected<private_daemon, std::string> private_daemon::start(const daemon::setup& like,
                                                                  const daemon::leg_identities& who,
-                                                                 const std::string& status_leads_to) {
-  const char* const base = std::getenv("TMPDIR");
-  std::string directory = std::string(base != nullptr && *base == '/' ? base : "/tmp") + "/bunraku-drill-XXXXXX";
+                                                                 const drill::step& of) {
+  const auto base = where_directories_are();
+  remove_abandoned(base);
+  std::string directory = base + "/" + directory_name + "XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr)
     return std::unexpected("cannot make a directory like " + directory + ": " + std::strerror(errno));
+  const int lock = lock_directory(directory);
+  const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(errno));
-  if (child == 0) be_the_daemon(like, who, directory, status_leads_to);
-  private_daemon made(child, directory);
+  if (child == 0) be_the_daemon(parent, like, who, directory, of);
+  private_daemon made(child, directory, lock);
   for (const auto until = clock::now() + start_limit; clock::now() < until;) {
     if (const int fd = connect_to(directory + "/control.sock"); fd >= 0) {
       ::close(fd);
@@ -164,7 +160,9 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
 }
 
 private_daemon::private_daemon(private_daemon&& other) noexcept
-    : child_(std::exchange(other.child_, -1)), directory_(std::exchange(other.directory_, {})) {}
+    : child_(std::exchange(other.child_, -1)),
+      directory_(std::exchange(other.directory_, {})),
+      lock_(std::exchange(other.lock_, -1)) {}
 
 private_daemon::~private_daemon() {
   if (child_ > 0) {
@@ -175,6 +173,7 @@ private_daemon::~private_daemon() {
   }
   std::error_code ignored;
   if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 std::expected<cli::daemon_answer, std::string> private_daemon::control(std::string_view method, std::string_view target,
@@ -182,23 +181,18 @@ std::expected<cli::daemon_answer, std::string> private_daemon::control(std::stri
   return cli::ask_daemon(directory_ + "/control.sock", method, target, body);
 }
 
-private_daemon::answer private_daemon::ask(const std::string& target, std::chrono::milliseconds limit) const {
-  const auto until = clock::now() + limit;
-  const int fd = connect_to(directory_ + "/requests.sock");
-  if (fd < 0) return {0, std::string("no connection to the drill's own daemon: ") + std::strerror(errno)};
-  const std::string request = "GET " + target +
-                              " HTTP/1.1\r\nHost: localhost\r\nAccept: application/json, text/plain, */*\r\n"
-                              "User-Agent: bunraku-drill\r\nX-Puppet-Version: 8.0.0\r\nConnection: close\r\n\r\n";
-  std::string got;
-  const bool sent = ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size());
-  const bool ended = sent && read_all(fd, until, got);
-  ::close(fd);
-  const auto end = got.find("\r\n\r\n");
-  if (end == got.npos) return {0, ended ? "the connection ended without an answer" : "no answer in time"};
-  const auto head = http::parse_response(std::string_view(got).substr(0, end + 4), {}, "GET");
-  if (!head) return {0, "the answer is no proper HTTP"};
-  if (!ended || !is_whole(*head, std::string_view(got).substr(end + 4))) return {0, "the answer broke off"};
-  return {head->status, {}};
+std::uint16_t private_daemon::proxy_port() const {
+  const auto said = control("GET", "/v1/status");
+  const auto listen = said ? cli::json_view(said->body).text("listen") : std::string();
+  constexpr std::string_view before = "127.0.0.1:";
+  const auto at = listen.find(before);
+  return at == listen.npos ? std::uint16_t{0}
+                           : static_cast<std::uint16_t>(std::atoi(listen.c_str() + at + before.size()));
+}
+
+answer private_daemon::ask(const std::string& target, std::chrono::milliseconds limit,
+                           const std::function<bool()>& interrupted) const {
+  return get(directory_ + "/requests.sock", target, limit, interrupted);
 }
 
 }  // namespace shim::rehearsal

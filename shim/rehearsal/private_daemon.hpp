@@ -2,6 +2,7 @@
 #include "cli/control_client.hpp"
 #include "daemon/setup.hpp"
 #include "drill/step.hpp"
+#include "rehearsal/request.hpp"
 
 #include <expected>
 #include <string>
@@ -15,27 +16,32 @@ namespace shim::rehearsal {
 /// its faults. It ends with this object, and with this process however that ends.
 class private_daemon {
  public:
-  /// `status_leads_to`: where requests for /status/ go. Blocking, until it is ready. The error is a sentence.
+  /// Requests for /status/ go to `of`'s service; an agent comes in by a proxy on 127.0.0.1. Blocking, until it is
+  /// ready. The error is a sentence.
   static std::expected<private_daemon, std::string> start(const daemon::setup& like, const daemon::leg_identities& who,
-                                                          const std::string& status_leads_to);
+                                                          const drill::step& of);
   private_daemon(private_daemon&& other) noexcept;
   private_daemon& operator=(private_daemon&&) = delete;
   ~private_daemon();
 
+  /// Where everything is that it writes; goes with it.
+  const std::string& directory() const noexcept { return directory_; }
+  /// Of its way in `connect`; 0: it has none.
+  std::uint16_t proxy_port() const;
+
   /// One request to its control socket.
   std::expected<cli::daemon_answer, std::string> control(std::string_view method, std::string_view target,
                                                          std::string_view body = {}) const;
-  /// One request through it, on a connection of its own, within `limit`: status (0: no whole answer) and why not.
-  struct answer {
-    int status = 0;
-    std::string why;
-  };
-  answer ask(const std::string& target, std::chrono::milliseconds limit) const;
+  /// One request through it, on a connection of its own: see get().
+  answer ask(const std::string& target, std::chrono::milliseconds limit,
+             const std::function<bool()>& interrupted) const;
 
  private:
-  private_daemon(pid_t child, std::string directory) : child_(child), directory_(std::move(directory)) {}
+  private_daemon(pid_t child, std::string directory, int lock)
+      : child_(child), directory_(std::move(directory)), lock_(lock) {}
   pid_t child_ = -1;
   std::string directory_;
+  int lock_ = -1;
 };
 
 }  // namespace shim::rehearsal

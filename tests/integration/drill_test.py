@@ -1,9 +1,11 @@
 """`bunraku drill`: failures played inside a daemon of its own, judged and reported; and held in a running one."""
 
+import datetime
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import unittest
 import xml.etree.ElementTree as xml
@@ -76,6 +78,30 @@ class Drill(unittest.TestCase):
         self.assertEqual(methods, {"GET"})
         self.assertEqual(self.leftovers(), [])
 
+    def test_a_download_that_breaks_in_its_middle_is_finished_by_another_master_with_every_byte_right(self):
+        size = os.path.getsize(os.path.join(self.site.code, "environments/production/modules/lab/files/big"))
+        step = '[[step]]\nscenario = "files-reset"\nlasts = "1s"\nfile = "modules/lab/big"\n'
+        done = self.drill("--json", plan=step)
+        self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
+        step, = json.loads(done.stdout)["steps"]
+        self.assertIn("GET /puppet/v3/file_content/modules/lab/big?", step["asked"])
+        self.assertRegex(" ".join(step["words"]), r"finished by another master, at byte \d+ on two\.lab\.test:\d+, and every byte was right\.")
+        broken_at = int(step["samples"][2]["continued"].split()[2])
+        self.assertTrue(size // 4 < broken_at < size, (broken_at, size))
+
+    def test_bytes_that_are_not_the_files_fail_a_download(self):
+        self.site.masters["two"].fault("status:200", "wrong", path_prefix="/puppet/v3/file_content/modules/lab/small1")
+        done = self.drill("--json", plan='[[step]]\nscenario = "files-reset"\nfile = "modules/lab/small1"\nlasts = "1s"\n')
+        self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
+        self.assertIn("these are not the bytes whose checksum the masters' metadata tells", done.stdout)
+
+    def test_a_download_of_nothing_is_not_played(self):
+        for file, told in (("modules/lab/none", r"say nothing of the file modules/lab/none \(status 404\)"),
+                           ("modules/lab/tree", r"modules/lab/tree has no checksum at the masters: a directory, perhaps")):
+            done = self.drill("files-reset", "--file", file)
+            self.assertEqual(done.returncode, NOT_PLAYED, done.stdout + done.stderr)
+            self.assertRegex(done.stdout, told)
+
     def test_hung_and_slow_masters_dead_and_lying_dns_and_nobody_at_all(self):
         done = self.drill(plan=self.plan("catalog-hung", "files-slow", "catalog-all-gone", "dns-dead", "dns-lies"))
         self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
@@ -130,12 +156,37 @@ class Drill(unittest.TestCase):
             self.assertEqual(browser.complaints(), [])
             self.assertGreater(browser.value("document.querySelectorAll('#catalog-refused svg rect').length"), 10)
 
+    # When it begins
+
+    def test_a_plan_begins_when_it_says_and_an_interrupt_ends_the_waiting(self):
+        at = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(seconds=4)
+        plan = f"start = {at.isoformat()}\n" + self.plan("ca-refused")
+        done = self.drill("--dry-run", plan=plan)
+        self.assertRegex(done.stdout, f"ca-refused: not before {at:%Y-%m-%dT%H:%M:%SZ}, the first master refuses")
+        done = self.drill("--json", plan=plan)
+        self.assertEqual(done.returncode, PASSED, done.stderr)
+        self.assertRegex(done.stderr, "^ca-refused begins at ")
+        self.assertGreaterEqual(datetime.datetime.now(datetime.timezone.utc), at)
+        waiting = subprocess.Popen(self.command(plan=plan.replace(at.isoformat(), (at + datetime.timedelta(days=1)).isoformat())),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(waiting.kill)
+        self.assertIn("waiting (Ctrl-C ends it)", waiting.stdout.readline())
+        waiting.send_signal(signal.SIGINT)
+        self.assertIn("interrupted", waiting.communicate(timeout=60)[1])
+        self.assertEqual(waiting.returncode, NOT_PLAYED)
+
     # What is refused, and how it ends
 
     def test_bad_orders_are_refused_before_anything_is_played(self):
         for words, plan, told in ((("catalog-refusde",), None, "Did you mean `catalog-refused`?"),
                                   ((), '[[step]]\nscenario = "ca-all-gone"\nserved = true\n', r"plan\.toml:1: error: .*nobody can serve"),
                                   (("ca-refused", "--html", "/proc/none/r.html"), None, "cannot write /proc/none/r.html: No such file"),
+                                  (("ca-refused", "--html", str(self.directory / "r"), "--junit", str(self.directory / "r")), None, "name the same file"),
+                                  (("ca-refused", "--file", "modules/lab/big"), None, "--file is what the probes of files-reset download"),
+                                  (("files-reset", "--file", "../big"), None, "`../big` is no file that masters serve"),
+                                  ((), "start = 2020-01-01T00:00:00Z\n" + self.plan("ca-refused"), r"plan\.toml:1: error: .*in the past"),
+                                  (("ca-refused", "--end"), None, "--end ends what is held, whatever it is"),
+                                  (("ca-refused", "--for", "10m", "--html", "r.html"), None, "--html excludes --for"),
                                   (("ca-refused", "--for", "25h"), None, "from 1s to 24h"),
                                   (("ca", "--for", "10m"), None, "--for holds one scenario")):
             done = self.drill(*words, plan=plan)
@@ -173,11 +224,32 @@ class Drill(unittest.TestCase):
         second = self.drill("ca-refused")
         self.assertEqual((second.returncode, second.stdout), (NOT_PLAYED, ""))
         self.assertIn("another drill is under way on this host", second.stderr)
+        held = self.drill("ca-refused", "--for", "1m")
+        self.assertEqual(held.returncode, NOT_PLAYED)
+        self.assertIn("another drill is under way on this host", held.stderr)
         first.send_signal(signal.SIGINT)
         _, told = first.communicate(timeout=120)
         self.assertEqual(first.returncode, NOT_PLAYED)
         self.assertIn("interrupted; every fault ended with it.", told)
         self.assertEqual(self.leftovers(), [])
+
+    def test_a_kill_ends_every_fault_and_the_next_drill_clears_up(self):
+        first = subprocess.Popen(self.command(plan=self.plan("catalog-all-gone", more='lasts = "60s"\n')),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(first.kill)
+        until(lambda: any(Path("/tmp", name, "faults.json").exists() for name in self.leftovers()), "the fault", 60)
+        directory, = self.leftovers()
+        first.kill()
+        first.wait()
+        until(lambda: not self.answers(f"/tmp/{directory}/control.sock"), "the end of the drill's daemon", 60)
+        os.utime(f"/tmp/{directory}", (0, 0))  # what is younger might be another drill's that is just about to begin
+        self.assertEqual(self.drill(plan=self.plan("ca-refused")).returncode, PASSED)
+        self.assertEqual(self.leftovers(), [])
+
+    @staticmethod
+    def answers(path):
+        with socket.socket(socket.AF_UNIX) as channel:
+            return channel.connect_ex(path) == 0
 
     # Held in a running daemon
 
@@ -202,11 +274,16 @@ class Drill(unittest.TestCase):
         self.assertEqual(done.returncode, PASSED, done.stderr)
         self.assertRegex(done.stdout, r"^files-refused is held for 10m \(first master one\.lab\.test:\d+\); it ends by itself")
         self.assertIn("another drill is on: drill-files-refused", verb("ca-full", "--for", "1m").stderr)
+        self.assertIn("another drill is on in the running daemon: drill-files-refused", verb("ca-full").stderr)
         shim.process.kill()  # its connections too, so that the next request has to dial
         shim.start()
         self.assertEqual(served_by(), "two")
         _, document = control(shim, "GET", "/v1/status")
         self.assertIn("drill-files-refused", json.dumps(document["plugins"]))
+        # What was forbidden meanwhile can be ended all the same.
+        with open(shim.process.config_path, "a", encoding="utf-8") as config:
+            config.write("[drill]\nallow = false\n")
+        self.assertIn("no drills on this host", verb("files-full", "--for", "1m").stderr)
         self.assertEqual(verb("--end").stdout, "ended drill-files-refused\n")
         self.assertEqual(verb("--end").stdout, "no drill is on\n")
         shim.process.kill()

@@ -146,3 +146,77 @@ TEST(Reports, WhatMastersSayIsNeverMarkup) {
   }
   EXPECT_THAT(to_json(of, {one}), HasSubstr("\"scenario\":\"catalog-refused\""));
 }
+
+namespace {
+
+step by_agent() {
+  auto s = refused();
+  s.by = traffic::agent;
+  return s;
+}
+
+/// Three runs, each with a request for the catalog and one for a report, which has other masters.
+observation runs() {
+  auto o = good();
+  o.samples = {at(0ms, "a:8140"), at(10ms, "r:1"),     at(200ms, "b:8140"),
+               at(210ms, "r:1"),  at(700ms, "a:8140"), at(710ms, "r:1")};
+  for (auto& s : o.samples) s.service = s.master == "r:1" ? "report" : "catalog";
+  o.runs = {{.at = 0ms, .took = 100ms, .status = 0, .why = {}},
+            {.at = 190ms, .took = 400ms, .status = 2, .why = {}},
+            {.at = 690ms, .took = 100ms, .status = 0, .why = {}}};
+  return o;
+}
+
+}  // namespace
+
+TEST(Judge, RunsOfTheAgentPassWithOtherServicesMastersInThem) {
+  const auto v = judge(by_agent(), runs());
+  EXPECT_EQ(v.what, result::passed) << v.words.at(0);
+  EXPECT_THAT(v.words.at(0), HasSubstr("1 of 1 run of the agent ended well"));
+  EXPECT_EQ(v.gap, 10ms);  // its longest wait for an answer, not the time in which it asked for nothing
+}
+
+TEST(Judge, ARunThatEndsBadlyFailsItWithTheAgentsFirstError) {
+  auto o = runs();
+  o.runs[1].status = 1;
+  o.runs[1].why = "Error: Could not retrieve catalog";
+  const auto v = judge(by_agent(), o);
+  EXPECT_EQ(v.what, result::failed);
+  EXPECT_THAT(v.words.at(0), HasSubstr("ended with exit status 1: Error: Could not retrieve catalog"));
+}
+
+TEST(Judge, AnErrorFailsARunWhateverItsExitStatus) {
+  auto o = runs();
+  o.runs[1].why = "Error: Could not send report";
+  EXPECT_EQ(judge(by_agent(), o).what, result::failed);
+}
+
+TEST(Judge, ARunThatFailsWithoutTheFaultSaysNothingAboutIt) {
+  auto o = runs();
+  o.runs[0].status = 4;
+  const auto v = judge(by_agent(), o);
+  EXPECT_EQ(v.what, result::not_played);
+  EXPECT_THAT(v.words.at(0), HasSubstr("The agent's run ended with exit status 4"));
+}
+
+TEST(Judge, AnAnswerIsLateByItsUsualTime) {
+  auto o = runs();
+  o.samples[2].took = 5s;
+  o.samples[2].usual = 4s;
+  EXPECT_EQ(judge(by_agent(), o).what, result::passed);
+  o.samples[2].usual = 1s;
+  const auto v = judge(by_agent(), o);
+  EXPECT_EQ(v.what, result::failed);
+  EXPECT_THAT(v.words.at(0),
+              HasSubstr("The slowest answer of catalog took 5.0 s, more than 2.0 s longer than the 1.0 s of "
+                        "before the fault."));
+}
+
+TEST(Judge, ADownloadThatWasContinuedIsTold) {
+  auto o = good();
+  o.samples[1].continued = "at byte 1000 on b:8140";
+  step s{fault::reset, "files", 3s, row_of(fault::reset).expect, {}};
+  EXPECT_THAT(judge(s, o).words.at(1),
+              HasSubstr("One answer that broke off was finished by another master, at byte 1000 on "
+                        "b:8140, and every byte was right."));
+}

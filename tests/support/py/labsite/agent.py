@@ -78,15 +78,19 @@ class Agent:
         """The same as a command line and its environment, for Site.start_process."""
         self.write_config(hosts, name_servers, **settings)
         conf = os.path.join(self.directory, "conf")
-        command = ["unshare", "-m", "--propagation", "private"]
-        if os.geteuid() != 0:
-            command.append("-r")
-        command += ["bash", "-c", _NAMESPACE, "ns", os.path.join(self.directory, "ns"), "puppet", subcommand,
-                    "--config", f"{conf}/puppet.conf", "--confdir", conf, "--color=false", *map(str, arguments)]
+        command = self.inside("puppet", subcommand, "--config", f"{conf}/puppet.conf", "--confdir", conf, "--color=false",
+                              *map(str, arguments))
         env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         env["FACTER_lab_target"] = self.target
         env.update(environment or {})
         return command, env
+
+    def inside(self, *command):
+        """Any command line, to run where the node's hosts, resolv.conf and facter.conf are; see write_config()."""
+        prefix = ["unshare", "-m", "--propagation", "private"]
+        if os.geteuid() != 0:
+            prefix.append("-r")
+        return [*prefix, "bash", "-c", _NAMESPACE, "ns", os.path.join(self.directory, "ns"), *command]
 
     def forget_runs(self):
         """The next run is the first one again: nothing cached, no plugins, no files. Its certificate stays."""
