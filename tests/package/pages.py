@@ -33,6 +33,7 @@ ELSEWHERE = {
     r"curl --unix-socket .*": "tests/integration/admin_test.py",
     # To see more of what the test has counted: it writes the same file, and its own reader adds it up.
     r"BUNRAKU_RECORD=1 ctest .*|callgrind_annotate .*": "tests/count/instructions_test.py",
+    r"bunraku drill .*--agent": "tests/integration/drill_agent_test.py",
     r"bunraku drill.*": "tests/integration/drill_test.py",
     r"bunraku enroll .*": "tests/integration/enroll_test.py",
     r"bunraku run .*": "tests/support/py/labsite/site.py",
