@@ -10,17 +10,36 @@ namespace {
 
 using state = source_fact::state;
 
-void check_source(const source_fact& one, const service_facts& of, std::vector<finding>& found) {
+/// How dig is told to ask `server`: an address, "192.0.2.1:5353" or "[2001:db8::1]:53".
+std::string dig_option(std::string_view server) {
+  std::string_view port;
+  if (server.starts_with('[')) {
+    const auto end = server.find(']');
+    port = server.substr(std::min(server.size(), end + 2));
+    server = server.substr(1, end - 1);
+  } else if (std::ranges::count(server, ':') == 1) {
+    port = server.substr(server.find(':') + 1);
+    server = server.substr(0, server.find(':'));
+  }
+  auto option = fmt::format("@{}", server);
+  if (!port.empty() && port != "53") option += fmt::format(" -p {}", port);
+  return option;
+}
+
+void check_source(const facts& all, const source_fact& one, const service_facts& of, std::vector<finding>& found) {
   if (!one.srv) return;
   if (one.what == state::failed)
-    found.push_back({.level = gravity::error,
-                     .check = "dns-fails",
-                     .where = one.asked,
-                     .what = "DNS gives no answer: " + one.error + ".",
-                     .why = "The masters of " + of.name + " are found by it; an old answer serves for [dns] stale_for.",
-                     .fix = "dig SRV " + one.asked +
-                            " @$(awk '/^nameserver/{print $2; exit}' /etc/resolv.conf)   # and "
-                            "mend that name server, or name another in /etc/resolv.conf"});
+    found.push_back(
+        {.level = gravity::error,
+         .check = "dns-fails",
+         .where = one.asked,
+         .what = "DNS gives no answer: " + one.error + ".",
+         .why = "The masters of " + of.name + " are found by it; an old answer serves for [dns] stale_for.",
+         .fix = fmt::format("dig SRV {} {}   # and mend that name server, or name another one where it is "
+                            "named: [dns] nameservers, else /etc/resolv.conf",
+                            one.asked,
+                            all.name_servers.empty() ? "@$(awk '/^nameserver/{print $2; exit}' /etc/resolv.conf)"
+                                                     : dig_option(all.name_servers.front().server))});
   if (one.what == state::absent)
     found.push_back({.level = gravity::warning,
                      .check = "service-absent",
@@ -30,11 +49,11 @@ void check_source(const source_fact& one, const service_facts& of, std::vector<f
                      .fix = "Remove that record if the service is offered"});
 }
 
-void check_service(const service_facts& s, std::vector<finding>& found) {
+void check_service(const facts& all, const service_facts& s, std::vector<finding>& found) {
   std::set<std::string> masters;
   bool decided = false;
   for (const auto& one : s.sources) {
-    check_source(one, s, found);
+    check_source(all, one, s, found);
     masters.insert(one.masters.begin(), one.masters.end());
     decided = decided || one.what == state::failed || one.what == state::absent;
   }
@@ -76,8 +95,9 @@ void check_silent(const facts& of, std::vector<finding>& found) {
                      .why =
                          "bunraku asks the next one after [dns] try_timeout; the agent alone, and every other program "
                          "of this host, waits for it at each name.",
-                     .fix = fmt::format("dig @{} . NS   # and mend it, or take it out of /etc/resolv.conf",
-                                        one.server.substr(0, one.server.rfind(':')))});
+                     .fix = fmt::format("dig {} . NS   # and mend it, or take it out of where it is named: [dns] "
+                                        "nameservers, else /etc/resolv.conf",
+                                        dig_option(one.server))});
   }
 }
 
@@ -105,7 +125,7 @@ void check_same(const facts& of, std::vector<finding>& found) {
 void check_names(const facts& of, std::vector<finding>& found) {
   check_silent(of, found);
   check_same(of, found);
-  for (const auto& s : of.services) check_service(s, found);
+  for (const auto& s : of.services) check_service(of, s, found);
 }
 
 }  // namespace shim::doctor

@@ -45,16 +45,15 @@ void take(doctor::name_server_fact& into, const bunraku::resolution& said, std::
 
 void ask_name_servers(doctor::facts& into, const bunraku::resolver_options& options) {
   const auto servers = options.dns.nameservers.empty() ? servers_in(options.dns.resolv_conf) : options.dns.nameservers;
-  if (servers.size() < 2 || servers.size() > most_servers) return;
+  for (const auto& one : servers) into.name_servers.push_back({.server = one, .masters = {}});
+  if (servers.size() < 2 || servers.size() > most_servers) return;  // each service's own finding tells of a single one
   net::io_context loop(1);
   std::vector<std::size_t> answered(servers.size()), asked(servers.size());
   std::vector<std::unique_ptr<bunraku::resolver>> resolvers;
-  into.name_servers.resize(servers.size());
   for (std::size_t i = 0; i != servers.size(); ++i) {
     auto alone = options;
     alone.dns.nameservers = {servers[i]};
     alone.extensions = nullptr;  // plugins have no part in it
-    into.name_servers[i].server = servers[i];
     resolvers.push_back(std::make_unique<bunraku::resolver>(loop.get_executor(), std::move(alone), nullptr));
     for (std::size_t s = 0; s != options.services.size(); ++s)
       resolvers.back()->async_resolve(static_cast<bunraku::service>(s), [&, i](boost::system::error_code,

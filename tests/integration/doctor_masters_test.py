@@ -25,13 +25,14 @@ class Masters(DoctorCase):
     def test_dns_that_does_not_answer(self):
         self.toml["dns"] = self.toml["dns"].replace(str(self.site.dns.port), str(self.site.range.free_port((53,)))) + \
             'lookup_deadline = "500ms"\n'
-        self.check("dns-fails", fix="^dig SRV _x-puppet", also=["master-no-address"])
+        self.check("dns-fails", fix=rf"^dig SRV _x-puppet\S+ @{self.site.dns.address} -p [0-9]+ ", also=["master-no-address"])
 
     @plants("name-server-silent")
     def test_one_of_two_name_servers_that_is_dead(self):
         dead = f"{self.site.dns.address}:{self.site.range.free_port((53,))}"
         self.two_name_servers(dead)
-        self.check("name-server-silent", "warning", where=rf"^{dead}$")
+        self.check("name-server-silent", "warning", where=rf"^{dead}$",
+                   fix=rf"^dig @{self.site.dns.address} -p {dead.rpartition(':')[2]} \. NS ")
 
     @plants("name-servers-differ")
     def test_two_name_servers_that_do_not_say_the_same(self):

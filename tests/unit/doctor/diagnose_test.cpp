@@ -136,3 +136,20 @@ TEST(Diagnose, OpenVox9NeedsAServerAnd8DoesNot) {
   f.agent_version = "9.0.0";
   EXPECT_THAT(names(f), Contains("server-unset"));
 }
+
+TEST(Diagnose, ToAskANameServerDigGetsItsAddressAndPort) {
+  const std::map<std::string, std::string> cases{{"192.0.2.53", "dig @192.0.2.53 . NS"},
+                                                 {"192.0.2.53:53", "dig @192.0.2.53 . NS"},
+                                                 {"192.0.2.53:5353", "dig @192.0.2.53 -p 5353 . NS"},
+                                                 {"2001:db8::1", "dig @2001:db8::1 . NS"},
+                                                 {"[2001:db8::1]:53", "dig @2001:db8::1 . NS"},
+                                                 {"[2001:db8::1]", "dig @2001:db8::1 . NS"},
+                                                 {"[2001:db8::1]:5353", "dig @2001:db8::1 -p 5353 . NS"}};
+  for (const auto& [server, command] : cases) {
+    auto f = healthy();
+    f.name_servers = {{.server = "192.0.2.1:53", .masters = {}}, {.server = server, .silent = true, .masters = {}}};
+    const auto found = diagnose(f);
+    ASSERT_EQ(found.size(), 1U) << server;
+    EXPECT_THAT(found[0].fix, HasSubstr(command + "   #"));
+  }
+}
