@@ -140,7 +140,10 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(errno));
-  if (child == 0) be_the_daemon(parent, like, who, directory, of);
+  if (child == 0) {
+    ::close(lock);  // the directory is the drill's: when that is gone the next one clears up, even before we have ended
+    be_the_daemon(parent, like, who, directory, of);
+  }
   private_daemon made(child, directory, lock);
   for (const auto until = clock::now() + start_limit; clock::now() < until;) {
     if (const int fd = connect_to(directory + "/control.sock"); fd >= 0) {
