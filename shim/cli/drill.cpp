@@ -113,7 +113,6 @@ void say_what_would_be_done(const std::vector<drill::step>& steps, const daemon:
               << (s.by == drill::traffic::agent ? " of each answer's usual time\n" : "\n");
 }
 
-/// The report's file, opened before anything is played: nothing is worse than a drill without its result.
 bool open_report(const std::string& path, std::ofstream& into) {
   if (path.empty()) return true;
   into.open(path, std::ios::trunc);
@@ -226,8 +225,7 @@ std::string socket_for(const invocation& with, const daemon::setup& made) {
   return with.socket.empty() ? admin::socket_path(made.configuration->admin.socket) : with.socket;
 }
 
-int play(const invocation& with, const only_one& lock, stage on, const std::vector<drill::step>& steps) {
-  if (!lock.is_ours()) return refuse("another drill is under way on this host: wait for its end.");
+int play(const invocation& with, stage on, const std::vector<drill::step>& steps) {
   const auto socket = socket_for(with, on.made);
   if (const auto name = held_now(socket); !name.empty())
     return refuse("another drill is on in the running daemon: " + name + ". `bunraku drill --end` ends it.");
@@ -261,18 +259,20 @@ int drill(const invocation& with) {
                                   : refuse("--end ends what is held, whatever it is: name no scenario.");
   const auto steps = steps_of(with, *made);
   if (!steps) return not_done;
-  const only_one lock;
-  if (!with.lasts.empty() && (with.dry_run || lock.is_ours())) return hold(with, socket, *steps);
   if (with.dry_run) {
+    if (!with.lasts.empty()) return hold(with, socket, *steps);
     if (has_agent(*steps) && !find_agent(*made)) return not_done;
     say_what_would_be_done(*steps, *made);
     return good;
   }
+  const only_one lock;
+  if (!lock.is_ours()) return refuse(lock.why_not());
+  if (!with.lasts.empty()) return hold(with, socket, *steps);
   struct sigaction action{};
   action.sa_handler = [](int) { stop_wanted = 1; };
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
   auto on = set_up(std::move(*made), *steps);
-  return on ? play(with, lock, std::move(*on), *steps) : not_done;
+  return on ? play(with, std::move(*on), *steps) : not_done;
 }
 
 }  // namespace shim::cli

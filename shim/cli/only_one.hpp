@@ -1,47 +1,51 @@
 #pragma once
-#include <cstddef>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <pthread.h>
+#include <fcntl.h>
 #include <string>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace shim::cli {
 
-/// One drill at a time on a host: a name in the kernel that goes with the process, however that ends. The processes
-/// that it forks do not hold it: the drill's own daemon may take a moment longer to end than a drill that was killed.
-/// One per process.
+/// One drill at a time on a host: a record lock, which goes with the process, however that ends, and which the
+/// processes that it forks do not have: the drill's own daemon may take a moment longer to end than a drill that was
+/// killed. Its file lies where other users cannot be in the way, and stays.
 class only_one {
  public:
-  only_one() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const std::string name = "bunraku-drill-" + std::to_string(::geteuid());
-    sockaddr_un at{};
-    at.sun_family = AF_UNIX;
-    std::memcpy(at.sun_path + 1, name.data(), name.size());
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    ours_ = fd_ >= 0 && ::bind(fd_, reinterpret_cast<const sockaddr*>(&at), size) == 0;
-    held() = fd_;
-    ::pthread_atfork(nullptr, nullptr, [] {
-      if (held() >= 0) ::close(held());
-    });
+  only_one() : path_(file()), fd_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+    struct stat about{};
+    if (fd_ < 0 || ::fstat(fd_, &about) != 0) {
+      why_not_ = "cannot open " + path_ + ", which keeps two drills on one host apart: " + std::strerror(errno) + ".";
+      return;
+    }
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    if (about.st_uid != ::geteuid())
+      why_not_ = path_ + " keeps two drills on one host apart, and belongs to another user: remove it.";
+    else if (::fcntl(fd_, F_SETLK, &whole) != 0)
+      why_not_ = "another drill is under way on this host: wait for its end.";
   }
   ~only_one() {
-    held() = -1;
     if (fd_ >= 0) ::close(fd_);
   }
   only_one(const only_one&) = delete;
   only_one& operator=(const only_one&) = delete;
-  bool is_ours() const noexcept { return ours_; }
+
+  bool is_ours() const noexcept { return why_not_.empty(); }
+  const std::string& why_not() const noexcept { return why_not_; }
 
  private:
-  static int& held() noexcept {
-    static int fd = -1;
-    return fd;
+  static std::string file() {
+    if (::geteuid() == 0) return "/run/bunraku-drill.lock";
+    const char* const own = std::getenv("XDG_RUNTIME_DIR");
+    if (own != nullptr && *own == '/') return std::string(own) + "/bunraku-drill.lock";
+    return "/tmp/bunraku-drill." + std::to_string(::geteuid()) + ".lock";
   }
 
+  std::string path_, why_not_;
   int fd_;
-  bool ours_ = false;
 };
 
 }  // namespace shim::cli

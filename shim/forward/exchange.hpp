@@ -107,7 +107,7 @@ class exchange {
   boost::asio::awaitable<bool> ask_status();
   bunraku::course::situation situation() const;
   boost::asio::awaitable<step> judge_status();
-  boost::asio::awaitable<void> keep_answer();
+  boost::asio::awaitable<void> keep_answer(bool full);
   bool prefers_full(bunraku::mishap what) const;
   boost::asio::awaitable<bool> wait_for_room();
   boost::asio::awaitable<void> deliver_kept();

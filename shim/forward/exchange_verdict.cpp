@@ -77,7 +77,7 @@ net::awaitable<exchange::step> exchange::judge_status() {
   }
   const bool worse = kept_ && ((kept_->status == 404 && *what != mishap::not_found) ||
                                (kept_->full && *what != mishap::saturated && prefers_full(*what)));
-  if (!worse) co_await keep_answer();
+  if (!worse) co_await keep_answer(*what == mishap::saturated);
   up_.stream().close();
   co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
 }
@@ -124,13 +124,8 @@ void exchange::ask_same_again() {
 bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
 
 /// Reads the rest of the answer, unless it is too much or too slow: then the one that was kept before, if any, stays.
-net::awaitable<void> exchange::keep_answer() {
-  kept_answer answer{.who = who_,
-                     .status = response_.status,
-                     .full = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value()) ==
-                             mishap::saturated,
-                     .head = response_bytes_,
-                     .body = {}};
+net::awaitable<void> exchange::keep_answer(bool full) {
+  kept_answer answer{.who = who_, .status = response_.status, .full = full, .head = response_bytes_, .body = {}};
   const auto until = clock::now() + keep_limit;
   auto left = response_.body.length;
   http::chunked_decoder decoder;

@@ -73,7 +73,7 @@ std::string where_directories_are() {
   return base != nullptr && *base == '/' ? base : "/tmp";
 }
 
-/// Held as long as the directory is in use, by us and by the daemon.
+/// Held as long as the drill has the directory.
 int lock_directory(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
@@ -141,7 +141,7 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
   const pid_t child = ::fork();
   if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(errno));
   if (child == 0) {
-    ::close(lock);  // the directory is the drill's: when that is gone the next one clears up, even before we have ended
+    ::close(lock);  // when the drill is gone the next one clears up, even before this process has ended
     be_the_daemon(parent, like, who, directory, of);
   }
   private_daemon made(child, directory, lock);

@@ -233,6 +233,15 @@ class Drill(unittest.TestCase):
         self.assertIn("interrupted; every fault ended with it.", told)
         self.assertEqual(self.leftovers(), [])
 
+    def test_a_lock_that_another_user_made_is_told_and_not_taken_for_a_drill(self):
+        lock = Path("/run/bunraku-drill.lock")
+        lock.touch()
+        os.chown(lock, 65534, 65534)
+        self.addCleanup(lock.unlink)
+        done = self.drill("ca-refused")
+        self.assertEqual((done.returncode, done.stdout), (NOT_PLAYED, ""))
+        self.assertIn(f"{lock} keeps two drills on one host apart, and belongs to another user: remove it.", done.stderr)
+
     def test_a_kill_ends_every_fault_and_the_next_drill_clears_up(self):
         first = subprocess.Popen(self.command(plan=self.plan("catalog-all-gone", more='lasts = "60s"\n')),
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
