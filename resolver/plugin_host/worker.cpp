@@ -51,7 +51,6 @@ worker::~worker() {
   shared_->ending = true;
   shared_->changed.notify_all();
   shared_->changed.wait_for(lock, farewell, [this] { return shared_->over; });
-  if (!shared_->over) unwanted.swap(shared_->jobs);
 }
 
 void* worker::run(void* arg) {

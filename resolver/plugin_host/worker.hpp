@@ -10,7 +10,8 @@ namespace bunraku::plugin_host {
 /// One thread and what it still has to do, in order. All signals are blocked in it.
 /// Threads: any may call.
 /// Ends:    the destructor lets the job under way end for up to `farewell`, throws the others away, and does not wait
-///          any longer: a job that hangs stays behind with its thread. What jobs refer to must be theirs.
+///          any longer: a job that hangs stays behind with its thread, and if it ever ends, the last job of `end_with`
+///          is done still. What jobs refer to must be theirs.
 class worker {
  public:
   using job = std::move_only_function<void()>;

@@ -3,6 +3,7 @@
  */
 #include <bunraku/plugin.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +29,21 @@ static bunraku_text text(const char* from) {
   return out;
 }
 
-#ifndef TRICKSTER_KINDLESS
-/* Waits for a file to come into being: {"...": "hang"} for ever, {"wait": "PATH"} until PATH is there. */
-static void wait_for_file(const struct trickster* self) {
-  const char* const begin = strstr(self->settings, "\"wait\":\"");
-  char path[1024];
+/* The path after `key`, {"key":"PATH"}: 0 if there is none. */
+static int path_of(const struct trickster* self, const char* key, char path[1024]) {
+  const char* const begin = strstr(self->settings, key);
   size_t i = 0;
-  if (begin == NULL) return;
-  for (const char* c = begin + 8; *c != 0 && *c != '"' && i + 1 < sizeof path; ++c) path[i++] = *c;
+  if (begin == NULL) return 0;
+  for (const char* c = begin + strlen(key); *c != 0 && *c != '"' && i + 1 < 1024; ++c) path[i++] = *c;
   path[i] = 0;
+  return 1;
+}
+
+#ifndef TRICKSTER_KINDLESS
+/* {"wait":"PATH"}: waits until PATH is there. */
+static void wait_for_file(const struct trickster* self) {
+  char path[1024];
+  if (!path_of(self, "\"wait\":\"", path)) return;
   while (access(path, F_OK) != 0) usleep(1000);
 }
 
@@ -63,7 +70,14 @@ static int32_t create(const bunraku_host* host, bunraku_text settings, void** ma
   return BUNRAKU_PLUGIN_OK;
 }
 
-static void destroy(void* self) { free(self); }
+/* {"gone":"PATH"}: PATH comes into being. */
+static void destroy(void* made) {
+  struct trickster* const self = made;
+  char path[1024];
+  const int to_tell = path_of(self, "\"gone\":\"", path);
+  free(self);
+  if (to_tell) close(creat(path, 0644));
+}
 
 static int32_t status(void* self, bunraku_writer* json) {
   char out[64];

@@ -143,7 +143,16 @@ TEST_F(PluginCalls, OneThatHangsForGoodIsLeftBehind) {
   auto all = load(wait_settings("never"), std::chrono::milliseconds(20));
   masters(*all);
   all.reset();  // comes back, which is the test
-  touch("never");
+}
+
+TEST_F(PluginCalls, OneLeftBehindThatComesBackAfterAllIsDestroyed) {
+  auto all = load(wait_settings("go", "gone"), std::chrono::milliseconds(20));
+  std::filesystem::remove(directory_ / "gone");  // the trial's, which is over
+  masters(*all);
+  all.reset();
+  EXPECT_FALSE(is_there("gone"));
+  touch("go");
+  run_until([&] { return is_there("gone"); });
 }
 
 TEST_F(PluginCalls, WhoWaitsWhenItAllEndsIsForgotten) {

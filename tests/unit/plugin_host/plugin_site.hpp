@@ -53,8 +53,13 @@ class PluginTest : public ::testing::Test {
   }
 
   void touch(const std::string& name) { std::ofstream(directory_ / name) << "here\n"; }
-  std::string wait_settings(const std::string& name) const {
-    return "{\"wait\":\"" + (directory_ / name).string() + "\"}";
+  bool is_there(const std::string& name) const { return std::filesystem::exists(directory_ / name); }
+  /// Calls wait until there is a file `name`. With `gone`: a file of that name says that the plugin was destroyed.
+  std::string wait_settings(const std::string& name, const std::string& gone = {}) const {
+    const auto setting = [this](const char* key, const std::string& file) {
+      return '"' + std::string(key) + "\":\"" + (directory_ / file).string() + '"';
+    };
+    return '{' + setting("wait", name) + (gone.empty() ? "" : ',' + setting("gone", gone)) + '}';
   }
 
   /// Runs the loop until `done`.
