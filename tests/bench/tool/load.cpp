@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -30,8 +31,9 @@ struct connection {
   bool connecting = false;
   bool was_used = false;  // an answer has come over it
   bool active = false;    // a request is under way
-  std::size_t sent = 0;   // of the request
-  std::string head;       // of the answer
+  bool watches_writing = false;
+  std::size_t sent = 0;  // of the request
+  std::string head;      // of the answer
   bool in_body = false;
   bool closes = false;
   std::int64_t body_left = 0;
@@ -128,6 +130,7 @@ class load {
     on->wire.attach(fd, context_, side::client);
     if (context_ != nullptr && resume_) session_.offer(on->wire.ssl);
     watch(epoll_, fd, on);
+    on->watches_writing = true;
   }
 
   void begin(connection* on, std::int64_t due) {
@@ -191,11 +194,20 @@ class load {
       const char* from = in_head ? request_.data() + on->sent : block_.data();
       const auto most = in_head ? request_.size() - on->sent : std::min(block_.size(), request_bytes_ - on->sent);
       const ssize_t count = on->wire.write(from, most);
-      if (count == would_block) return true;
+      if (count == would_block) {
+        watch_writing(on, true);
+        return true;
+      }
       if (count < 0) return false;  // an answer may be there all the same
       on->sent += static_cast<std::size_t>(count);
     }
+    watch_writing(on, false);
     return true;
+  }
+
+  // A Unix socket tells who watches for writing of each read at its other end: the proxy would pay for waking us.
+  void watch_writing(connection* on, bool yes) {
+    if (std::exchange(on->watches_writing, yes) != yes) watch_again(epoll_, on->wire.fd, on, yes);
   }
 
   void receive(connection* on, bool can_send) {

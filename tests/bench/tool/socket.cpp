@@ -18,6 +18,13 @@ void send_at_once(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // a Unix socket has no such option, and needs none
 }
 
+void set_watch(int epoll, int how, int fd, void* what, std::uint32_t more) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | more;
+  event.data.ptr = what;
+  if (epoll_ctl(epoll, how, fd, &event) != 0) throw std::runtime_error("epoll_ctl");
+}
+
 }  // namespace
 
 std::int64_t now_ns() {
@@ -80,11 +87,10 @@ int connect_state(int fd) {
   return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0 ? 1 : 0;
 }
 
-void watch(int epoll, int fd, void* what) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = what;
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw std::runtime_error("epoll_ctl");
+void watch(int epoll, int fd, void* what) { set_watch(epoll, EPOLL_CTL_ADD, fd, what, EPOLLOUT); }
+
+void watch_again(int epoll, int fd, void* what, bool for_writing) {
+  set_watch(epoll, EPOLL_CTL_MOD, fd, what, for_writing ? EPOLLOUT : 0U);
 }
 
 }  // namespace bench

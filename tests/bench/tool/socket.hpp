@@ -25,5 +25,7 @@ int connect_state(int fd);
 
 // Edge-triggered, both directions, for as long as the socket lives.
 void watch(int epoll, int fd, void* what);
+// The same from now on, with or without what can be written. What is ready now is reported once more.
+void watch_again(int epoll, int fd, void* what, bool for_writing);
 
 }  // namespace bench
