@@ -9,6 +9,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace bunraku::io {
 namespace net = boost::asio;
@@ -23,6 +24,15 @@ void set_manners(int fd) noexcept {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+/// Makes `socket` one that was never waited for. Asio watches for writing from the first wait for it on, and a connect
+/// is one: after each later wait, whatever for, the loop would be woken to hear that one may write.
+void begin_watching_anew(stream::socket_type& socket, const net::ip::tcp& protocol, boost::system::error_code& error) {
+  const int fd = socket.release(error);
+  if (error) return;
+  socket.assign(protocol, fd, error);
+  if (error) ::close(fd);
 }
 
 }  // namespace
@@ -76,6 +86,7 @@ net::awaitable<dial_result> dial::connect(std::shared_ptr<dial> self, std::chron
     self->limit(timeout, self);
     const stream::socket_type::endpoint_type to(self->address_);
     co_await self->socket_.async_connect(to, net::redirect_error(net::use_awaitable, error));
+    if (!error) begin_watching_anew(self->socket_, self->address_.protocol(), error);
   }
   self->unlimit();
   if (self->cancelled_) error = errc::cancelled;

@@ -171,9 +171,21 @@ bool stream::handshake(error_code& error) noexcept {
   return false;
 }
 
+/// Neither we nor OpenSSL hold anything that could be read without the socket. A handshake under way, a farewell that
+/// came and an error must be found by OpenSSL.
+bool stream::holds_nothing() const noexcept {
+  if (!put_back_.empty() || broken_ || read_wants_ != direction::read) return false;
+  return !ssl_ || (SSL_is_init_finished(ssl_.get()) == 1 && SSL_has_pending(ssl_.get()) == 0 &&
+                   (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) == 0);
+}
+
 std::size_t stream::read_some(void* data, std::size_t size, error_code& error) noexcept {
   error = {};
   if (size == 0) return 0;
+  if (drained_ && holds_nothing()) {
+    error = net::error::would_block;
+    return 0;
+  }
   if (ssl_) {
     std::size_t got = 0;
     forget_errors();
@@ -181,10 +193,6 @@ std::size_t stream::read_some(void* data, std::size_t size, error_code& error) n
     if (result == 1) return got;
     fail(result, direction::read, read_wants_, error);
     if (error != net::error::would_block) ERR_clear_error();
-    return 0;
-  }
-  if (drained_) {
-    error = net::error::would_block;
     return 0;
   }
   ssize_t n;
@@ -271,15 +279,15 @@ std::size_t stream::refuse_write(error_code& error) noexcept {
 
 bool stream::idle_and_alive() noexcept {
   if (!socket_.is_open() || broken_) return false;
-  drained_ = false;
   char byte;
+  if (holds_nothing() && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+      (errno == EAGAIN || errno == EWOULDBLOCK))
+    return true;
+  if (!ssl_) return false;
+  // It may be for TLS alone, a session's ticket.
+  drained_ = false;
   error_code error;
-  const auto n = ssl_ ? read_some(&byte, 1, error) : 0;
-  if (!ssl_) {
-    const auto peeked = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-  }
-  return n == 0 && error == net::error::would_block;
+  return read_some(&byte, 1, error) == 0 && error == net::error::would_block;
 }
 
 void stream::close() noexcept {

@@ -70,6 +70,7 @@ class stream {
 
  private:
   friend struct socket_bio;
+  bool holds_nothing() const noexcept;
   std::size_t take_put_back(char* data, std::size_t size) noexcept;
   std::size_t write_records(const char* data, std::size_t size, error_code& error) noexcept;
   ssize_t send(const char* data, std::size_t size) const noexcept;

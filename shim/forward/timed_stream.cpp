@@ -67,7 +67,8 @@ void timed_stream::add_body_now(byte_buffer& into, std::uint64_t left) {
 net::awaitable<timed_stream::error_code> timed_stream::fill(byte_buffer& into, std::chrono::milliseconds limit,
                                                             std::size_t capacity) {
   for (;;) {
-    auto error = fill_now(into, capacity);
+    // Most heads are far shorter than the longest that is allowed.
+    auto error = fill_now(into, into.size() < byte_buffer::usual ? byte_buffer::usual : capacity);
     if (!error && hogs()) co_await let_others_run();
     if (error != net::error::would_block) co_return error;
     error = co_await wait(bunraku::direction::read, limit);

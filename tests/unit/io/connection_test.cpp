@@ -15,8 +15,14 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <utility>
 #include <vector>
@@ -26,6 +32,8 @@ namespace {
 namespace net = boost::asio;
 using error_code = boost::system::error_code;
 using tcp = net::ip::tcp;
+using ::testing::ElementsAre;
+using ::testing::ResultOf;
 
 /// An agent whose own certificate serves both ends, and a listener of its local leg.
 class ConnectionTest : public ::testing::Test {
@@ -126,7 +134,7 @@ TEST_F(ConnectionTest, NothingOfALargeWriteIsLostInASocketThatIsFull) {
     for (const auto& [end, option] : {std::pair(&server, SO_SNDBUF), std::pair(&client, SO_RCVBUF)})
       EXPECT_EQ(::setsockopt(end->native_wait(direction::write).descriptor, SOL_SOCKET, option, &small, sizeof small),
                 0);
-    std::string sent(1'000'000, 'x'), got;
+    std::string sent(300'000, 'x'), got;
     for (std::size_t i = 0; i != sent.size(); ++i) sent[i] = static_cast<char>(i * 31 >> 3);
     std::size_t put = 0, waits = 0, parts = 0;
     std::vector<char> room(sent.size());
@@ -199,6 +207,70 @@ TEST_F(ConnectionTest, IdleConnectionIsDeadOnceThePeerLeft) {
     server.close();
     co_await client.async_wait(direction::read, net::use_awaitable);
     EXPECT_FALSE(client.idle_and_alive());
+  }(*this));
+}
+
+TEST_F(ConnectionTest, IdleConnectionThatIsToldSomethingUnaskedIsDead) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    EXPECT_TRUE(client.idle_and_alive());
+    error_code error;
+    server.write_some("?", 1, error);
+    co_await client.async_wait(direction::read, net::use_awaitable);
+    EXPECT_FALSE(client.idle_and_alive());
+  }(*this));
+}
+
+/// One read of the socket may bring more than was asked for.
+TEST_F(ConnectionTest, WhatIsLeftOfARecordIsReadWithoutWaiting) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    error_code error;
+    server.write_some("first record", 12, error);
+    server.write_some(" and second", 11, error);
+    co_await client.async_wait(direction::read, net::use_awaitable);
+    char buffer[32];
+    std::string got;
+    while (got.size() < 23 && !error) got.append(buffer, client.read_some(buffer, 5, error));
+    EXPECT_FALSE(error) << error.message();
+    EXPECT_EQ(got, "first record and second");
+    EXPECT_FALSE(client.read_some(buffer, 5, error));
+    EXPECT_EQ(error, net::error::would_block);
+    EXPECT_TRUE(client.idle_and_alive());
+  }(*this));
+}
+
+TEST_F(ConnectionTest, FarewellThatCameWithTheLastBytesIsReadWithoutWaiting) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    error_code error;
+    server.write_some("the end", 7, error);
+    server.close();
+    co_await client.async_wait(direction::read, net::use_awaitable);
+    char buffer[32];
+    EXPECT_EQ(client.read_some(buffer, sizeof buffer, error), 7u);
+    for (int i = 0; i != 2; ++i) {
+      EXPECT_EQ(client.read_some(buffer, sizeof buffer, error), 0u);
+      EXPECT_EQ(error, net::error::eof);
+    }
+    EXPECT_FALSE(client.idle_and_alive());
+  }(*this));
+}
+
+/// Else each wait for an answer would end once more, to say that one may write.
+TEST_F(ConnectionTest, NobodyWatchesForWritingWhereNothingWaitsForIt) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    const auto at =
+        "tfd: +" + std::to_string(client.native_wait(direction::read).descriptor) + " +events: +([0-9a-f]+)";
+    std::vector<unsigned long> watched;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+      std::ifstream lines(file.path());
+      const std::string text(std::istreambuf_iterator<char>(lines), {});
+      if (std::smatch found; std::regex_search(text, found, std::regex(at)))
+        watched.push_back(std::stoul(found[1], nullptr, 16));
+    }
+    EXPECT_THAT(watched, ElementsAre(ResultOf([](auto events) { return events & EPOLLOUT; }, 0u)));
   }(*this));
 }
 
