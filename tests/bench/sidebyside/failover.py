@@ -93,5 +93,6 @@ def measure(site, peer, event, method, before, after):
         with contextlib.suppress(OSError):
             shutil.copyfile(os.path.join(site.work, "run", peer.name, "log"), kept)
     return {"failed": got["failed"], "failures": got["failures"], "client_retries": got["client_retries"],
-            "slow": got["slow"], "longest_gap_ms": got["longest_gap_ms"], "last_slow_ms": got["last_slow_ms"],
+            "slow": got["slow"], "longest_gap_ms": got["longest_gap_ms"], "gap_after_loss_ms": got["gap_after_loss_ms"],
+            "last_slow_ms": got["last_slow_ms"],
             "max_ms": got["max_us"] / 1000, "share_of_lost": round(loss.share, 2), "log": kept}

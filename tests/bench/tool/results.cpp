@@ -13,12 +13,12 @@ double percentile(const std::vector<std::int64_t>& sorted, double share) {
   return static_cast<double>(sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))]) / 1e3;
 }
 
-// The longest time in which no request came to a good end. What lies before the first counts, what lies behind the last
-// does not: nothing may have been due any more.
-std::int64_t longest_gap(std::vector<std::int64_t> good_ends, std::int64_t start) {
-  std::ranges::sort(good_ends);
+// The longest time from `start` on in which no request came to a good end. What lies before the first counts, what lies
+// behind the last does not: nothing may have been due any more.
+std::int64_t longest_gap(const std::vector<std::int64_t>& sorted_good_ends, std::int64_t start) {
   std::int64_t longest = 0;
-  for (const auto end : good_ends) {
+  for (const auto end : sorted_good_ends) {
+    if (end < start) continue;
     longest = std::max(longest, end - start);
     start = end;
   }
@@ -53,6 +53,7 @@ std::string results::to_json() const {
     if (after && (!one.is_good() || took > slow_ns)) last_slow = std::max(last_slow, one.end_ns - event_ns);
   }
   std::ranges::sort(latencies);
+  std::ranges::sort(good_ends);
   const double seconds = static_cast<double>(end_ns - start_ns) / 1e9;
   std::ostringstream out;
   auto say = [&out, first = true](const char* name, const auto& value) mutable {
@@ -74,6 +75,7 @@ std::string results::to_json() const {
   say("client_retries", client_retries);
   say("slow", slow);
   say("longest_gap_ms", to_ms(longest_gap(good_ends, start_ns)));
+  if (event_ns >= 0) say("gap_after_loss_ms", to_ms(longest_gap(good_ends, event_ns)));
   say("last_slow_ms", to_ms(last_slow));
   say("load_cpu_s", cpu_seconds);
   out << '}';
