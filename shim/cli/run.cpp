@@ -1,7 +1,7 @@
 #include "cli/print_problems.hpp"
 #include "cli/verbs.hpp"
 #include "daemon/daemon.hpp"
-#include "log_spdlog.hpp"
+#include "daemon/event_log.hpp"
 
 #include <bunraku/private_key.hpp>
 
@@ -29,7 +29,7 @@ int run(const invocation& with) {
     std::cerr << "bunraku: not started, because of the errors above.\n";
     return not_done;
   }
-  daemon::daemon one(with, setup, who, std::make_shared<log_spdlog>(setup.configuration->log));
+  daemon::daemon one(with, setup, who, std::make_shared<daemon::event_log>(setup.configuration->log));
   const auto found = one.start(setup, who);
   print(std::cerr, found);
   if (has_error(found)) {

@@ -1,7 +1,6 @@
 #include "daemon/daemon.hpp"
 
 #include "admin/metrics.hpp"
-#include "daemon/memory.hpp"
 
 #include <bunraku/private_key.hpp>
 #include <bunraku/token_uri.hpp>
@@ -19,7 +18,7 @@ using bunraku::log_level;
 
 namespace {
 
-bunraku::resolver_options with_log(bunraku::resolver_options options, std::shared_ptr<log_spdlog> log) {
+bunraku::resolver_options with_log(bunraku::resolver_options options, std::shared_ptr<event_log> log) {
   options.log = std::move(log);
   return options;
 }
@@ -28,13 +27,14 @@ std::chrono::sys_seconds today() { return std::chrono::floor<std::chrono::second
 
 }  // namespace
 
-daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log)
+daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log)
     : places_(std::move(where)),
       log_(std::move(log)),
       signals_(loop_),
       drain_timer_(loop_),
       textfile_timer_(loop_),
       watchdog_(loop_),
+      leftovers_(loop_),
       configuration_(*setup.configuration),
       site_(*setup.site),
       resolver_(loop_.get_executor(), with_log(*setup.options, log_), who.upstream),
@@ -50,7 +50,10 @@ daemon::daemon(places where, const setup& setup, const leg_identities& who, std:
       rotation_(loop_.get_executor(), rotating()) {
   shared_.info = [this](std::string_view line) { say(log_level::info, line); };
   shared_.refused = [this](std::string_view line) { refused(line); };
-  shared_.before_use = [this] { rotation_.before_use(today()); };
+  shared_.before_use = [this] {
+    rotation_.before_use(today());
+    leftovers_.connection_began();
+  };
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   shared_.tunnel_ended = [this] { renew_textfile_later(); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {

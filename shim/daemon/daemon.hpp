@@ -3,7 +3,9 @@
 #include "admin/history.hpp"
 #include "admin/loopback.hpp"
 #include "config/routes.hpp"
+#include "daemon/event_log.hpp"
 #include "daemon/listeners.hpp"
+#include "daemon/memory.hpp"
 #include "daemon/rotation.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/supervisor.hpp"
@@ -11,7 +13,6 @@
 #include "local/audit_pace.hpp"
 #include "local/listener.hpp"
 #include "local/session.hpp"
-#include "log_spdlog.hpp"
 #include "sandbox/sandbox.hpp"
 
 #include <bunraku/plugins.hpp>
@@ -40,7 +41,7 @@ class forgetful_loop : public boost::asio::io_context {
 class daemon {
  public:
   /// `setup` and `who` are without errors.
-  daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<log_spdlog> log);
+  daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log);
 
   ~daemon();
   daemon(const daemon&) = delete;
@@ -74,11 +75,12 @@ class daemon {
   void end_when_drained();
 
   places places_;
-  std::shared_ptr<log_spdlog> log_;
+  std::shared_ptr<event_log> log_;
   forgetful_loop loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_, textfile_timer_;
   watchdog watchdog_;
+  handshake_leftovers leftovers_;
   config::configuration configuration_;
   bunraku::site site_;
   std::shared_ptr<bunraku::plugins> plugins_;

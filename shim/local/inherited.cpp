@@ -1,22 +1,56 @@
 #include "local/inherited.hpp"
 
-#include <systemd/sd-daemon.h>
-
+#include <charconv>
 #include <cstdlib>
+#include <fcntl.h>
+#include <string_view>
 #include <sys/socket.h>
+#include <unistd.h>
 
+// sd_listen_fds(3) is a protocol of three variables. Its library would bring six others into each daemon.
 namespace shim::local {
+namespace {
+
+constexpr int first_descriptor = 3;
+constexpr int most_sockets = 1024;
+
+/// The number in an environment variable, or 0. The variable is removed: it was for this process, not for its children.
+int taken_number(const char* variable) {
+  const std::string text = std::getenv(variable) == nullptr ? "" : std::getenv(variable);
+  ::unsetenv(variable);
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+}
+
+bool is_listening_unix_stream(int fd) {
+  const auto asked = [fd](int option) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+  };
+  return asked(SO_DOMAIN) == AF_UNIX && asked(SO_TYPE) == SOCK_STREAM && asked(SO_ACCEPTCONN) == 1;
+}
+
+}  // namespace
 
 std::vector<inherited_socket> take_inherited_sockets() {
-  char** names = nullptr;
-  const int count = sd_listen_fds_with_names(1, &names);
+  const char* const given = std::getenv("LISTEN_FDNAMES");
+  const bool named = given != nullptr;
+  const std::string names = named ? given : "";
+  ::unsetenv("LISTEN_FDNAMES");
+  const bool ours = taken_number("LISTEN_PID") == ::getpid();
+  const int count = taken_number("LISTEN_FDS");
   std::vector<inherited_socket> found;
-  for (int i = 0; i < count; ++i) {
-    const int fd = SD_LISTEN_FDS_START + i;
-    found.push_back({fd, names[i], sd_is_socket_unix(fd, SOCK_STREAM, 1, nullptr, 0) > 0});
-    std::free(names[i]);
+  if (!ours || count <= 0 || count > most_sockets) return found;
+  std::string_view rest = names;
+  for (int fd = first_descriptor; fd != first_descriptor + count; ++fd) {
+    const auto colon = rest.find(':');
+    std::string name = named && !rest.empty() ? std::string(rest.substr(0, colon)) : "unknown";
+    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    found.push_back({fd, std::move(name), is_listening_unix_stream(fd)});
   }
-  std::free(static_cast<void*>(names));
   return found;
 }
 

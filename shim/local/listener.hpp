@@ -27,8 +27,8 @@ struct listener_shared {
   std::function<void()> before_use{};  ///< before `tls` is looked at: sets it anew if there is cause to
   std::shared_ptr<const tunnel_rules> tunnels{};
   tunnel_counts tunnelled{};
-  std::function<void()> tunnel_ended{};                  ///< after each one that has stood
-  std::vector<char> scratch = std::vector<char>(65536);  ///< for all splices
+  std::function<void()> tunnel_ended{};  ///< after each one that has stood
+  std::vector<char> scratch{};           ///< for all splices; the first one gives it its size
   std::chrono::milliseconds handshake_limit{10000};
   std::function<void(std::string_view line)> info{}, warn{};
   std::function<void(std::string_view line)> refused{};  ///< one line for each caller that is turned away

@@ -19,6 +19,9 @@ constexpr unsigned turn = 32;
 bool would_block(boost::system::error_code e) {
   return e == net::error::would_block || e == net::error::try_again || e == net::error::interrupted;
 }
+
+constexpr std::size_t scratch_bytes = 65'536;
+
 }  // namespace
 
 splice::splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch,
@@ -31,6 +34,7 @@ splice::splice(tcp::socket client, tcp::socket master, std::string for_client, s
       down_{.from = master_, .to = client_, .from_name = "master", .to_name = "client", .total = totals.down},
       touched_(clock::now()) {
   down_.pending = std::move(for_client);
+  if (scratch_.empty()) scratch_.resize(scratch_bytes);
 }
 
 net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::chrono::milliseconds idle) {

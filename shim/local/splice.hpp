@@ -27,7 +27,8 @@ class splice : public std::enable_shared_from_this<splice> {
   };
 
   /// Both sockets are non-blocking. `for_client` is delivered first. `scratch` is used between waits only: one for all
-  /// splices of a thread. What is delivered is added to `totals` as it goes. Both outlive the splice.
+  /// splices of a thread, empty until there is one. What is delivered is added to `totals` as it goes. Both outlive the
+  /// splice.
   splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch,
          tunnel_counts::traffic& totals);
 

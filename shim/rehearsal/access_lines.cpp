@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono;
 
-/// "2026-11-27T02:00:00.123+00:00", see log_spdlog.cpp.
+/// "2026-11-27T02:00:00.123+00:00", see event_log.cpp.
 std::optional<system_clock::time_point> moment_of(const std::string& text) {
   int y = 0, m = 0, d = 0, hour = 0, minute = 0, second = 0, milli = 0, zone_hours = 0, zone_minutes = 0;
   char sign = '+';

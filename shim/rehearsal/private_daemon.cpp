@@ -2,7 +2,7 @@
 
 #include "cli/json_view.hpp"
 #include "daemon/daemon.hpp"
-#include "log_spdlog.hpp"
+#include "daemon/event_log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -107,7 +107,7 @@ void remove_abandoned(const std::string& base) {
   const int log = ::open((directory + "/log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
   if (log >= 0) ::dup2(log, STDERR_FILENO);
   const auto made = rehearsed(like, directory, of);
-  daemon::daemon one({}, made, who, std::make_shared<log_spdlog>(made.configuration->log));
+  daemon::daemon one({}, made, who, std::make_shared<daemon::event_log>(made.configuration->log));
   const auto found = one.start(made, who);
   for (const auto& p : found) {
     const auto line = p.where() + ": " + p.what() + " " + p.fix() + "\n";

@@ -61,6 +61,14 @@ TEST(Metrics, ExchangesAreCountedByWhoAnsweredAndHow) {
   EXPECT_THAT(text, HasSubstr("bunraku_exchange_duration_seconds_sum{service=\"files\"} 0.09"));
 }
 
+TEST(Metrics, WhatEndsALabelIsEscaped) {
+  snapshot s;
+  s.taken = now;
+  s.services.push_back({});
+  s.services[0].name = "a\"b\\c\nd";
+  EXPECT_THAT(text_of({}, s), HasSubstr("bunraku_service_usable_masters{service=\"a\\\"b\\\\c\\nd\"} 0\n"));
+}
+
 TEST(Metrics, PathsAreNeverInThem) {
   history h;
   h.note(answer("files", "a:8140", 200), now);

@@ -1,0 +1,120 @@
+#include "daemon/event_log.hpp"
+
+#include "daemon/supervisor.hpp"
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono;
+using bunraku::log_level;
+using shim::daemon::event_log;
+
+/// What goes to stderr while it lives; a pipe holds 64 KiB.
+class caught_stderr {
+ public:
+  caught_stderr() : kept_(::dup(STDERR_FILENO)) {
+    EXPECT_EQ(::pipe2(ends_.data(), O_NONBLOCK), 0);
+    ::dup2(ends_[1], STDERR_FILENO);
+  }
+  ~caught_stderr() {
+    ::dup2(kept_, STDERR_FILENO);
+    for (const int fd : {ends_[0], ends_[1], kept_}) ::close(fd);
+  }
+  std::string text() const {
+    std::string all(65536, '\0');
+    const auto n = ::read(ends_[0], all.data(), all.size());
+    return all.substr(0, n < 0 ? 0 : static_cast<std::size_t>(n));
+  }
+
+ private:
+  std::array<int, 2> ends_{};
+  int kept_;
+};
+
+void in_zone(const char* name) {
+  ::setenv("TZ", name, 1);
+  ::tzset();
+}
+
+shim::config::log_values to_stderr(log_level level) {
+  shim::config::log_values values;
+  values.level = level;
+  values.to = shim::config::log_target::standard_error;
+  return values;
+}
+
+TEST(EventLog, TimesAreThisHostsWithTheirDistanceFromUtc) {
+  const auto when = sys_days(year(2026) / 11 / 27) + 2h + 3min + 4s + 56ms;
+  in_zone("UTC0");
+  EXPECT_EQ(shim::daemon::stamp_of(when, log_level::info), "2026-11-27T02:03:04.056+00:00 info ");
+  in_zone("IST-5:30");
+  EXPECT_EQ(shim::daemon::stamp_of(when, log_level::warning), "2026-11-27T07:33:04.056+05:30 warning ");
+  in_zone("NST3:30");
+  EXPECT_EQ(shim::daemon::stamp_of(when, log_level::error), "2026-11-26T22:33:04.056-03:30 error ");
+  in_zone("UTC0");
+}
+
+TEST(EventLog, TheJournalIsToldThePriorityOfSyslog) {
+  EXPECT_EQ(shim::daemon::journal_fields(log_level::error), "PRIORITY=3\nSYSLOG_IDENTIFIER=bunraku\nMESSAGE=");
+  EXPECT_THAT(shim::daemon::journal_fields(log_level::warning), testing::StartsWith("PRIORITY=4\n"));
+  EXPECT_THAT(shim::daemon::journal_fields(log_level::info), testing::StartsWith("PRIORITY=6\n"));
+  EXPECT_THAT(shim::daemon::journal_fields(log_level::debug), testing::StartsWith("PRIORITY=7\n"));
+}
+
+TEST(EventLog, OneEventIsOneLineWhateverIsInIt) {
+  event_log log(to_stderr(log_level::info));
+  const caught_stderr caught;
+  log.write(log_level::info, "refused what=\"a\nb\x7f\x1b[0m\"");
+  EXPECT_THAT(caught.text(), testing::EndsWith(" info refused what=\"a b  [0m\"\n"));
+}
+
+TEST(EventLog, WhatIsBelowItsLevelIsNotWritten) {
+  event_log log(to_stderr(log_level::warning));
+  const caught_stderr caught;
+  log.write(log_level::info, "not this");
+  log.set_level(log_level::debug);
+  log.write(log_level::debug, "but this");
+  EXPECT_THAT(caught.text(),
+              testing::AllOf(testing::EndsWith(" debug but this\n"), testing::Not(testing::HasSubstr("not"))));
+  EXPECT_EQ(log.level(), log_level::debug);
+}
+
+TEST(EventLog, AReaderThatIsGoneHarmsNobody) {
+  event_log log(to_stderr(log_level::info));
+  const int kept = ::dup(STDERR_FILENO);
+  ::close(STDERR_FILENO);
+  log.write(log_level::error, "to nobody");
+  ::dup2(kept, STDERR_FILENO);
+  ::close(kept);
+}
+
+TEST(Supervisor, IsToldByAnAbstractSocketToo) {
+  const std::string name = "@bunraku-unit-" + std::to_string(::getpid());
+  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  name.copy(at.sun_path + 1, name.size() - 1, 1);
+  ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&at),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
+            0);
+  ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  shim::daemon::tell_supervisor("READY=1\nSTATUS=here");
+  ::unsetenv("NOTIFY_SOCKET");
+  shim::daemon::tell_supervisor("to nobody");
+  std::array<char, 64> news{};
+  EXPECT_EQ(::recv(socket, news.data(), news.size(), 0), 19);
+  EXPECT_STREQ(news.data(), "READY=1\nSTATUS=here");
+  EXPECT_EQ(::recv(socket, news.data(), news.size(), 0), -1);
+  ::close(socket);
+}
+
+}  // namespace
