@@ -11,7 +11,7 @@ class Counted:
     """One program's runs under callgrind, as `command` starts them. It runs as a stripped copy: Debian's valgrind cannot read all that clang 19
     writes for debuggers."""
 
-    def __init__(self, program, strip, directory):
+    def __init__(self, program, strip, directory, *options):
         self.directory = directory
         self.name = os.path.basename(program)
         self.program = os.path.join(os.path.realpath(directory), self.name)
@@ -19,7 +19,7 @@ class Counted:
 
         self.command = os.path.join(self.directory, f"{self.name}.sh")
         with open(self.command, "w", encoding="utf-8", opener=lambda path, how: os.open(path, how, 0o755)) as file:
-            file.write(f"#!/bin/sh\nexec valgrind -q --tool=callgrind --callgrind-out-file='{directory}/{self.name}.%p' "
+            file.write(f"#!/bin/sh\nexec valgrind -q --tool=callgrind {' '.join(options)} --callgrind-out-file='{directory}/{self.name}.%p' "
                        f"'{self._place()}' '{self.program}' \"$@\"\n")
 
     def zero(self, pid):

@@ -1,0 +1,123 @@
+"""How much of its own code a daemon has in memory. The kernel maps code in 64 KiB around what is touched, so shim/layout.txt
+names the functions that a daemon runs, and the linker puts them first. Functions that came since, or have other names
+now, are scattered: when they are many, this fails. Then have the names found anew, by callgrind:
+
+    BUNRAKU_RECORD=1 ctest --test-dir build/release -R count.layout
+    ninja -C build/release"""
+
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from callgrind import Counted
+from instructions_test import CALM, GENERATED, MORE
+from labsite import Shim, Site, service_requests
+
+LAYOUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../shim/layout.txt")
+AGENTS = 8  # at once: they wait for each other's handshakes then
+MOST_KIB = 1792  # 1420 when it was recorded, 3600 without an order
+# Numbers and words, which each have code of their own.
+VALUES = "[drill]\nallow = false\n[limits]\nreplay_file_bytes = 0\nidle_connections = 256\n"
+# The sandbox cannot be had under valgrind, which makes system calls that it refuses.
+IN_THE_SANDBOX = re.compile(r"7sandbox|6daemon8needs_of|(9__sort|11__unique|__(introsort_loop|insertion_sort|move_median|unguarded_linear)).*12basic_string")
+
+
+class Layout(unittest.TestCase):
+    def setUp(self):
+        self.directory = self.enterContext(tempfile.TemporaryDirectory(prefix="bunraku-layout-"))
+        self.site = self.enterContext(Site(key="rsa"))
+
+    def daemon(self, extra, command=None):
+        """One that has served requests of each kind."""
+        shim = Shim(self.site, connect=CALM, extra=extra, start=False)
+        if command:
+            self.site.bunraku = command
+        shim.start()
+        if command:
+            shim.process.baseline.memory = None  # it is valgrind's
+        asked = service_requests(self.site)
+        method, path, form, headers = asked["catalog"]
+        asked["a large catalog"] = (method, path, form + b"&more=" + b"x" * 200_000, headers)
+        asked["a large file"] = ("GET", GENERATED + "3000000", None, {})
+
+        def one_agent(_):
+            with shim.client(seconds=120.0) as client:
+                return [(what, client.request(method, path, body, headers=headers).status)
+                        for what, (method, path, body, headers) in asked.items()]
+
+        with concurrent.futures.ThreadPoolExecutor(AGENTS) as agents:
+            for answers in agents.map(one_agent, range(2 * AGENTS)):
+                self.assertEqual(answers, [(what, 200) for what in asked])
+        self.assertEqual(shim.ask("GET", GENERATED + "312", seconds=120.0).status, 200)
+        return shim
+
+    def functions_run(self):
+        """Their names as the linker knows them, in today's order."""
+        counted = Counted(os.environ["BUNRAKU_BIN"], os.environ["BUNRAKU_STRIP"], self.directory, "--demangle=no")
+        shim = self.daemon(MORE.replace("[limits]\n", VALUES), counted.command)
+        shim.stop()
+        run = set()
+        for path in glob.glob(f"{self.directory}/{counted.name}.[0-9]*"):
+            run |= functions_in(path, counted.program)
+        self.assertGreater(len(run), 1000)
+        listed = subprocess.run(["nm", "-n", "--defined-only", counted.program], stdout=subprocess.PIPE, text=True, check=True)
+        names = dict.fromkeys(line.split(" ", 2)[2] for line in listed.stdout.splitlines() if line.split(" ")[1] in "tTwW")
+        return [name for name in names if name in run or IN_THE_SANDBOX.search(name)]
+
+    @unittest.skipUnless(os.environ.get("BUNRAKU_RECORD"), "nothing is to be recorded")
+    def test_0_record(self):
+        names = self.functions_run()
+        with open(LAYOUT, "w", encoding="ascii") as file:
+            file.writelines(name + "\n" for name in names)
+        self.skipTest(f"{len(names)} functions recorded: build, and see what this says then")
+
+    @unittest.skipIf(os.environ.get("BUNRAKU_RECORD"), "first build with the new order")
+    def test_what_a_daemon_runs_is_together(self):
+        shim = self.daemon(VALUES)
+        resident = resident_code(shim.process.pid, os.environ["BUNRAKU_BIN"])
+        shim.stop()
+        print(f"{resident} KiB of {MOST_KIB}", file=sys.stderr)
+        self.assertGreater(resident, 256, "which mapping is the program's code?")
+        self.assertLessEqual(resident, MOST_KIB, "KiB of the program's code are in memory; " + __doc__)
+
+
+def functions_in(path, program):
+    """Names of the functions of this object that ran, of a file of callgrind's."""
+    objects, names, run, ours = {}, {}, set(), False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            match = re.match(r"(c?)(ob|fn)=\((\d+)\)(?: (.+))?", line)
+            if not match:
+                continue
+            of_callee, kind, number, name = match.groups()
+            table = objects if kind == "ob" else names
+            if name:
+                table[number] = name.strip().split("'")[0]  # 'N: the N-th level of a recursion
+            if of_callee:
+                continue
+            if kind == "ob":
+                ours = objects[number] == program
+            elif ours:
+                run.add(names[number])
+    return run
+
+
+def resident_code(pid, program):
+    resident, inside = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+        for line in file:
+            head = re.match(r"[0-9a-f]+-[0-9a-f]+ (\S+) \S+ \S+ \S+\s*(.*)$", line)
+            if head:
+                inside = "x" in head[1] and head[2] == os.path.realpath(program)
+            elif inside and line.startswith("Rss:"):
+                resident += int(line.split()[1])
+    return resident
+
+
+if __name__ == "__main__":
+    unittest.main()
