@@ -1,5 +1,7 @@
 #include "io/changing_file.hpp"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <sys/stat.h>
 
@@ -16,9 +18,11 @@ std::optional<std::string> changing_file::read_if_changed() {
   std::string text;
   if (now.size < 0) return text;
   std::ifstream in(path_, std::ios::binary);
-  text.resize(max_bytes_);
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  std::array<char, 16384> piece;
+  while (in && text.size() < max_bytes_) {
+    in.read(piece.data(), static_cast<std::streamsize>(std::min(piece.size(), max_bytes_ - text.size())));
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+  }
   return text;
 }
 

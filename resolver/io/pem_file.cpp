@@ -76,6 +76,27 @@ struct descriptor {
   }
 };
 
+// From its beginning, one byte more than `most` if there are more, or why not. One buffer that never moves, so that no
+// copy of a key is left behind by growing.
+std::expected<std::vector<char>, int> whole_file(int fd, std::size_t most) {
+  if (::lseek(fd, 0, SEEK_SET) != 0) return std::unexpected(errno);
+  std::vector<char> bytes(most + 1);
+  std::size_t length = 0;
+  while (length < bytes.size()) {
+    const ssize_t got = ::read(fd, bytes.data() + length, bytes.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const int why = errno;
+      OPENSSL_cleanse(bytes.data(), length);
+      return std::unexpected(why);
+    }
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  bytes.resize(length);
+  return bytes;
+}
+
 // A read-only BIO over the text, which must outlive it.
 bio_ptr text_bio(std::string_view text) {
   return bio_ptr(BIO_new_mem_buf(text.data(), static_cast<int>(std::min(text.size(), largest_pem_file))));
@@ -134,21 +155,16 @@ std::expected<file_bytes, problem> read_file(const std::string& path, std::strin
   if (!S_ISREG(s.st_mode))
     return std::unexpected(
         problem(severity::error, path, std::string(what_it_is) + " is not a regular file", "name the PEM file itself"));
-  // One buffer of full size that never moves, so that no copy of a key is left behind by growing.
-  std::vector<char> bytes(largest_pem_file + 1);
-  std::size_t length = 0;
-  while (length < bytes.size()) {
-    const ssize_t got = ::read(file.fd, bytes.data() + length, bytes.size() - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(unopened(path, errno, what_it_is, how_to_get_it));
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
+  const auto size = static_cast<std::size_t>(s.st_size);
+  // Of the size that it says, and once more if it has grown since.
+  for (const std::size_t most : {std::min(size, largest_pem_file), largest_pem_file}) {
+    auto bytes = whole_file(file.fd, most);
+    if (!bytes) return std::unexpected(unopened(path, bytes.error(), what_it_is, how_to_get_it));
+    if (bytes->size() <= most) return file_bytes(std::move(*bytes), s.st_mode & 07777);
+    OPENSSL_cleanse(bytes->data(), bytes->size());
   }
-  if (length > largest_pem_file)
-    return std::unexpected(problem(severity::error, path, std::string(what_it_is) + " is larger than 1 MiB",
-                                   "name the PEM file itself, or take what is no PEM block out of it"));
-  bytes.resize(length);
-  return file_bytes(std::move(bytes), s.st_mode & 07777);
+  return std::unexpected(problem(severity::error, path, std::string(what_it_is) + " is larger than 1 MiB",
+                                 "name the PEM file itself, or take what is no PEM block out of it"));
 }
 
 std::expected<std::vector<x509_ptr>, std::string> certificates_in(std::string_view pem) {
