@@ -33,6 +33,20 @@ constexpr const char* ending =
   ::_exit(shim::cli::not_done);
 }
 
+std::terminate_handler usual_end = nullptr;
+
+/// Asio asks for aligned memory, which no new handler knows of, and throws; some of that meets a noexcept on its way.
+[[noreturn]] void end_for_an_exception() {
+  try {
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    end_for_want_of_memory();
+  } catch (...) {  // is told by the usual end
+  }
+  usual_end();
+  std::abort();
+}
+
 void* allocate(std::size_t size, const char* /*file*/, int /*line*/) {
   if (size == 0) return nullptr;
   void* const made = std::malloc(size);
@@ -56,6 +70,7 @@ void* allocate_again(void* what, std::size_t size, const char* file, int line) {
 /// had no memory it does not offer again, and a daemon without TLS runs and serves nobody.
 [[gnu::constructor(101)]] void watch_for_want_of_memory() {
   std::set_new_handler(end_for_want_of_memory);
+  usual_end = std::set_terminate(end_for_an_exception);
   CRYPTO_set_mem_functions(allocate, allocate_again, release);
 }
 

@@ -141,11 +141,16 @@ std::shared_ptr<dns_answers::flight> dns_answers::begin(const key& question) {
   const auto own = std::make_shared<flight>();
   own->patience_ends = clock::now() + patience_;
   flights_.emplace(question, own);
-  boost::asio::co_spawn(executor_, run(shared_from_this(), question, own),
-                        [self = shared_from_this(), question, own](const std::exception_ptr& thrown) {
-                          if (thrown && !own->said)
-                            self->finish(question, *own, failed(failure::refusal, "out of memory"));
-                        });
+  try {
+    boost::asio::co_spawn(executor_, run(shared_from_this(), question, own),
+                          [self = shared_from_this(), question, own](const std::exception_ptr& thrown) {
+                            if (thrown && !own->said)
+                              self->finish(question, *own, failed(failure::refusal, "out of memory"));
+                          });
+  } catch (...) {
+    flights_.erase(question);  // it never began: whoever has the same question must not wait for it
+    throw;
+  }
   return own;
 }
 

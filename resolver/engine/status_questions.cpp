@@ -42,7 +42,12 @@ void status_questions::ask(master who, service of, handler done) {
   }
   auto& fresh = questions_.emplace_back(who, std::vector<handler>{});
   fresh.waiting.push_back(std::move(done));
-  net::co_spawn(executor_, answer_for(shared_from_this(), std::move(who), of), unattended{});
+  try {
+    net::co_spawn(executor_, answer_for(shared_from_this(), who, of), unattended{});
+  } catch (...) {
+    std::erase_if(questions_, [&](const question& each) { return each.who == who; });  // nobody would ever answer it
+    throw;
+  }
 }
 
 /// Nothing when there is no identity to ask with, or nobody left who would want to know.

@@ -112,7 +112,12 @@ struct socket_bio {
 };
 
 stream::stream(socket_type socket, ssl_ptr ssl, std::string peer)
-    : socket_(std::move(socket)), fd_(socket_.native_handle()), peer_(std::move(peer)), ssl_(std::move(ssl)) {
+    : socket_(std::move(socket)),
+      fd_(socket_.native_handle()),
+      peer_(std::move(peer)),
+      gathered_(boost::asio::use_service<spare_records>(
+          boost::asio::query(socket_.get_executor(), boost::asio::execution::context))),
+      ssl_(std::move(ssl)) {
   error_code ignored;
   socket_.native_non_blocking(true, ignored);
   if (!ssl_) return;

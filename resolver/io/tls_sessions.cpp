@@ -47,11 +47,14 @@ bool tls_sessions::offer(SSL* ssl, const std::string& master, const std::string&
   return copy && SSL_set_session(ssl, copy.get()) == 1;
 }
 
-int tls_sessions::received(SSL* ssl, SSL_SESSION* session) {
+// Without memory there is no session to resume, which costs a handshake; nothing may be thrown through OpenSSL.
+int tls_sessions::received(SSL* ssl, SSL_SESSION* session) noexcept try {
   auto* mine = static_cast<slot*>(SSL_get_ex_data(ssl, slot_index()));
   if (mine == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
   mine->store->keep(ssl, session, mine->master);
   if (mine->store->told_) mine->store->told_(mine->master);
+  return 0;
+} catch (...) {
   return 0;
 }
 

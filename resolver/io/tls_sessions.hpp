@@ -36,7 +36,7 @@ class tls_sessions : public std::enable_shared_from_this<tls_sessions> {
     ssl_session_ptr session;
     std::chrono::steady_clock::time_point since;
   };
-  static int received(SSL* ssl, SSL_SESSION* session);
+  static int received(SSL* ssl, SSL_SESSION* session) noexcept;
   void keep(SSL* ssl, SSL_SESSION* session, const std::string& master);
   std::function<void(const std::string&)> told_;
   std::mutex guard_;

@@ -1,14 +1,21 @@
 /* Faults from inside a process, by LD_PRELOAD:
  *
- * TORTURE_ALLOCATION=N  the N-th allocation of the process fails, as malloc, calloc, realloc and their like do. 0:
- * none. TORTURE_COUNT=FILE    how many there were goes there when the process ends. TORTURE_PLACES=FILE    for each
- * place in the program that allocates (the innermost calls), the number of its first allocation goes there then.
- * TORTURE_CLOCK=FILE holds a 64-bit number in the host's order: so many seconds are added to the clock on the wall. It
- * may change at any moment. Time that only goes on (CLOCK_MONOTONIC) is as it is. */
+ * TORTURE_ALLOCATION=N  the N-th allocation of the process fails, as malloc, calloc, realloc and their like do.
+ * TORTURE_PLACE=HASH    the first allocation of that place in the program fails. A place is who asks, by the innermost
+ * calls; its hash is the same in each process only where addresses are not random (setarch -R).
+ * TORTURE_DEPTH=CALLS   how many calls make a place: 8, up to 16.
+ * TORTURE_PLACES=FILE   each place that allocated goes there when the process ends: its hash, the number of its first
+ * allocation, and its calls, as addresses in the program's own file (beyond it: in a library).
+ * TORTURE_COUNT=FILE    how many allocations there were goes there then.
+ * TORTURE_TELL=1        who asked for what fails goes to stderr: addresses for addr2line.
+ * TORTURE_CLOCK=FILE    holds a 64-bit number in the host's order: so many seconds are added to the clock on the wall.
+ * It may change at any moment. Time that only goes on (CLOCK_MONOTONIC) is as it is. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,36 +38,54 @@ static atomic_long count;
 static long fails_at = -1;
 static const volatile int64_t* jump;
 
-enum { deepest = 8, most_places = 1 << 16 };
+enum { deepest = 16, usual_depth = 8, most_places = 1 << 16 };
 struct place {
-  uint64_t calls; /* hash of the return addresses; 0: free */
+  uint64_t hash; /* of the calls; 0: free */
   long first;
+  int depth;
+  void* calls[deepest];
 };
 static struct place places[most_places];
-static int notes_places;
+static int notes_places, tells, depth = usual_depth;
+static uint64_t fails_in;
 static _Thread_local int noting;
 
-static void note_place(long number) {
-  if (!notes_places || noting) return;
+/* Is it the first time of a place that is to fail? */
+static int note_place(long number) {
+  if ((!notes_places && fails_in == 0) || noting) return 0;
   noting = 1;
-  void* calls[deepest];
-  const int depth = backtrace(calls, deepest);
-  uint64_t hash = 14695981039346656037u; /* FNV-1a */
-  for (int i = 0; i < depth; ++i) hash = (hash ^ (uintptr_t)calls[i]) * 1099511628211u;
-  if (hash == 0) hash = 1;
-  size_t at = hash % most_places;
-  for (int tries = 0; places[at].calls != 0 && places[at].calls != hash; at = (at + 1) % most_places)
+  struct place here = {.hash = 14695981039346656037u /* FNV-1a */, .first = number};
+  here.depth = backtrace(here.calls, depth);
+  for (int i = 0; i < here.depth; ++i) here.hash = (here.hash ^ (uintptr_t)here.calls[i]) * 1099511628211u;
+  if (here.hash == 0) here.hash = 1;
+  size_t at = here.hash % most_places;
+  for (int tries = 0; places[at].hash != 0 && places[at].hash != here.hash; at = (at + 1) % most_places)
     if (++tries == most_places) abort();
-  if (places[at].calls == 0) places[at] = (struct place){hash, number};
+  const int is_new = places[at].hash == 0;
+  if (is_new) places[at] = here;
   noting = 0;
+  return is_new && here.hash == fails_in;
+}
+
+static int base_of_program(struct dl_phdr_info* info, size_t size, void* to) {
+  (void)size;
+  *(uintptr_t*)to = info->dlpi_addr;
+  return 1; /* it comes first */
 }
 
 static void places_to(const char* path) {
-  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  for (size_t i = 0; i < most_places; ++i)
-    if (places[i].calls != 0 && dprintf(fd, "%ld\n", places[i].first) < 0) abort();
-  close(fd);
+  uintptr_t base = 0;
+  dl_iterate_phdr(base_of_program, &base);
+  FILE* const out = fopen(path, "we");
+  if (out == NULL) return;
+  for (size_t i = 0; i < most_places; ++i) {
+    if (places[i].hash == 0) continue;
+    fprintf(out, "%" PRIx64 " %ld", places[i].hash, places[i].first);
+    for (int each = 0; each < places[i].depth; ++each)
+      fprintf(out, " %" PRIxPTR, (uintptr_t)places[i].calls[each] - base);
+    fprintf(out, "\n");
+  }
+  if (fclose(out) != 0) abort();
 }
 
 static void number_to(const char* name, long value) {
@@ -84,10 +109,15 @@ __attribute__((constructor)) static void begin(void) {
     close(fd);
     jump = seen;
   }
-  if (getenv("TORTURE_PLACES") != NULL) {
+  const char* const place = getenv("TORTURE_PLACE");
+  if (place != NULL) fails_in = strtoull(place, NULL, 16);
+  const char* const deep = getenv("TORTURE_DEPTH");
+  if (deep != NULL && atoi(deep) > 0 && atoi(deep) <= deepest) depth = atoi(deep);
+  notes_places = getenv("TORTURE_PLACES") != NULL;
+  tells = getenv("TORTURE_TELL") != NULL;
+  if (notes_places || tells || place != NULL) {
     void* here[1];
     backtrace(here, 1); /* it loads what it needs the first time, and that allocates */
-    notes_places = 1;
   }
   atomic_store(&count, 0); /* what the loader did before does not count */
   if (nth != NULL) fails_at = atol(nth);
@@ -97,13 +127,21 @@ __attribute__((destructor)) static void end(void) {
   number_to("TORTURE_COUNT", atomic_load(&count));
   if (!notes_places) return;
   notes_places = 0;
+  fails_in = 0;
   places_to(getenv("TORTURE_PLACES"));
+}
+
+static void tell(void) {
+  void* calls[64];
+  noting = 1;
+  backtrace_symbols_fd(calls, backtrace(calls, 64), STDERR_FILENO);
+  noting = 0;
 }
 
 static int fails(void) {
   const long mine = atomic_fetch_add(&count, 1) + 1;
-  note_place(mine);
-  if (fails_at <= 0 || mine != fails_at) return 0;
+  if (!note_place(mine) && (fails_at <= 0 || mine != fails_at)) return 0;
+  if (tells) tell();
   errno = ENOMEM;
   return 1;
 }

@@ -130,8 +130,10 @@ first_byte_timeout = "5s"
         return channel
 
     def serves_again(self):
-        """The fault was one, and is over: what comes now works, unless the process ended for it."""
-        return self.until(lambda: self.ask("GET", SMALL) == 200, "a request to be served again")
+        """The fault was one, and is over: what comes now works, unless the process ended for it. Of each service that
+        was asked before: what is unwell may be what is known of one's masters."""
+        asked = (("GET", SMALL), service_requests(self.site)["catalog"])
+        return self.until(lambda: all(self.ask(*each) == 200 for each in asked), "requests to be served again")
 
     def live(self):
         """All of it. Returns what became of each step."""
@@ -147,9 +149,9 @@ first_byte_timeout = "5s"
     def _steps(self):
         if not self.ready():
             return self.answers.append("did not start")
-        method, target, form, headers = service_requests(self.site)["catalog"]
-        form += b"&padding=" + b"x" * (300_000 - len(form))
-        for step in ((method, target, form, headers), ("GET", GENERATED)):
+        catalog = service_requests(self.site)["catalog"]
+        large = catalog[2] + b"&padding=" + b"x" * (300_000 - len(catalog[2]))
+        for step in ((*catalog[:2], large, catalog[3]), ("GET", GENERATED)):
             self.answers.append(self.ask(*step))
         if self.ended() or not self.serves_again():
             return self.answers.append("ended")

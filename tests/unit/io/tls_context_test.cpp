@@ -1,6 +1,7 @@
 // The upstream leg: what we accept of masters, and what we say when we do not.
 #include "io/tls_context.hpp"
 
+#include "io/tls_sessions.hpp"
 #include "unit/io/tls_pair.hpp"
 
 #include <gmock/gmock.h>
@@ -451,6 +452,25 @@ TEST_P(UpstreamSession, DiesWithTheCertificateThatItWasVerifiedBy) {
   connect(ca.issue(brief));
   EXPECT_TRUE(io::may_resume(session.get(), host, now + minutes{59}));
   EXPECT_FALSE(io::may_resume(session.get(), host, now + minutes{61}));
+}
+
+TEST_P(UpstreamSession, ThrowsNothingThroughOpenSslWhenWhoIsToldOfItFindsNoMemory) {
+  context = io::make_upstream_context(load());
+  io::tls_sessions::enable(context.get());
+  server = plain_master(ca.issue(host));
+  SSL_CTX_set_max_proto_version(server.get(), GetParam());
+  const auto sessions = std::make_shared<io::tls_sessions>();
+  int told = 0;
+  sessions->on_received([&](const std::string&) {
+    ++told;
+    throw std::bad_alloc();
+  });
+  tls_pair pair(context.get(), server.get());
+  ASSERT_TRUE(io::prepare_upstream(pair.client(), host));
+  sessions->attach(pair.client(), std::string(host) + ":8140", host);
+  ASSERT_TRUE(pair.handshake());
+  EXPECT_TRUE(pair.to_server("GET /") && pair.to_client("200 OK"));
+  EXPECT_GT(told, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(, UpstreamSession, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
