@@ -1,6 +1,5 @@
-// Any bytes as the files of a node's certificates: ca.pem and crl.pem as a CA serves them before it is believed, the
-// host's certificate and its key. What begins with 0x30 is DER, and made into a PEM certificate and CRL: base64 would
-// hide from a fuzzer what is in them.
+// Any bytes as ca.pem and crl.pem, as a CA serves them before it is believed. What begins with 0x30 is DER, and made
+// into a PEM certificate and CRL: base64 would hide from a fuzzer what is in them.
 #include "fuzz/certificates_properties.hpp"
 
 #include <cstdint>

@@ -95,28 +95,29 @@ class memory_file {
   int fd_;
 };
 
-/// What must hold for any bytes in all these files. Returns what is broken, or nothing.
+/// What must hold for any bytes as a CA's bundle and its CRLs. Returns what is broken, or nothing.
 inline std::string check(const std::string& pem) {
   credential_files files;
   files.ca = "ca.pem";
   files.crl = "crl.pem";
   if (std::string why = check_texts(pem); !why.empty()) return why;
-  if (std::string why = check_trust(pem, files); !why.empty()) return why;
+  return check_trust(pem, files);
+}
+
+/// The same for any bytes in all of a node's files.
+inline std::string check_files(const std::string& pem, revocation how) {
   const memory_file file(pem);
-  files = {.certificate = file.path(),
-           .private_key = file.path(),
-           .passphrase_file = "/dev/null/none",
-           .ca = file.path(),
-           .crl = file.path()};
-  for (const auto how : {revocation::chain, revocation::leaf, revocation::none}) {
-    files.check = how;
-    const auto loaded = io::load_credentials(files, now);
-    if (std::string why = check_problems(loaded.found); !why.empty()) return why;
-    if ((loaded.value != nullptr) == has_error(loaded.found))
-      return "credentials taken with an error, or refused without";
-    if (loaded.value && loaded.value->certname().empty()) return "credentials of nobody";
-  }
-  return {};
+  const credential_files files{.certificate = file.path(),
+                               .private_key = file.path(),
+                               .passphrase_file = "/dev/null/none",
+                               .ca = file.path(),
+                               .crl = file.path(),
+                               .check = how};
+  const auto loaded = io::load_credentials(files, now);
+  if (std::string why = check_problems(loaded.found); !why.empty()) return why;
+  if ((loaded.value != nullptr) == has_error(loaded.found))
+    return "credentials taken with an error, or refused without";
+  return loaded.value && loaded.value->certname().empty() ? "credentials of nobody" : "";
 }
 
 }  // namespace certificates_properties

@@ -7,6 +7,9 @@
 #include <openssl/err.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -238,6 +241,17 @@ TEST_F(Credentials, SayWhichBlockOfABundleIsDamaged) {
 TEST_F(Credentials, RefuseADamagedKey) {
   dir.write("key.pem", leaf.its_key().pkcs8_pem().substr(0, 90) + "\n-----END PRIVATE KEY-----\n");
   EXPECT_THAT(found(), ElementsAre(Problem(error, files.private_key, HasSubstr("damaged"))));
+}
+
+TEST(ReadFile, ReadsWholeWhatDoesNotTellItsSizeOrHasGrown) {
+  const std::string untold = "/proc/self/limits";  // 0 bytes, says stat
+  ASSERT_EQ(std::filesystem::file_size(untold), 0u);
+  std::ifstream in(untold);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_FALSE(text.empty());
+  const auto read = io::read_file(untold, "the file", "");
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->view(), text);
 }
 
 TEST_F(Credentials, RefuseHugeFilesDirectoriesAndPipes) {
