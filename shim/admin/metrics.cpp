@@ -1,25 +1,22 @@
 #include "admin/metrics.hpp"
 
 #include <array>
-#include <charconv>
 #include <cmath>
-#include <deque>
-#include <span>
-#include <string>
+#include <limits>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 #include <utility>
-#include <vector>
 
 namespace shim::admin {
 namespace {
 
 using bunraku::health;
 using bunraku::snapshot;
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using labels = std::vector<ClientMetric::Label>;
 using wall_time = std::chrono::system_clock::time_point;
-
-struct label {
-  std::string name, value;
-};
-using labels = std::vector<label>;
 
 constexpr std::array all_states{health::up,        health::suspect,  health::probation,
                                 health::saturated, health::draining, health::down};
@@ -27,74 +24,40 @@ constexpr std::array all_states{health::up,        health::suspect,  health::pro
 double in_seconds(std::chrono::microseconds d) { return std::chrono::duration<double>(d).count(); }
 double unix_seconds(wall_time t) { return std::round(std::chrono::duration<double>(t.time_since_epoch()).count()); }
 
-std::string number(double value) {
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  std::array<char, 32> out;
-  const auto end = std::to_chars(out.data(), out.data() + out.size(), value, std::chars_format::general, 16).ptr;
-  return {out.data(), end};
-}
-
-/// `{name="value",...}`, with `more` as the last one; nothing without labels.
-std::string text_of(const labels& all, const label* more = nullptr) {
-  std::string out;
-  const auto add = [&out](const label& each) {
-    out += (out.empty() ? "{" : ",") + each.name + "=\"";
-    for (const char c : each.value) {
-      if (c == '\\' || c == '"' || c == '\n') out += '\\';
-      out += c == '\n' ? 'n' : c;
-    }
-    out += '"';
-  };
-  for (const auto& each : all) add(each);
-  if (more != nullptr) add(*more);
-  return out.empty() ? out : out + '}';
-}
-
-/// The families of one answer, in Prometheus' text format 0.0.4. What has no sample is left out.
+/// The families of one answer. What has no sample is left out.
 class page {
-  struct lines {
-    std::string name, type, help, samples;
-  };
-
  public:
   class family {
    public:
-    explicit family(lines& to) : to_(to) {}
-    void add(const labels& of, double value) { line("", text_of(of), value); }
-    /// `counts` are of the bounds, each with those below it, and of all.
-    void add(const labels& of, std::span<const double> bounds, std::span<const std::uint64_t> counts, double sum) {
-      line("_count", text_of(of), static_cast<double>(counts.back()));
-      line("_sum", text_of(of), sum);
-      for (std::size_t i = 0; i != counts.size(); ++i) {
-        const label below{"le", i == bounds.size() ? "+Inf" : number(bounds[i])};
-        line("_bucket", text_of(of, &below), static_cast<double>(counts[i]));
-      }
+    explicit family(MetricFamily& f) : family_(f) {}
+    void add(labels of, double value) {
+      ClientMetric m;
+      m.label = std::move(of);
+      if (family_.type == MetricType::Counter) m.counter.value = value;
+      else m.gauge.value = value;
+      family_.metric.push_back(std::move(m));
     }
+    void add(ClientMetric whole) { family_.metric.push_back(std::move(whole)); }
 
    private:
-    void line(const char* suffix, const std::string& of, double value) {
-      to_.samples += to_.name + suffix + of + ' ' + number(value) + '\n';
-    }
-    lines& to_;
+    MetricFamily& family_;
   };
 
-  family counter(const char* name, const char* help) { return make(name, "counter", help); }
-  family gauge(const char* name, const char* help) { return make(name, "gauge", help); }
-  family histogram(const char* name, const char* help) { return make(name, "histogram", help); }
-  std::string text() const {
-    std::string out;
-    for (const auto& each : families_)
-      if (!each.samples.empty())
-        out +=
-            "# HELP " + each.name + ' ' + each.help + "\n# TYPE " + each.name + ' ' + each.type + '\n' + each.samples;
-    return out;
+  family counter(const char* name, const char* help) { return make(name, help, MetricType::Counter); }
+  family gauge(const char* name, const char* help) { return make(name, help, MetricType::Gauge); }
+  family histogram(const char* name, const char* help) { return make(name, help, MetricType::Histogram); }
+  std::string text() {
+    std::erase_if(families_, [](const MetricFamily& f) { return f.metric.empty(); });
+    return prometheus::TextSerializer().Serialize(families_);
   }
 
  private:
-  family make(const char* name, const char* type, const char* help) {
-    return family(families_.emplace_back(name, type, help, ""));
+  family make(const char* name, const char* help, MetricType type) {
+    families_.reserve(64);  // a family refers to its place here
+    families_.push_back({name, help, type, {}});
+    return family(families_.back());
   }
-  std::deque<lines> families_;  // a family refers to its place here
+  std::vector<MetricFamily> families_;
 };
 
 std::string name_of_service(const snapshot& from, bunraku::service s) {
@@ -173,19 +136,22 @@ void add_dns(page& to, const snapshot& from) {
   for (const auto& s : from.services)
     for (const auto& one : s.sources) {
       if (one.kind != bunraku::source_kind::srv || !one.known) continue;
-      const labels of{{"service", s.name}, {"record", one.answer.asked}};
+      labels of{{"service", s.name}, {"record", one.answer.asked}};
       stale.add(of, one.answer.stale ? 1 : 0);
-      failed.add(of, one.answer.state == bunraku::source_answer::status::failed ? 1 : 0);
+      failed.add(std::move(of), one.answer.state == bunraku::source_answer::status::failed ? 1 : 0);
     }
 }
 
-/// How many took at most each of the bounds, and how many there were.
-std::array<std::uint64_t, history::bounds.size() + 1> durations_of(const history::service_totals& sums) {
-  std::array<std::uint64_t, history::bounds.size() + 1> counts{};
+ClientMetric durations_of(const std::string& service, const history::service_totals& sums) {
+  ClientMetric m;
+  m.label = {{"service", service}};
   std::uint64_t so_far = 0;
-  for (std::size_t i = 0; i != history::bounds.size(); ++i) counts[i] = so_far += sums.buckets[i];
-  counts.back() = sums.exchanges;
-  return counts;
+  for (std::size_t i = 0; i != history::bounds.size(); ++i)
+    m.histogram.bucket.push_back({so_far += sums.buckets[i], history::bounds[i]});
+  m.histogram.bucket.push_back({sums.exchanges, std::numeric_limits<double>::infinity()});
+  m.histogram.sample_count = sums.exchanges;
+  m.histogram.sample_sum = in_seconds(sums.total);
+  return m;
 }
 
 void add_exchanges(page& to, const history& so_far) {
@@ -205,7 +171,7 @@ void add_exchanges(page& to, const history& so_far) {
   auto more = to.counter("bunraku_continued_answers_total", "Answers that another master brought to their end.");
   for (const auto& [service, sums] : so_far.services()) {
     const labels of{{"service", service}};
-    times.add(of, history::bounds, durations_of(sums), in_seconds(sums.total));
+    times.add(durations_of(service, sums));
     bytes.add({{"service", service}, {"direction", "up"}}, static_cast<double>(sums.bytes_up));
     bytes.add({{"service", service}, {"direction", "down"}}, static_cast<double>(sums.bytes_down));
     attempts.add(of, static_cast<double>(sums.attempts));

@@ -3,38 +3,36 @@
 
 #include <bunraku/log.hpp>
 
-#include <atomic>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <string_view>
+
+namespace spdlog {
+class logger;
+}
 
 namespace shim::daemon {
 
 /// Where the daemon's and the library's lines go: `event key=value ...`, to stderr with a time stamp, or to the journal
 /// with its own. No queue: a line is out when write() returns, which for stderr may block if the reader does. A log
-/// that cannot be written is silent about itself. Threads: any.
+/// that cannot be written is silent about itself. Threads: any. Does not touch spdlog's registry.
 class event_log final : public bunraku::log_sink {
  public:
   explicit event_log(const config::log_values& settings);
   ~event_log() override;
 
-  bunraku::log_level level() const noexcept override { return level_; }
+  bunraku::log_level level() const noexcept override;
   /// Control characters in `line` come out as blanks, so that one event is always one line.
   void write(bunraku::log_level level, std::string_view line) noexcept override;
   /// After a reload. Where the lines go cannot change.
-  void set_level(bunraku::log_level level) noexcept { level_ = level; }
+  void set_level(bunraku::log_level level) noexcept;
 
  private:
-  std::atomic<bunraku::log_level> level_;
-  std::mutex one_at_a_time_;
-  int journal_ = -1;  ///< its socket; without one lines go to stderr
+  std::unique_ptr<spdlog::logger> logger_;
 };
 
 /// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
 bool stderr_is_journal() noexcept;
-
-/// What stands before a line on stderr: "2026-11-27T02:00:00.123+00:00 info ", in this host's time.
-std::string stamp_of(std::chrono::system_clock::time_point when, bunraku::log_level level);
 
 /// What stands before a line that the journal is sent, in its native protocol: fields, each `NAME=text` and a newline.
 std::string journal_fields(bunraku::log_level level);
