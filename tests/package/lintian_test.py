@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 PACKAGES = os.environ["BUNRAKU_PACKAGES"]
+YAML_CPP = b"./src/"  # in Debian's archive of it, the same wherever that is linked
 
 
 class Lintian(unittest.TestCase):
@@ -56,7 +57,7 @@ class Lintian(unittest.TestCase):
                     continue
                 programs += 1
                 paths = {one for one in re.findall(rb"[\w./+-]*/[\w.+-]+\.(?:cpp|hpp|cc|c|h)(?=\0)", content)
-                         if not one.startswith((b"/usr/include/", b"/usr/lib/"))}
+                         if not one.startswith((b"/usr/include/", b"/usr/lib/", YAML_CPP))}
                 self.assertEqual(paths, set(), f"{path}: does something use __FILE__, as OPENSSL_free does?")
             self.assertGreater(programs, 6)
 
