@@ -41,9 +41,9 @@ std::terminate_handler usual_end = nullptr;
     if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
     end_for_want_of_memory();
-  } catch (...) {  // is told by the usual end
+  } catch (...) {
+    usual_end();  // which tells what it was
   }
-  usual_end();
   std::abort();
 }
 
