@@ -64,6 +64,7 @@ class ScriptedMaster:
             except OSError:
                 return
             accepted.settimeout(30)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else what is sent may leave much later
             try:
                 connection = self.context.wrap_socket(accepted, server_side=True)
             except OSError:
