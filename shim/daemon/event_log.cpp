@@ -97,7 +97,7 @@ spdlog::sink_ptr make_sink(config::log_target to) {
 
 bool stderr_is_journal() noexcept {
   const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat about {};
+  struct stat about{};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &about) != 0) return false;
   unsigned long long device = 0, inode = 0;
   return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == about.st_dev && inode == about.st_ino;

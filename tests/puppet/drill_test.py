@@ -110,8 +110,8 @@ class Drill(ShimTest):
             config.write("[limits]\nidle_connections = 0\n")  # who refuses connections is met by each request
         self.start_anew()
         self.assertEqual(self.catalog_of_a_run(), "compile1")
-        began = time.monotonic()
         done = self.drill("catalog-refused", "--for", "60s")
+        began = time.monotonic()  # the fault did, by now
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.catalog_of_a_run(), "compile2")
         self.shim.process.send_signal(signal.SIGKILL)
