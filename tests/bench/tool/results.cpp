@@ -13,13 +13,12 @@ double percentile(const std::vector<std::int64_t>& sorted, double share) {
   return static_cast<double>(sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))]) / 1e3;
 }
 
-// The longest time from `start` on in which no request came to a good end. What lies before the first counts, what lies
-// behind the last does not: nothing may have been due any more.
-std::int64_t longest_gap(const std::vector<std::int64_t>& sorted_good_ends, std::int64_t start) {
+// The longest time in which no request came to a good end, of those that end after `from`. What lies before the first
+// counts, what lies behind the last does not: nothing may have been due any more.
+std::int64_t longest_gap(const std::vector<std::int64_t>& sorted_good_ends, std::int64_t start, std::int64_t from) {
   std::int64_t longest = 0;
   for (const auto end : sorted_good_ends) {
-    if (end < start) continue;
-    longest = std::max(longest, end - start);
+    if (end >= from) longest = std::max(longest, end - start);
     start = end;
   }
   return longest;
@@ -74,8 +73,8 @@ std::string results::to_json() const {
   say("resumed", resumed);
   say("client_retries", client_retries);
   say("slow", slow);
-  say("longest_gap_ms", to_ms(longest_gap(good_ends, start_ns)));
-  if (event_ns >= 0) say("gap_after_loss_ms", to_ms(longest_gap(good_ends, event_ns)));
+  say("longest_gap_ms", to_ms(longest_gap(good_ends, start_ns, start_ns)));
+  if (event_ns >= 0) say("gap_after_loss_ms", to_ms(longest_gap(good_ends, start_ns, event_ns)));
   say("last_slow_ms", to_ms(last_slow));
   say("load_cpu_s", cpu_seconds);
   out << '}';
