@@ -226,7 +226,7 @@ class BadMasters(ProxyTest):
             master.clear_faults()
             master.fault(terms, times=1, **more)
 
-    def test_malformed_answers_are_502_and_the_connection_is_not_used_again(self):
+    def test_malformed_answers_of_every_master_are_502(self):
         ok = "HTTP/1.1 200 OK"
         for answer, word in (
                 ("SSH-2.0-OpenSSH\r\n\r\n", "status line"), ("HTTP/2 200 OK\r\n\r\n", "HTTP/1"),
@@ -243,18 +243,16 @@ class BadMasters(ProxyTest):
             with self.subTest(answer=answer[:100]):
                 for master in (self.files, self.compile2):
                     master.clear_faults()
-                    master.forget_log()
                     master.fault("raw", body=answer)
                 client = self.connect()
                 said = self.assert_own_error(client.request("GET", METADATA), 502, word,
                                              f"files.lab.test:{self.site.port}", f"compile2.lab.test:{self.site.port}")
                 self.assertIn("no master of service files answered", said)
-                # The client has done nothing wrong: its connection goes on, but not to the same master's.
+                # The client has done nothing wrong: its connection goes on. What becomes of the master's is in
+                # reused_connections_test.py.
                 for master in (self.files, self.compile2):
                     master.clear_faults()
                 self.assertEqual(client.request("GET", METADATA).status, 200)
-                numbers = [line["connection"] for line in self.files.requests()]
-                self.assertEqual(len(numbers), len(set(numbers)))
                 client.close()
 
     def test_one_bad_master_is_passed_over(self):
@@ -262,12 +260,6 @@ class BadMasters(ProxyTest):
         client = self.connect()
         self.assertEqual(client.request("GET", METADATA).status, 200)
         self.assertEqual(self.seen(METADATA)["compile2"][0]["status"], 200)
-
-    def test_bytes_behind_an_answer_end_that_connection(self):
-        self.spoil("raw", body=raw_answer("HTTP/1.1 200 OK", "Content-Length: 2", body=b"okHTTP/1.1 200 OK\r\n\r\n"))
-        client = self.connect()
-        self.assertEqual(client.request("GET", METADATA).body, b"ok")
-        self.assertIn(b"small1", client.request("GET", METADATA).body)
 
     def test_a_body_that_breaks_off_ends_the_clients_connection(self):
         for spoil in ("reset_after_bytes:100000", "close_after_bytes:100000", "hang_after_bytes:100000"):
