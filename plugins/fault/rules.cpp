@@ -358,7 +358,7 @@ const rule* choose(const std::vector<rule>& rules, const bunraku_moment& when, w
 }
 
 std::string to_string(wall when) {
-  // Rounded down for the file's seconds: a fault does not last longer than it was asked for.
+  // The end of a fault is a whole second already.
   const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(when));
   std::tm parts{};
   std::array<char, 32> out{};
