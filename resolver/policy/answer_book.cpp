@@ -41,6 +41,11 @@ answer_book::time_point answer_book::fresh_until(const entry& e) const {
   return e.doubted ? std::min(e.fresh_until, e.asked + rules_.doubt_interval) : e.fresh_until;
 }
 
+/// Until when a failure, or a denial, keeps from asking again.
+answer_book::time_point answer_book::ask_again(const entry& e) const {
+  return e.doubted ? std::min(e.ask_again, e.asked + rules_.doubt_interval) : e.ask_again;
+}
+
 /// Until when it is served because there is nothing better.
 answer_book::time_point answer_book::served_until(const entry& e) const {
   const auto stale = std::max(e.fresh_until, e.learned + rules_.stale_for);
@@ -57,9 +62,9 @@ dns_decision answer_book::decide(const dns_question& question, time_point now) c
 
   const auto end = served_until(e);
   const bool old_serves = e.said && now < end;
-  if (e.trouble && now < e.ask_again) {
-    if (old_serves) return answer_of(e, action::serve, std::min(e.ask_again, end));
-    return {action::serve, e.trouble, dns_standing::failed, e.asked, e.ask_again, false, nullptr};
+  if (const auto then = ask_again(e); e.trouble && now < then) {
+    if (old_serves) return answer_of(e, action::serve, std::min(then, end));
+    return {action::serve, e.trouble, dns_standing::failed, e.asked, then, false, nullptr};
   }
   if (!old_serves) return {};
   const bool failed_lately = e.trouble && is_failure(*e.trouble) && now < e.asked + memory_of_failure();
@@ -76,7 +81,7 @@ std::optional<dns_decision> answer_book::look(const dns_question& question, time
     const bool unanswered = e.trouble != nullptr;
     decided.outcome = unanswered ? e.trouble : e.said;
     decided.learned = unanswered ? e.asked : e.learned;
-    decided.until = unanswered ? e.ask_again : e.fresh_until;
+    decided.until = unanswered ? ask_again(e) : e.fresh_until;
     decided.from_disk = !unanswered && e.from_disk;
     decided.standing = unanswered ? dns_standing::failed : dns_standing::fresh;
   } else if (decided.what == action::ask && !e.trouble) {

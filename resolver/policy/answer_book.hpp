@@ -81,9 +81,9 @@ struct dns_decision {
 ///    DNS is known to be silent, whatever the name, not at all.
 ///  - Records that are gone ("no such record" where there were some) are served for `vanished_for` more: until "no such
 ///    record" was said at least twice, so far apart, with nothing else between. "." is believed at once.
-///  - `doubt` (a master that was named cannot be reached) ends a TTL early, but not before `doubt_interval` has passed
-///    since the question was asked.
 ///  - A failure where nothing better is known is served for `ttl.negative`.
+///  - `doubt` (a master that was named, or that was used because there was no answer, cannot be reached) ends all of
+///    these times early, but not before `doubt_interval` has passed since the question was asked.
 /// Bounds: `capacity` questions; a new one beyond that replaces the one whose last question is the longest ago.
 /// Threads: none of its own.
 /// Source: RFC 8767, RFC 2308.
@@ -157,6 +157,7 @@ class answer_book {
   static dns_decision answer_of(const entry& e, action what, time_point until);
   bool is_denied(const entry& e, const dns_outcome& outcome, time_point now) const;
   time_point fresh_until(const entry& e) const;
+  time_point ask_again(const entry& e) const;
   time_point served_until(const entry& e) const;
   void accept(entry& e, dns_outcome_ptr outcome, time_point now, std::chrono::milliseconds ttl);
   entry& entry_for(const dns_question& question);

@@ -321,6 +321,28 @@ TEST_F(AnswerBook, ADoubtedAnswerStillServesWhenDnsFails) {
   expect(action::serve, dns_standing::stale, day);
 }
 
+TEST_F(AnswerBook, AFailureIsAskedForAheadOfItsTimeWhenWhatWasUsedInsteadFailsToo) {
+  learn(failure(refusal));
+  now += 1s;
+  book.doubt(srv);
+  EXPECT_EQ(decide().what, action::serve);
+  EXPECT_EQ(decide().until, start + 10s);
+  now = start + 10s;
+  expect(action::ask, dns_standing::failed, nullptr);
+  EXPECT_GT(learn(failure(refusal)).until, now + 10s);  // nothing has failed since
+}
+
+TEST_F(AnswerBook, WhatIsServedForWantOfAnAnswerIsAskedForAheadOfItsTimeToo) {
+  learn(one);
+  now += 2min;
+  learn(failure(silence));
+  const auto asked = now;
+  book.doubt(srv);
+  expect(action::serve, dns_standing::stale, one);
+  now = asked + 10s;
+  expect(action::serve_and_ask, dns_standing::stale, one);
+}
+
 TEST_F(AnswerBook, DoubtOfWhatIsNotKnownIsNothing) {
   book.doubt(srv);
   EXPECT_EQ(book.size(), 0u);
