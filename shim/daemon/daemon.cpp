@@ -211,7 +211,7 @@ rotation::hooks daemon::rotating() {
 bool daemon::loop_works() {
   bool timer_came = false, signal_came = false;
   net::signal_set signals(loop_, SIGURG);  // which does nothing if nobody waits for it
-  net::steady_timer timer(loop_, std::chrono::milliseconds(1));
+  net::steady_timer timer(loop_, std::chrono::microseconds(1));  // by its descriptor all the same
   signals.async_wait([&](boost::system::error_code error, int) { signal_came = !error; });
   timer.async_wait([&](boost::system::error_code error) { timer_came = !error; });
   ::raise(SIGURG);
