@@ -41,7 +41,7 @@ class Peer:
     def values(self, site, work, port):
         """What templates may name."""
         values = {"listen": f"127.0.0.1:{port}", "listen_port": port, "middle": f"127.0.0.1:{free_port()}", "dir": work,
-                  "dns": site.dns.place, "domain": certificates.DOMAIN, "certname": certificates.AGENT,
+                  "dns": f"{site.dns.address}:{site.dns.port}", "domain": certificates.DOMAIN, "certname": certificates.AGENT,
                   "ca": site.file("ca.pem"), "cert": site.file("agent.pem"), "key": site.file("agent.key"),
                   "both": site.file("agent-both.pem"), "access": "false"}
         for number, place in enumerate(site.places.values(), 1):

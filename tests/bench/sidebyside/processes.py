@@ -23,6 +23,18 @@ def placed(place):
     return lambda: os.sched_setaffinity(0, chosen)
 
 
+@contextlib.contextmanager
+def working_at(place):
+    """What is started in this block is `placed` there, its threads too."""
+    before, move = os.sched_getaffinity(0), placed(place)
+    if move:
+        move()
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def text_of(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
