@@ -187,9 +187,8 @@ boost::asio::awaitable<address_answer> find_addresses(std::shared_ptr<dns_answer
   try {
     co_return co_await ask_in_turn(dns, names_for(host, resolv.get()));
   } catch (const std::exception&) {
-    // A coroutine that was cancelled throws at its next wait.
+    co_return cancelled();  // a coroutine that was cancelled throws at its next wait
   }
-  co_return cancelled();
 }
 
 }  // namespace bunraku::engine

@@ -2,6 +2,7 @@
 
 #include "engine/connect_fault.hpp"
 #include "engine/unattended.hpp"
+#include "io/end_wait.hpp"
 #include "policy/master_identity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -29,7 +30,7 @@ connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery>
 
 void connect_op::cancel() noexcept {
   cancelled_ = true;
-  wake_.cancel();
+  io::end_wait(wake_);
 }
 
 void connect_op::give_up(plan& from) {

@@ -244,9 +244,8 @@ boost::asio::awaitable<source_answer> discovery::state::ask(std::shared_ptr<stat
     verdict->ttl_left = left_until(names.asked_again(), clock::now());
     co_return std::move(*verdict);
   } catch (const std::exception&) {
-    // A coroutine that was cancelled throws at its next wait.
+    co_return cancelled_answer();  // a coroutine that was cancelled throws at its next wait
   }
-  co_return cancelled_answer();
 }
 
 boost::asio::awaitable<source_answer> discovery::state::ask_plugin(std::shared_ptr<state> self,

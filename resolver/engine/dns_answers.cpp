@@ -1,5 +1,6 @@
 #include "engine/dns_answers.hpp"
 
+#include "io/end_wait.hpp"
 #include "policy/answer_words.hpp"
 
 #include <bunraku/error.hpp>
@@ -244,7 +245,7 @@ void dns_answers::replace(const dns_options& dns, const std::function<bool(const
 void dns_answers::close() {
   for (const auto& each : channels_)
     if (const auto channel = each.lock()) channel->close();
-  for (auto& each : silences_) each.cancel();
+  for (auto& each : silences_) io::end_wait(each);
   closed_ = true;
   if (kept_) kept_->close(*book_);
 }

@@ -1,5 +1,7 @@
 #include "engine/handshake_turns.hpp"
 
+#include "io/end_wait.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -83,7 +85,7 @@ void handshake_turns::forget(const std::string& master) noexcept {
 void handshake_turns::wake(place& all, waiter::why what) noexcept {
   for (auto& each : all.waiting) {
     each.woken = what;
-    each.wake->cancel();
+    io::end_wait(*each.wake);
   }
 }
 

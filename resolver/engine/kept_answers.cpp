@@ -1,5 +1,6 @@
 #include "engine/kept_answers.hpp"
 
+#include "io/end_wait.hpp"
 #include "policy/answer_file.hpp"
 
 #include <chrono>
@@ -87,7 +88,7 @@ void kept_answers::write(const policy::answer_book& book) {
 }
 
 void kept_answers::close(const policy::answer_book& book) {
-  timer_.cancel();
+  io::end_wait(timer_);
   if (pace_.due() && !read_only_) write(book);
   read_only_ = true;
 }

@@ -2,6 +2,7 @@
 
 #include "engine/connect_fault.hpp"
 #include "engine/unattended.hpp"
+#include "io/end_wait.hpp"
 #include "io/small_get.hpp"
 
 #include <bunraku/error.hpp>
@@ -30,7 +31,7 @@ status_questions::status_questions(net::any_io_executor executor, std::shared_pt
 
 void status_questions::stop() noexcept {
   stopped_ = true;
-  timer_.cancel();
+  io::end_wait(timer_);
   for (auto& each : under_way_) each->cancel();
 }
 

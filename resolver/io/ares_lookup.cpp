@@ -1,5 +1,7 @@
 #include "io/ares_lookup.hpp"
 
+#include "io/end_wait.hpp"
+
 #include <boost/asio/error.hpp>
 
 #include <arpa/nameser.h>
@@ -88,12 +90,12 @@ void ares_lookup::start(const std::string& name, int type, std::span<const name_
 void ares_lookup::stop() noexcept {
   if (result_ == status::under_way) result_ = status::cancelled;
   channel_.reset();  // calls on_answer (which is over) and on_socket for every socket
-  tick_.cancel();
+  end_wait(tick_);
 }
 
 void ares_lookup::cancel() {
   stop();
-  over_.cancel();
+  end_wait(over_);
 }
 
 void ares_lookup::finish(status result) {

@@ -1,5 +1,6 @@
 #include "io/dialer.hpp"
 
+#include "io/end_wait.hpp"
 #include "io/handshake.hpp"
 
 #include <bunraku/error.hpp>
@@ -47,7 +48,7 @@ dial::dial(net::any_io_executor executor, net::ip::tcp::endpoint address, std::s
 
 void dial::cancel() noexcept {
   cancelled_ = true;
-  timer_.cancel();
+  end_wait(timer_);
   boost::system::error_code ignored;
   socket_.cancel(ignored);
   if (stream_) stream_->cancel();
@@ -67,7 +68,7 @@ void dial::limit(std::chrono::milliseconds timeout, const std::shared_ptr<dial>&
 
 void dial::unlimit() noexcept {
   ++limits_;
-  timer_.cancel();
+  end_wait(timer_);
 }
 
 net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::milliseconds connect_timeout,

@@ -24,7 +24,7 @@ bool keep_demands(SSL* ssl, std::shared_ptr<const policy::certificate_demands> d
   auto kept = std::make_unique<kept_demands>(std::move(demands));
   auto* before = static_cast<kept_demands*>(SSL_get_ex_data(ssl, demands_index()));
   if (SSL_set_ex_data(ssl, demands_index(), kept.get()) != 1) return false;
-  kept.release();
+  (void)kept.release();
   delete before;
   return true;
 }

@@ -28,7 +28,7 @@ void tls_sessions::enable(SSL_CTX* context) {
 
 void tls_sessions::attach(SSL* ssl, const std::string& master, const std::string& host) {
   auto mine = std::make_unique<slot>(slot{shared_from_this(), master});
-  if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) mine.release();
+  if (SSL_set_ex_data(ssl, slot_index(), mine.get()) == 1) (void)mine.release();
   offer(ssl, master, host);
 }
 

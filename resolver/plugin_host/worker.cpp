@@ -36,7 +36,7 @@ worker::worker(const std::string& name) : shared_(std::make_shared<shared>()) {
   auto share = std::make_unique<std::shared_ptr<shared>>(shared_);
   const int error = ::pthread_create(&id, &how, &worker::run, share.get());
   if (error == 0) {
-    share.release();  // the thread's
+    (void)share.release();  // the thread's
     ::pthread_setname_np(id, name.substr(0, 15).c_str());
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

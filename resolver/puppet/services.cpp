@@ -29,7 +29,7 @@ struct setting {
 
 // The setting that names this service's master: its own one if that is set, else `server` with the service's own port.
 setting setting_of(service which, const site& s) {
-  const setting general{"server", s.server, s.serverport, s.server_set};
+  setting general{"server", s.server, s.serverport, s.server_set};
   if (which == service::ca) {
     if (s.ca_server_set) return {"ca_server", s.ca_server, s.ca_port, true};
     return {general.name, general.host, s.ca_port, general.set};

@@ -2,6 +2,7 @@
 
 #include "admin/conversation.hpp"
 #include "admin/unix_place.hpp"
+#include "forward/end_wait.hpp"
 #include "forward/unattended.hpp"
 
 #include <bunraku/local.hpp>
@@ -35,7 +36,7 @@ struct control::listening {
       : place(std::move(p)), pause(executor), with(std::move(s)) {}
   void stop() noexcept {
     place.leave();
-    pause.cancel();
+    forward::end_wait(pause);
   }
   unix_place place;
   net::steady_timer pause;

@@ -1,6 +1,7 @@
 #include "admin/loopback.hpp"
 
 #include "admin/conversation.hpp"
+#include "forward/end_wait.hpp"
 #include "forward/unattended.hpp"
 
 #include <bunraku/local.hpp>
@@ -104,7 +105,7 @@ void loopback::close() noexcept {
   if (!at_) return;
   error_code ignored;
   at_->acceptor.close(ignored);
-  at_->pause.cancel();
+  forward::end_wait(at_->pause);
   at_.reset();
 }
 

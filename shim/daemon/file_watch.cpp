@@ -21,8 +21,8 @@ constexpr int most_links = 8;  // from one file
 
 }  // namespace
 
-file_watch::file_watch(net::any_io_executor executor, std::function<void()> changed)
-    : descriptor_(std::move(executor)), changed_(std::move(changed)) {}
+file_watch::file_watch(const net::any_io_executor& executor, std::function<void()> changed)
+    : descriptor_(executor), changed_(std::move(changed)) {}
 file_watch::~file_watch() { stop(); }
 
 void file_watch::stop() noexcept {

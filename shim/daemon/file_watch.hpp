@@ -19,7 +19,7 @@ namespace shim::daemon {
 /// Threads: the executor's only.
 class file_watch {
  public:
-  file_watch(boost::asio::any_io_executor executor, std::function<void()> changed);
+  file_watch(const boost::asio::any_io_executor& executor, std::function<void()> changed);
   ~file_watch();
   file_watch(const file_watch&) = delete;
   file_watch& operator=(const file_watch&) = delete;

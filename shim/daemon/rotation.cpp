@@ -1,5 +1,7 @@
 #include "daemon/rotation.hpp"
 
+#include "forward/end_wait.hpp"
+
 #include <algorithm>
 
 namespace shim::daemon {
@@ -42,7 +44,7 @@ void rotation::begin(const leg_identities& in_use, std::chrono::sys_seconds now)
 void rotation::stop() noexcept {
   stopped_ = true;
   watch_.stop();
-  timer_.cancel();
+  forward::end_wait(timer_);
   look_at_.reset();
 }
 

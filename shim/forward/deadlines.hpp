@@ -17,7 +17,7 @@ class deadline;
 class deadlines {
  public:
   using clock = std::chrono::steady_clock;
-  explicit deadlines(boost::asio::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit deadlines(const boost::asio::any_io_executor& executor) : timer_(executor) {}
   ~deadlines() { assert(first_ == nullptr); }
   deadlines(const deadlines&) = delete;
   deadlines& operator=(const deadlines&) = delete;

@@ -1,12 +1,14 @@
 #include "forward/upstream_pool.hpp"
 
+#include "forward/end_wait.hpp"
+
 #include <iterator>
 
 namespace shim::forward {
 
-upstream_pool::upstream_pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle_limit,
+upstream_pool::upstream_pool(const boost::asio::any_io_executor& executor, std::chrono::milliseconds idle_limit,
                              std::size_t most)
-    : idle_limit_(idle_limit), most_(most), timer_(std::move(executor)) {}
+    : idle_limit_(idle_limit), most_(most), timer_(executor) {}
 
 std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to) {
   const auto oldest = clock::now() - idle_limit_;
@@ -38,7 +40,7 @@ void upstream_pool::clear() noexcept {
   ++era_;
   for (auto& each : idle_) each.stream.close();
   idle_.clear();
-  timer_.cancel();
+  end_wait(timer_);
   armed_ = false;
 }
 

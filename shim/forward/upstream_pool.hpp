@@ -20,7 +20,7 @@ namespace shim::forward {
 class upstream_pool {
  public:
   using clock = std::chrono::steady_clock;
-  upstream_pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle_limit, std::size_t most);
+  upstream_pool(const boost::asio::any_io_executor& executor, std::chrono::milliseconds idle_limit, std::size_t most);
 
   /// An idle connection to `to` that its master has not ended. It may hang all the same, or be about to end.
   std::optional<bunraku::connection> take(const bunraku::master& to);

@@ -1,5 +1,6 @@
 #include "local/listener.hpp"
 
+#include "forward/end_wait.hpp"
 #include "forward/unattended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -54,7 +55,7 @@ template <class Listener>
 void close_quietly(Listener& acceptor, net::steady_timer& pause) noexcept {
   error_code ignored;
   acceptor.close(ignored);
-  pause.cancel();
+  forward::end_wait(pause);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ class patience : public std::enable_shared_from_this<patience> {
   using error_code = boost::system::error_code;
   using time_point = std::chrono::steady_clock::time_point;
 
-  explicit patience(boost::asio::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit patience(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
   /// Appends at least one byte and at most `most`. `eof` when the peer has ended its direction.
   boost::asio::awaitable<error_code> read_some(tcp::socket& from, std::string& into, std::size_t most,
