@@ -210,8 +210,8 @@ rotation::hooks daemon::rotating() {
 /// from epoll_ctl). A daemon without them would never time out and not hear SIGTERM.
 bool daemon::loop_works() {
   bool timer_came = false, signal_came = false;
-  net::signal_set signals(loop_, SIGURG);  // which does nothing if nobody waits for it
-  net::steady_timer timer(loop_, std::chrono::microseconds(1));  // by its descriptor all the same
+  net::signal_set signals(loop_, SIGURG);                        // which does nothing if nobody waits for it
+  net::steady_timer timer(loop_, std::chrono::microseconds(1));  // that ends by its descriptor, too
   signals.async_wait([&](boost::system::error_code error, int) { signal_came = !error; });
   timer.async_wait([&](boost::system::error_code error) { timer_came = !error; });
   ::raise(SIGURG);
