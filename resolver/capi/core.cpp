@@ -92,6 +92,8 @@ void core::check() const {
   if (over_.load()) throw failure{BUNRAKU_E_CANCELLED, "the resolver was freed"};
 }
 
+// Without memory for it the process ends: there is no other way to end the thread and tell who waits.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 void core::shut_down() noexcept {
   if (over_.exchange(true)) return;
   post([this] {

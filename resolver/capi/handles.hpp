@@ -35,10 +35,12 @@ struct stream_handle {
 };
 
 // What is inside of a pointer that the caller has, and back.
+// NOLINTBEGIN(bugprone-macro-parentheses): there are none around types
 #define BUNRAKU_HANDLE(opaque, handle)                                                                 \
   inline handle* inside(opaque* p) noexcept { return reinterpret_cast<handle*>(p); }                   \
   inline const handle* inside(const opaque* p) noexcept { return reinterpret_cast<const handle*>(p); } \
   inline opaque* given(std::unique_ptr<handle> h) noexcept { return reinterpret_cast<opaque*>(h.release()); }
+// NOLINTEND(bugprone-macro-parentheses)
 BUNRAKU_HANDLE(bunraku_options, settings)
 BUNRAKU_HANDLE(bunraku_resolver, resolver_handle)
 BUNRAKU_HANDLE(bunraku_request, request_handle)

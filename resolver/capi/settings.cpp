@@ -222,7 +222,7 @@ bool settings::set_demand(std::string_view key, std::string_view value) {
 
 void settings::set(std::string_view key, std::string_view value) {
   if (value.find('\n') != value.npos) refuse(key, value, "a single line");
-  for (std::uint16_t i = 0; i < lists_.size(); ++i)
+  for (std::size_t i = 0; i < lists_.size(); ++i)
     if (key == builtin_name(static_cast<service>(i))) {
       lists_[i] = masters(key, value);
       return;

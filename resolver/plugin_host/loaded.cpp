@@ -45,7 +45,7 @@ std::string milliseconds_in(std::chrono::steady_clock::duration took) {
 
 }  // namespace
 
-plugin_state::plugin_state(tables from) : code(std::move(from)) {
+plugin_state::plugin_state(tables from) : code(from) {
   host = {.size = sizeof host,
           .abi = BUNRAKU_PLUGIN_ABI,
           .trial = 0,

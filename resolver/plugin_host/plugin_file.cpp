@@ -55,8 +55,8 @@ std::optional<Table> taken(const Table* from, std::size_t least) {
 template <class Table, class Member>
 std::size_t up_to(Member Table::* last) {
   const Table some{};
-  return static_cast<std::size_t>(reinterpret_cast<const char*>(&(some.*last)) - reinterpret_cast<const char*>(&some)) +
-         sizeof(Member);
+  return static_cast<std::size_t>(reinterpret_cast<const char*>(&(some.*last) + 1) -
+                                  reinterpret_cast<const char*>(&some));
 }
 
 std::string shown(const char* text) {

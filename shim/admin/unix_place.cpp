@@ -67,7 +67,7 @@ std::optional<unix_place> unix_place::claim(const net::any_io_executor& executor
   if (!why.empty()) return std::nullopt;
   error_code error;
   acceptor_type acceptor(executor);
-  const auto before = ::umask(static_cast<mode_t>(~for_us_alone) & 0777);
+  const auto before = ::umask(~for_us_alone & 0777);
   acceptor.open(unix_protocol(), error);
   if (!error) acceptor.bind(unix_protocol::endpoint(path), error);
   ::umask(before);

@@ -112,7 +112,8 @@ net::awaitable<outcome> keep_trying(enroll::enrolment& work, waits rules) {
       else tell_end(rule, "waitforcert", "maxwaitforcert");
       co_return how;
     }
-    std::cout << (locked ? "looking" : "asking") << " again in " << (pause->count() + 999) / 1000 << " s" << std::endl;
+    std::cout << (locked ? "looking" : "asking") << " again in " << (pause->count() + 999) / 1000 << " s\n"
+              << std::flush;
     timer.expires_after(*pause);
     co_await timer.async_wait(net::as_tuple(net::use_awaitable));
   }
@@ -138,7 +139,7 @@ int enroll(const invocation& with) {
   enroll::ca_client ca(resolver, made.options->connect.tls_timeout);
   enroll::enrolment work(
       site, *trusted, ca, [](const bunraku::problems& found) { print(std::cerr, found); },
-      [](const std::string& line) { std::cout << line << std::endl; });
+      [](const std::string& line) { (std::cout << line << '\n').flush(); });
 
   std::optional<outcome> result;
   std::exception_ptr broken;

@@ -52,9 +52,9 @@ std::vector<bunraku::master> order_by_plan(asked_service& one, const std::string
 std::optional<std::vector<std::uint16_t>> chosen(const invocation& with, const bunraku::resolver_options& options) {
   std::vector<std::uint16_t> all;
   std::vector<std::string_view> names;
-  for (std::uint16_t i = 0; i < options.services.size(); ++i) {
+  for (std::size_t i = 0; i < options.services.size(); ++i) {
     names.push_back(options.services[i].name);
-    if (with.service.empty() || with.service == options.services[i].name) all.push_back(i);
+    if (with.service.empty() || with.service == options.services[i].name) all.push_back(static_cast<std::uint16_t>(i));
   }
   if (!all.empty()) return all;
   std::cerr << "bunraku: there is no service `" << with.service << "`.";

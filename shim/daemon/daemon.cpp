@@ -27,8 +27,8 @@ std::chrono::sys_seconds today() { return std::chrono::floor<std::chrono::second
 
 }  // namespace
 
-daemon::daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log)
-    : places_(std::move(where)),
+daemon::daemon(const places& where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log)
+    : places_(where),
       log_(std::move(log)),
       signals_(loop_),
       drain_timer_(loop_),

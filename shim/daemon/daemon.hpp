@@ -41,7 +41,7 @@ class forgetful_loop : public boost::asio::io_context {
 class daemon {
  public:
   /// `setup` and `who` are without errors.
-  daemon(places where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log);
+  daemon(const places& where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log);
 
   ~daemon();
   daemon(const daemon&) = delete;

@@ -68,7 +68,7 @@ bool is_plain_float(std::string_view number) {
 /// What Ruby's YAML makes of an unquoted value, as text; nothing when that is not what stands there.
 std::optional<std::string> as_ruby_reads(const std::string& plain) {
   if (plain.empty() || plain == "~" || lower(plain) == "null") return std::string();
-  const std::string word = lower(plain);
+  std::string word = lower(plain);
   if (word == "true" || word == "false") return word;
   for (const std::string_view truth : {"yes", "no", "on", "off", ".inf", "-.inf", "+.inf", ".nan"})
     if (word == truth) return std::nullopt;

@@ -83,7 +83,8 @@ void add_space(doctor::facts& into, std::set<dev_t>& seen, const std::string& di
 
 std::string setting_or(const bunraku::site& site, const char* name, std::string otherwise) {
   const auto found = site.given.find(name);
-  return found == site.given.end() || found->second.value.empty() ? std::move(otherwise) : found->second.value;
+  if (found == site.given.end() || found->second.value.empty()) return otherwise;
+  return found->second.value;
 }
 
 /// `puppet agent --disable "why"` leaves {"disabled_message": "why"}.

@@ -12,8 +12,9 @@ namespace {
 std::optional<std::pair<unsigned, unsigned>> version_of(std::string_view text) noexcept {
   unsigned major = 0;
   unsigned minor = 0;
-  const auto* const end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, major);
+  const auto* const begin = text.data();
+  const auto* const end = begin + text.size();
+  const auto first = std::from_chars(begin, end, major);
   if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return std::nullopt;
   if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return std::nullopt;
   return std::pair(major, minor);
