@@ -16,6 +16,9 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::size_t max_servers = 16;
+/// Before they are asked once more when no name server can be reached at all, which shows at once. A shortage of this
+/// host's own (descriptors, buffers) is over by then, and maybe the restart of a local one.
+constexpr auto pause = 50ms;
 
 std::string list_of(const std::vector<name_server>& servers) {
   std::string text;
@@ -37,6 +40,11 @@ ares_channel::failure failure_of(const ares_lookup& lookup, const std::string& q
       return {errc::dns_failed, "no name server could be reached" + asked};
     default: return {errc::dns_failed, "the question failed: " + std::string(ares_strerror(status)) + asked};
   }
+}
+
+bool reached_nobody(const ares_lookup& lookup) {
+  return lookup.result() == ares_lookup::status::failed && lookup.ares_status() == ARES_ECONNREFUSED &&
+         lookup.heard().response_code <= 0;
 }
 
 }  // namespace
@@ -142,15 +150,26 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
   if (servers.empty())
     co_return std::unexpected(failure{errc::dns_failed, "no name server to ask: " + shared->invalid});
 
-  const auto lookup = shared->add_lookup();
+  const failure cancelled{errc::cancelled, "the question about " + question + " was cancelled"};
+  const auto until = std::chrono::steady_clock::now() + shared->deadline;
+  std::shared_ptr<ares_lookup> lookup;
   // However this coroutine ends, nothing of the lookup stays open or armed.
-  const std::unique_ptr<ares_lookup, void (*)(ares_lookup*)> closer(lookup.get(), [](ares_lookup* l) { l->stop(); });
-  lookup->over().expires_after(shared->deadline);
-  lookup->start(name, static_cast<int>(type), servers, shared->time_for_one(servers.size()));
+  std::unique_ptr<ares_lookup, void (*)(ares_lookup*)> closer(nullptr, [](ares_lookup* l) { l->stop(); });
   bool expired = false;
-  if (lookup->result() == ares_lookup::status::under_way) {
+  for (bool again = true;; again = false) {
+    closer.reset();
+    lookup = shared->add_lookup();
+    closer.reset(lookup.get());
+    lookup->over().expires_at(until);
+    lookup->start(name, static_cast<int>(type), servers, shared->time_for_one(servers.size()));
+    if (lookup->result() == ares_lookup::status::under_way) {
+      const auto [stopped] = co_await lookup->over().async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      expired = !stopped;
+    }
+    if (!again || !reached_nobody(*lookup) || std::chrono::steady_clock::now() + pause >= until) break;
+    lookup->over().expires_after(pause);
     const auto [stopped] = co_await lookup->over().async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    expired = !stopped;
+    if (stopped) co_return std::unexpected(cancelled);
   }
 
   switch (lookup->result()) {
@@ -167,7 +186,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
       break;
     case ares_lookup::status::cancelled: break;
   }
-  co_return std::unexpected(failure{errc::cancelled, "the question about " + question + " was cancelled"});
+  co_return std::unexpected(cancelled);
 }
 
 }  // namespace bunraku::io

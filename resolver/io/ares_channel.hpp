@@ -21,7 +21,8 @@ namespace bunraku::io {
 ///          or remembered between queries; only which server answered last is kept, and asked first the next time: a
 ///          dead first name server then costs its timeout once. Several servers are tried, a truncated answer is asked
 ///          for again over TCP, and all of it ends at dns_options::lookup_deadline. The time for one try is shortened
-///          where that is needed to reach every server before the deadline.
+///          where that is needed to reach every server before the deadline. When none can even be reached, which shows
+///          at once, they are asked once more after 50 ms.
 /// Threads: the executor's one thread only.
 /// Owns:    queries under way may outlive this object, whose end closes it.
 class ares_channel {

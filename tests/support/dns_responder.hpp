@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,15 +29,16 @@ class dns_responder {
   using answers = std::vector<octets>;
   using responder = std::function<answers(const question&)>;
 
-  dns_responder(const boost::asio::any_io_executor& executor, responder answer)
+  /// `port` is one that an earlier responder had; 0: any.
+  dns_responder(const boost::asio::any_io_executor& executor, responder answer, std::uint16_t port = 0)
       : answer_(std::move(answer)), udp_(executor), acceptor_(executor) {
     using boost::asio::ip::make_address;
     for (;;) {  // a port that is free for both
-      udp_ = boost::asio::ip::udp::socket(executor, {make_address("127.0.0.1"), 0});
+      udp_ = boost::asio::ip::udp::socket(executor, {make_address("127.0.0.1"), port});
       boost::system::error_code taken;
       acceptor_.open(boost::asio::ip::tcp::v4());
       acceptor_.bind({make_address("127.0.0.1"), udp_.local_endpoint().port()}, taken);
-      if (!taken) break;
+      if (!taken || port != 0) break;
       acceptor_.close();
     }
     acceptor_.listen();
@@ -44,7 +46,8 @@ class dns_responder {
     accept();
   }
 
-  std::string address() const { return "127.0.0.1:" + std::to_string(udp_.local_endpoint().port()); }
+  std::uint16_t port() const { return udp_.local_endpoint().port(); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
   const std::vector<question>& asked() const { return asked_; }
   std::size_t count(std::string_view name, unsigned type) const {
     std::size_t n = 0;

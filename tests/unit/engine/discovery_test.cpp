@@ -6,6 +6,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <fstream>
 
@@ -185,11 +186,45 @@ TEST_F(Discovery, ADeadFirstNameServerCostsOneTryAndThenTheLivingOneIsAskedFirst
   EXPECT_EQ(silent.asked().size(), 1u);
 }
 
-TEST_F(Discovery, ARefusedPortIsAFailureAtOnce) {
+TEST_F(Discovery, ARefusedPortIsAFailureBeforeTheDeadline) {
+  dns.lookup_deadline = dns.try_timeout = 60000ms;
   server.close();
   make();
+  const auto begun = std::chrono::steady_clock::now();
   const auto said = ask(service::catalog);
   EXPECT_EQ(said.error, errc::dns_failed) << said.note;
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+}
+
+TEST_F(Discovery, ANameServerThatIsJustBeingRestartedIsAskedAgain) {
+  const auto port = server.port();
+  server.close();
+  make();
+  std::optional<dns_responder> restarted;
+  boost::asio::steady_timer back(io, 10ms);
+  back.async_wait([&](boost::system::error_code) {
+    restarted.emplace(
+        io.get_executor(),
+        [](const question& q) -> answers { return {reply(q).srv(q.name, 1, 1, 8140, "m.example.com")}; }, port);
+  });
+  const auto said = ask(service::catalog);
+  EXPECT_EQ(said.state, status::answered) << said.note;
+  EXPECT_EQ(restarted->asked().size(), 1u);
+}
+
+TEST_F(Discovery, AQuestionThatWaitsForANameServerToComeBackEndsWithTheResolver) {
+  server.close();
+  make();
+  std::optional<source_answer> said;
+  boost::asio::co_spawn(io, subject->async_source(service::catalog, 0),
+                        [&](const std::exception_ptr&, source_answer answer) { said = std::move(answer); });
+  while (io.poll() != 0) {
+  }
+  ASSERT_FALSE(said);
+  subject.reset();
+  io.poll();
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->error, errc::cancelled);
 }
 
 TEST_F(Discovery, UnusableNameServersAreNamed) {
