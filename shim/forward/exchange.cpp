@@ -13,8 +13,6 @@
 
 namespace shim::forward {
 namespace net = boost::asio;
-using bunraku::endpoint;
-using bunraku::stage;
 
 namespace {
 

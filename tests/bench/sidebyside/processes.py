@@ -91,14 +91,11 @@ class Usage:
                 self.wakeups += int(value)
 
     def cpu_since(self, before):
-        """Seconds; to the nanosecond where no thread came or went, else in clock ticks, in which alone those count that
-        ended in between."""
+        """Seconds; to the nanosecond, but in clock ticks where threads that did much of it ended in between: they count
+        there alone."""
         ticks = self.ticks - before.ticks
-        if self.threads and self.threads.keys() == before.threads.keys():
-            exact = sum(self.threads.values()) - sum(before.threads.values())
-            if ticks - exact < 0.03 + 0.05 * exact:
-                return exact
-        return ticks
+        exact = sum(spent - before.threads.get(thread, 0.0) for thread, spent in self.threads.items())
+        return exact if ticks - exact < 0.03 + 0.05 * exact else ticks
 
 
 def _sum_of(pid, file, field):
