@@ -242,7 +242,7 @@ void dns_answers::replace(const dns_options& dns, const std::function<bool(const
   open_store(dns);
 }
 
-void dns_answers::close() {
+void dns_answers::close() noexcept {
   for (const auto& each : channels_)
     if (const auto channel = each.lock()) channel->close();
   for (auto& each : silences_) io::end_wait(each);

@@ -97,7 +97,7 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
   void replace(const dns_options& dns, const std::function<bool(const key&)>& keep);
 
   /// Ends every question as cancelled, and writes what is to be kept.
-  void close();
+  void close() noexcept;
 
   void set_observers(std::shared_ptr<const observers> who) { watched_by_ = std::move(who); }
 

@@ -4,6 +4,7 @@
 #include "policy/answer_file.hpp"
 
 #include <chrono>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -87,9 +88,13 @@ void kept_answers::write(const policy::answer_book& book) {
   }
 }
 
-void kept_answers::close(const policy::answer_book& book) {
+void kept_answers::close(const policy::answer_book& book) noexcept {
   io::end_wait(timer_);
-  if (pace_.due() && !read_only_) write(book);
+  try {
+    if (pace_.due() && !read_only_) write(book);
+  } catch (const std::exception&) {
+    failing_ = true;  // no memory: the file keeps what it has
+  }
   read_only_ = true;
 }
 

@@ -35,7 +35,7 @@ class kept_answers : public std::enable_shared_from_this<kept_answers> {
   /// After each lesson of the book.
   void noticed(const std::shared_ptr<policy::answer_book>& book);
   /// Writes what still waits; nothing is written afterwards.
-  void close(const policy::answer_book& book);
+  void close(const policy::answer_book& book) noexcept;
 
  private:
   void write(const policy::answer_book& book);
