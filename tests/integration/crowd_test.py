@@ -119,7 +119,7 @@ class Crowd(unittest.TestCase):
             self.assertIn(b" 200 ", said)
         _, said = self.tunnel()
         self.assertRegex(said, rb"\AHTTP/1\.1 503 ")
-        self.assertTrue(self.shim.lines("tunnels have half of limits.connections"))
+        self.assertTrue(self.shim.lines("tunnels have half of limits.connections", 1))
         self.agent()
 
     def test_a_quarter_is_the_agents(self):

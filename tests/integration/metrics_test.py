@@ -102,7 +102,7 @@ class Metrics(unittest.TestCase):
         self.assertGreater(value(text, "bunraku_lost_seconds_total", service="catalog"), 0)
         self.assertEqual(value(text, "bunraku_master_outcomes_total", master=used, outcome="failed") >= 1, True)
         self.assertEqual(value(text, "bunraku_last_run_failovers"), 2)  # the report's, too
-        line, = shim.lines(r"run over end=report")
+        line, = shim.lines(r"run over end=report", 1)
         self.assertRegex(line, r"failovers=2 moves=1 .* lost_s=\d+\.\d spared_s=0\.0 catalog=one\.lab\.test:\d+\*1,two\.lab")
 
     def test_a_silent_master_costs_the_race_delay_and_spares_the_agents_patience(self):
@@ -116,7 +116,7 @@ class Metrics(unittest.TestCase):
         self.addCleanup(silent.resume)
         self.ask(shim, "catalog")
         self.ask(shim, "report")
-        line, = shim.lines(r"run over end=report")
+        line, = shim.lines(r"run over end=report", 1)
         spared = float(re.search(r"spared_s=([\d.]+)", line)[1])
         self.assertGreater(spared, 30, line)
         self.assertGreater(value(self.scrape(shim), "bunraku_run_spared_seconds_total"), 30)

@@ -99,14 +99,18 @@ class Shim:
     def log(self):
         return self.process.stderr()
 
-    def lines(self, pattern):
-        return [line for line in self.log().splitlines() if re.search(pattern, line)]
+    def lines(self, pattern, count=0):
+        """Of the log. Waits for `count` of them: an answer is there before what is told of it."""
+        def found():
+            return [line for line in self.log().splitlines() if re.search(pattern, line)]
+
+        until(lambda: len(found()) >= count, lambda: f"{count} of {pattern} in the log:\n{self.log()}")
+        return found()
 
     def exchanges(self, count=0):
-        """The access log: dictionaries of its keys. Waits for `count` of them: an answer is there before its line."""
-        pattern = r"\bexchange service="
-        until(lambda: len(self.lines(pattern)) >= count, lambda: f"{count} exchanges in the log:\n{self.log()}")
-        return [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word) for line in self.lines(pattern)]
+        """The access log: dictionaries of its keys. Waits for `count` of them."""
+        return [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word)
+                for line in self.lines(r"\bexchange service=", count)]
 
     @property
     def address(self):
