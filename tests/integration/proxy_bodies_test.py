@@ -17,7 +17,7 @@ TWO_GIB = "b0f87655e860156db6f18e6ab5ecc36af9c0c36638e9c28a2beaf190203bf669"
 
 
 class MemoryWatch:
-    """The highest VmRSS while it is open, sampled; "most" is in KiB."""
+    """The most memory while it is open, sampled; "most" is in KiB."""
 
     def __init__(self, test):
         self.test = test
