@@ -117,8 +117,10 @@ std::optional<host_and_port> parse_host_and_port(std::string_view text) {
     port = text.substr(colon + 1);
     with_port = true;
   }
-  if (with_port) made.port = parse_port(port);
-  if (with_port && !made.port) return std::nullopt;
+  if (with_port) {
+    made.port = parse_port(port);
+    if (!made.port) return std::nullopt;
+  }
   if (auto address = canonical(host)) {
     made.host = std::move(*address);
     return made;

@@ -75,7 +75,8 @@ struct dns_options {
   std::chrono::milliseconds try_timeout{1000};      ///< before the next server or try; 50 ms to `lookup_deadline`
   std::chrono::seconds ttl_floor{5};                ///< shorter TTLs are kept this long, and up to half as much more
   std::chrono::seconds ttl_ceiling{86400};          ///< longer ones are cut
-  std::chrono::seconds negative_ttl{30};            ///< for "no such name" without an SOA, and after failures
+  /// For "no such name" without an SOA, and after failures; then at most 10 s once a master cannot be reached.
+  std::chrono::seconds negative_ttl{30};
   /// When DNS fails or is silent, its last answer serves until it is this old; 0: it does not. Whoever needs it waits
   /// for `try_timeout` at most, and not at all while DNS is known to be silent.
   std::chrono::seconds stale_for{std::chrono::days(7)};

@@ -16,6 +16,7 @@ from labsite.dns import OWNERS, Knot
 from processes import Usage, placed, stop, working_at
 
 LEGS = ("tls", "plain")
+DNS = "127.0.0.10"
 LONGEST_RUN = 240  # seconds; whatever takes longer hangs
 
 
@@ -44,7 +45,8 @@ class Site:
         self.places = {name: f"{address}:{free_port(address)}" for name, address in certificates.MASTERS.items()}
         for name in self.masters:
             self.start_master(name)
-        self.dns = Knot(tempfile.mkdtemp(prefix="dns-", dir=self.work), certificates.DOMAIN, "127.0.0.1", free_port())
+        # An address of its own, since it takes port 53 there too when that is free.
+        self.dns = Knot(tempfile.mkdtemp(prefix="dns-", dir=self.work), certificates.DOMAIN, DNS, free_port(DNS))
         self.dns.set_records(
             [f"{name} A {address}" for name, address in certificates.MASTERS.items()] +
             [f"{owner} SRV 0 5 {place.split(':')[1]} {name}"

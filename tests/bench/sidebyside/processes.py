@@ -95,7 +95,7 @@ class Usage:
         there alone."""
         ticks = self.ticks - before.ticks
         exact = sum(spent - before.threads.get(thread, 0.0) for thread, spent in self.threads.items())
-        return exact if ticks - exact < 0.03 + 0.05 * exact else ticks
+        return exact if self.threads and ticks - exact < 0.03 + 0.05 * exact else ticks
 
 
 def _sum_of(pid, file, field):

@@ -209,6 +209,7 @@ TEST_F(Discovery, ANameServerThatIsJustBeingRestartedIsAskedAgain) {
   });
   const auto said = ask(service::catalog);
   EXPECT_EQ(said.state, status::answered) << said.note;
+  ASSERT_TRUE(restarted);
   EXPECT_EQ(restarted->asked().size(), 1u);
 }
 
