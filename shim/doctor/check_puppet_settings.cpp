@@ -166,6 +166,28 @@ void check_ca_port(const facts& of, std::vector<finding>& found) {
                    .fix = "ca_port = 8140"});
 }
 
+/// ca_server follows `server` unless it is set, and `server` is this node now.
+void check_ca_server_unset(const facts& of, std::vector<finding>& found) {
+  const auto& s = *of.site;
+  if (given(s, "ca_server") != nullptr || s.server != s.certname || s.ca_server != s.certname ||
+      comes_by_connect(of, s))
+    return;
+  const auto* interval = given(s, "crl_refresh_interval");
+  const bool asks_daily = number_in(of.agent_version) >= 8;
+  if (!asks_daily && (interval == nullptr || interval->value.empty())) return;
+  const auto* server = given(s, "server");
+  found.push_back(
+      {.level = gravity::warning,
+       .check = "ca-server-is-us",
+       .where = server != nullptr ? server->where : s.config_file,
+       .what = "ca_server is not set, so it is this node itself, as server is.",
+       .why = asks_daily ? "From Puppet 8 on the agent asks its CA daily, without a client certificate, which "
+                           "bunraku refuses: CA certificates and CRLs are never refreshed, and each run warns of it."
+                         : "The agent asks its CA without a client certificate, which bunraku refuses: CRLs are "
+                           "never refreshed.",
+       .fix = "ca_server = the CA's real name"});
+}
+
 void check_openvox(const facts& of, std::vector<finding>& found) {
   if (of.agent_version.empty() || of.site->server_set || number_in(of.agent_version) < 9) return;
   found.push_back({.level = gravity::error,
@@ -194,6 +216,7 @@ void check_puppet_settings(const facts& of, std::vector<finding>& found) {
   check_proxy(of, found);
   check_proxy_of_environment(of, found);
   check_ca_port(of, found);
+  check_ca_server_unset(of, found);
   check_openvox(of, found);
 }
 

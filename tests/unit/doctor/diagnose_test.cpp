@@ -21,6 +21,8 @@ facts healthy() {
   s.certname = s.server = "agent1.test";
   s.server_set = true;
   s.given["server"] = {"agent1.test", "/p.conf:2"};
+  s.ca_server = "ca.test";
+  s.given["ca_server"] = {"ca.test", "/p.conf:3"};
   s.credentials.ca = "/ssl/certs/ca.pem";
   f.site = s;
   f.certificate_names = {"agent1.test"};
@@ -127,6 +129,23 @@ TEST(Diagnose, ClocksAreAllowedToDifferByLessThanAMinute) {
   EXPECT_EQ(diagnose(f).at(0).level, gravity::warning);
   f.masters[0].clock_ahead = std::chrono::seconds(301);
   EXPECT_EQ(diagnose(f).at(0).level, gravity::error);
+}
+
+TEST(Diagnose, AnAgentThatRefreshesItsCrlByItselfNeedsACaServer) {
+  auto f = healthy();
+  f.site->given.erase("ca_server");
+  f.site->ca_server = f.site->certname;
+  const auto found = diagnose(f);  // Puppet 8 asks daily
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].check.str(), "ca-server-is-us");
+  EXPECT_EQ(found[0].level, gravity::warning);
+  EXPECT_EQ(found[0].where, "/p.conf:2");
+  f.agent_version = "7.23.0";
+  EXPECT_THAT(names(f), IsEmpty());
+  f.site->given["crl_refresh_interval"] = {"1d", "/p.conf:4"};
+  EXPECT_THAT(names(f), Contains("ca-server-is-us"));
+  f.agent_version.clear();
+  EXPECT_THAT(names(f), Contains("ca-server-is-us"));
 }
 
 TEST(Diagnose, OpenVox9NeedsAServerAnd8DoesNot) {
