@@ -13,7 +13,7 @@ RUBY = Path(__file__).resolve().parents[2] / "contrib/ruby"
 LIBRARY = os.environ["BUNRAKU_C_LIBRARY"]
 SERVICES = ("ca", "catalog", "files", "report")
 # Facter's own complaints are about the machine, e.g. a container that hides /proc/1.
-COMPLAINT = re.compile(r"^(?:Error: (?!Facter:)|Warning: ).*", re.MULTILINE)
+COMPLAINT = re.compile(r"^(?:Error|Warning): (?!Facter:).*", re.MULTILINE)
 
 
 def rubyopt(*more):
@@ -161,7 +161,7 @@ class WhenSomethingIsWrong(RubyTest):
                          "  undef build_resolvers }\n", encoding="ascii")
         run = self.run_agent(environment={"RUBYOPT": f"-r{later} {rubyopt()['RUBYOPT']}"})
         self.assertEqual(run.returncode & ~2, 0, run)
-        self.assertRegex(run.output, r"(?m)^bunraku: Puppet 7\.\S+ is not one that this was written for; the agent goes on")
+        self.assertRegex(run.output, r"(?m)^bunraku: Puppet \d+\.\S+ is not one that this was written for; the agent goes on")
 
     def test_other_ruby_programs_that_inherit_rubyopt_notice_nothing(self):
         done = subprocess.run(["ruby", "-e", "puts defined?(Bunraku).inspect, $LOADED_FEATURES.grep(/puppet/).size"],

@@ -43,6 +43,7 @@ class AgentRun(ShimTest):
         crl = Path(self.site.env["SITE_CRL"])
         before = crl.read_bytes()
         os.utime(crl, (1, 1))  # its age is what makes the agent ask
+        self.addCleanup(os.utime, crl)
         mark = self.site.mark()
         done = self.run_agent("--crl_refresh_interval", "1d")
         self.assertIn(done.returncode, (0, 2), f"{done.stdout}\n--- bunraku's log:\n{self.shim.output()}")
