@@ -8,7 +8,7 @@ module Bunraku
   # Puppet's HTTP session asks its resolvers one after the other where a service is, once for each run. This one is asked
   # first. What it does not know, and whatever goes wrong in it, leaves the question to Puppet's own.
   #
-  # Written against Puppet 7 and 8 and OpenVox 8: Puppet::HTTP::Resolver#resolve, Puppet::HTTP::Service, and
+  # Written against Puppet 7 and 8 and OpenVox 8 and 9: Puppet::HTTP::Resolver#resolve, Puppet::HTTP::Service, and
   # Puppet::HTTP::Client#build_resolvers, which is private and all that is stepped into.
   class PuppetResolver < ::Puppet::HTTP::Resolver
     SERVICES = { ca: 'ca', puppet: 'catalog', puppetserver: 'catalog', fileserver: 'files', report: 'report' }.freeze
