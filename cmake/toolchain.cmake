@@ -30,6 +30,9 @@ target_compile_options(bunraku_flags INTERFACE
   -fstack-protector-strong $<$<CXX_COMPILER_ID:Clang>:-fcf-protection=full>)
 target_compile_definitions(bunraku_flags INTERFACE
   $<$<NOT:$<CONFIG:Debug>>:$<$<STREQUAL:${BUNRAKU_SANITIZE},>:_FORTIFY_SOURCE=2>> _GLIBCXX_ASSERTIONS)
+# What an assertion of the standard library says, file, line and function, without the names of all types in that: 0.1 MiB of
+# constants, which lie between those that are used.
+target_compile_definitions(bunraku_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:__PRETTY_FUNCTION__=__func__>)
 target_link_options(bunraku_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_link_options(bunraku_flags INTERFACE -fuse-ld=lld)

@@ -8,6 +8,8 @@ import tempfile
 import unittest
 
 PACKAGES = os.environ["BUNRAKU_PACKAGES"]
+# Machine code that reads like a word is in one build and not in the next; what overrides it may be unused.
+CODE_AND_COUNTS = re.compile(r"I: \S+: unused-override spelling-error-in-binary |N: \d+ hints? overridden")
 YAML_CPP = b"./src/"  # in Debian's archive of it, the same wherever that is linked
 
 
@@ -17,7 +19,9 @@ class Lintian(unittest.TestCase):
         done = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--display-info", "--fail-on",
                                "error,warning,info", changes], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        said = [line for line in done.stdout.splitlines() if not CODE_AND_COUNTS.match(line)]
+        self.assertEqual(said, [])
+        self.assertIn(done.returncode, (0, 2), "2: it had something to say")
 
     def test_build_depends_has_what_a_build_needs(self):
         top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
