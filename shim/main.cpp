@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
+#include <expected>
 #include <iostream>
 #include <new>
 #include <string>
@@ -81,21 +82,23 @@ void add_common(CLI::App& to, shim::cli::invocation& into) {
   to.add_option("--puppet-conf", into.puppet_conf, "puppet.conf to read instead of the one that `puppet agent` would");
 }
 
-int dispatch(const CLI::App& app, const shim::cli::invocation& with) {
-  if (app.got_subcommand("run")) return shim::cli::run(with);
-  if (app.got_subcommand("check")) return shim::cli::check(with);
-  if (app.got_subcommand("doctor")) return shim::cli::doctor(with);
-  if (app.got_subcommand("init")) return shim::cli::init(with);
-  if (app.got_subcommand("drill")) return shim::cli::drill(with);
-  if (app.got_subcommand("enroll")) return shim::cli::enroll(with);
-  if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain(with);
-  if (app.got_subcommand("status")) return shim::cli::status(with);
-  if (app.got_subcommand("explain")) return shim::cli::explain(with);
-  if (app.got_subcommand("drain")) return shim::cli::drain(with);
-  if (app.got_subcommand("undrain")) return shim::cli::undrain(with);
-  if (app.got_subcommand("reload")) return shim::cli::reload(with);
-  if (app.got_subcommand("plugin")) return shim::cli::plugin(with);
-  return shim::cli::resolve(with);
+using verb = int (*)(const shim::cli::invocation&);
+
+verb verb_of(const CLI::App& app) {
+  if (app.got_subcommand("run")) return shim::cli::run;
+  if (app.got_subcommand("check")) return shim::cli::check;
+  if (app.got_subcommand("doctor")) return shim::cli::doctor;
+  if (app.got_subcommand("init")) return shim::cli::init;
+  if (app.got_subcommand("drill")) return shim::cli::drill;
+  if (app.got_subcommand("enroll")) return shim::cli::enroll;
+  if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain;
+  if (app.got_subcommand("status")) return shim::cli::status;
+  if (app.got_subcommand("explain")) return shim::cli::explain;
+  if (app.got_subcommand("drain")) return shim::cli::drain;
+  if (app.got_subcommand("undrain")) return shim::cli::undrain;
+  if (app.got_subcommand("reload")) return shim::cli::reload;
+  if (app.got_subcommand("plugin")) return shim::cli::plugin;
+  return shim::cli::resolve;
 }
 
 void add_init(CLI::App& app, shim::cli::invocation& with) {
@@ -247,13 +250,9 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
   for (auto* verb : {status, explain, drain, undrain, reload, plugin}) add_socket(*verb, with);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  shim::sandbox::hide_memory();  // most verbs read the node's key
-  shim::cli::invocation with;
-  with.config_file = shim::config::default_file;
-
+/// Which verb, or the exit status if there is nothing to do. What CLI11 needs for that, 0.1 MiB, is gone when the verb
+/// runs: one of them runs for months.
+std::expected<verb, int> take_apart(int argc, char** argv, shim::cli::invocation& with) {
   CLI::App app(about, "bunraku");
   app.footer(ending);
   app.set_version_flag("--version", "bunraku " BUNRAKU_VERSION);
@@ -298,10 +297,20 @@ int main(int argc, char** argv) try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
-    return status == 0 ? shim::cli::good : shim::cli::not_done;
+    return std::unexpected(status == 0 ? shim::cli::good : shim::cli::not_done);
   }
   if (seeded->count() != 0) with.seed = seed;
-  const int status = dispatch(app, with);
+  return verb_of(app);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  shim::sandbox::hide_memory();  // most verbs read the node's key
+  shim::cli::invocation with;
+  with.config_file = shim::config::default_file;
+  const auto verb = take_apart(argc, argv, with);
+  const int status = verb ? (*verb)(with) : verb.error();
   std::cout.flush();
   if (!std::cout) {
     std::cerr << "bunraku: cannot write to standard output.\n";

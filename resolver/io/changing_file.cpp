@@ -18,7 +18,7 @@ std::optional<std::string> changing_file::read_if_changed() {
   std::string text;
   if (now.size < 0) return text;
   std::ifstream in(path_, std::ios::binary);
-  std::array<char, 16384> piece;
+  std::array<char, 4096> piece;
   while (in && text.size() < max_bytes_) {
     in.read(piece.data(), static_cast<std::streamsize>(std::min(piece.size(), max_bytes_ - text.size())));
     text.append(piece.data(), static_cast<std::size_t>(in.gcount()));

@@ -20,7 +20,7 @@ struct digest_freed {
 }  // namespace
 
 key_memory guard_key_memory(std::size_t bytes) noexcept {
-  constexpr std::size_t smallest_piece = 64;  // what a connection takes; two bits of memory are kept for each
+  constexpr std::size_t smallest_piece = 128;  // a connection takes one of 64; two bits of memory are kept for each
   switch (CRYPTO_secure_malloc_init(bytes, smallest_piece)) {
     case 1: return key_memory::locked;
     case 2: return key_memory::unlocked;

@@ -195,10 +195,16 @@ std::size_t stream::read_some(void* data, std::size_t size, error_code& error) n
     std::size_t got = 0;
     forget_errors();
     const int result = SSL_read_ex(ssl_.get(), data, size, &got);
-    if (result == 1) return got;
-    fail(result, direction::read, read_wants_, error);
-    if (error != net::error::would_block) ERR_clear_error();
-    return 0;
+    if (result == 1 && settled_) return got;
+    settled_ = result == 1;
+    if (result != 1) {
+      fail(result, direction::read, read_wants_, error);
+      if (error != net::error::would_block) ERR_clear_error();
+    }
+    // For a ticket OpenSSL makes both of its buffers, 16 KiB each, and keeps them until there is data for each. It does
+    // keep one that holds a part of a record.
+    if (drained_) SSL_free_buffers(ssl_.get());
+    return got;
   }
   ssize_t n;
   do n = ::recv(fd_, data, size, 0);

@@ -52,7 +52,7 @@ std::optional<std::string> read_config(const std::string& file, bunraku::problem
                        "Every user of this host may change it, and with it who gets the node's key.",
                        "chmod o-w " + file);
   std::string text;
-  std::array<char, 16384> piece{};
+  std::array<char, 4096> piece{};
   for (;;) {
     const auto got = ::read(opened.fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;

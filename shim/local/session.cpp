@@ -62,21 +62,23 @@ class session {
       // The head is copied out: its buffer takes the body while the head is still needed.
       head_.assign(client_.in.view().substr(0, length));
       client_.in.consume(length);
-      const auto request = http::parse_request(head_, shared_.forwarding.heads);
-      if (!request) {
-        co_await refuse(request.error());
-        break;
-      }
-      const bool again = co_await exchange(*request);
+      const bool again = co_await exchange();
       if (!again) break;
     }
     client_.stream.stream().close();
   }
 
  private:
-  net::awaitable<bool> exchange(const http::request_head& request) {
-    const auto to = shared_.route(request);
-    forward::exchange one(shared_.forwarding, client_, request, to);
+  /// The request whose head is in head_. What was made of that is 4 KiB, in this frame: a connection that is idle has
+  /// none.
+  net::awaitable<bool> exchange() {
+    const auto request = http::parse_request(head_, shared_.forwarding.heads);
+    if (!request) {
+      co_await refuse(request.error());
+      co_return false;
+    }
+    const auto to = shared_.route(*request);
+    forward::exchange one(shared_.forwarding, client_, *request, to);
     answers_ = true;
     const bool again = co_await one.run(shared_.draining);
     answers_ = false;

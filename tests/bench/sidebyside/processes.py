@@ -121,8 +121,11 @@ def peak_rss_kib(pid):
 
 def forget_peak(pid):
     for one in family(pid):
-        with open(f"/proc/{one}/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")
+        try:
+            with open(f"/proc/{one}/clear_refs", "w", encoding="ascii") as file:
+                file.write("5")
+        except FileNotFoundError:  # a peer's helper that has ended since
+            continue
 
 
 @contextlib.contextmanager
