@@ -7,15 +7,18 @@
 #include <CLI/Formatter.hpp>
 #include <openssl/crypto.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <expected>
 #include <iostream>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace {
 
@@ -85,20 +88,23 @@ void add_common(CLI::App& to, shim::cli::invocation& into) {
 using verb = int (*)(const shim::cli::invocation&);
 
 verb verb_of(const CLI::App& app) {
-  if (app.got_subcommand("run")) return shim::cli::run;
-  if (app.got_subcommand("check")) return shim::cli::check;
-  if (app.got_subcommand("doctor")) return shim::cli::doctor;
-  if (app.got_subcommand("init")) return shim::cli::init;
-  if (app.got_subcommand("drill")) return shim::cli::drill;
-  if (app.got_subcommand("enroll")) return shim::cli::enroll;
-  if (app.got_subcommand("verify-chain")) return shim::cli::verify_chain;
-  if (app.got_subcommand("status")) return shim::cli::status;
-  if (app.got_subcommand("explain")) return shim::cli::explain;
-  if (app.got_subcommand("drain")) return shim::cli::drain;
-  if (app.got_subcommand("undrain")) return shim::cli::undrain;
-  if (app.got_subcommand("reload")) return shim::cli::reload;
-  if (app.got_subcommand("plugin")) return shim::cli::plugin;
-  return shim::cli::resolve;
+  constexpr std::array<std::pair<const char*, verb>, 14> all{{{"run", shim::cli::run},
+                                                              {"check", shim::cli::check},
+                                                              {"resolve", shim::cli::resolve},
+                                                              {"doctor", shim::cli::doctor},
+                                                              {"init", shim::cli::init},
+                                                              {"drill", shim::cli::drill},
+                                                              {"enroll", shim::cli::enroll},
+                                                              {"verify-chain", shim::cli::verify_chain},
+                                                              {"status", shim::cli::status},
+                                                              {"explain", shim::cli::explain},
+                                                              {"drain", shim::cli::drain},
+                                                              {"undrain", shim::cli::undrain},
+                                                              {"reload", shim::cli::reload},
+                                                              {"plugin", shim::cli::plugin}}};
+  for (const auto& [name, does] : all)
+    if (app.got_subcommand(name)) return does;
+  throw std::logic_error("a verb that does nothing");
 }
 
 void add_init(CLI::App& app, shim::cli::invocation& with) {

@@ -14,8 +14,8 @@ class logger;
 namespace shim::daemon {
 
 /// Where the daemon's and the library's lines go: `event key=value ...`, to stderr with a time stamp, or to the journal
-/// with its own. No queue: a line is out when write() returns, which for stderr may block if the reader does. A log
-/// that cannot be written is silent about itself. Threads: any. Does not touch spdlog's registry.
+/// with its own. No queue: a line is out when write() returns, or lost to a reader that hangs (log_sinks.hpp). Threads:
+/// any. Does not touch spdlog's registry.
 class event_log final : public bunraku::log_sink {
  public:
   explicit event_log(const config::log_values& settings);
@@ -30,11 +30,5 @@ class event_log final : public bunraku::log_sink {
  private:
   std::unique_ptr<spdlog::logger> logger_;
 };
-
-/// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
-bool stderr_is_journal() noexcept;
-
-/// What stands before a line that the journal is sent, in its native protocol: fields, each `NAME=text` and a newline.
-std::string journal_fields(bunraku::log_level level);
 
 }  // namespace shim::daemon

@@ -1,12 +1,18 @@
 #include "daemon/event_log.hpp"
 
+#include "daemon/log_sinks.hpp"
 #include "daemon/supervisor.hpp"
 
 #include <gmock/gmock.h>
+#include <spdlog/logger.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
+#include <memory>
+#include <regex>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -21,7 +27,8 @@ using shim::daemon::event_log;
 class caught_stderr {
  public:
   caught_stderr() : kept_(::dup(STDERR_FILENO)) {
-    EXPECT_EQ(::pipe2(ends_.data(), O_NONBLOCK), 0);
+    EXPECT_EQ(::pipe(ends_.data()), 0);
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
     ::dup2(ends_[1], STDERR_FILENO);
   }
   ~caught_stderr() {
@@ -96,6 +103,96 @@ TEST(EventLog, AReaderThatIsGoneHarmsNobody) {
   log.write(log_level::error, "to nobody");
   ::dup2(kept, STDERR_FILENO);
   ::close(kept);
+}
+
+/// How many lines `text` has of those that were written, and how many it says are lost.
+std::pair<long, long> told_and_lost(const std::string& text) {
+  const std::regex loss("lines of this log are lost count=([0-9]+) ");
+  long lost = 0, losses = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), loss), end; at != end; ++at, ++losses)
+    lost += std::stol((*at)[1]);
+  return {std::ranges::count(text, '\n') - losses, lost};
+}
+
+TEST(EventLog, NobodyWaitsForAReaderOfStderrThatHangs) {
+  event_log log(to_stderr(log_level::info));
+  const caught_stderr caught;
+  constexpr int lines = 2000;  // of 100 bytes: three times what a pipe holds
+  for (int i = 0; i != lines; ++i) log.write(log_level::info, std::string(66, 'x'));
+  std::string text = caught.text();
+  log.write(log_level::info, "read again");
+  text += caught.text();
+  const auto [told, lost] = told_and_lost(text);
+  EXPECT_GT(told, 100);
+  EXPECT_GT(lost, 100);
+  EXPECT_EQ(told + lost, lines + 1);
+  EXPECT_THAT(text, testing::EndsWith(" info read again\n"));
+}
+
+TEST(EventLog, ALongLineThatIsCutDoesNotSwallowTheNextOne) {
+  event_log log(to_stderr(log_level::info));
+  const caught_stderr caught;
+  log.write(log_level::info, std::string(100'000, 'x'));
+  EXPECT_THAT(caught.text(), testing::EndsWith("xxx"));
+  log.write(log_level::info, "the next one");
+  EXPECT_THAT(caught.text(), testing::MatchesRegex("\n[^\n]* lost count=1 [^\n]*\n[^\n]* info the next one\n"));
+}
+
+/// A journal at a place of the test's own.
+class journal {
+ public:
+  journal() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    std::filesystem::remove(place);
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    place.copy(at.sun_path, sizeof at.sun_path - 1);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  }
+  ~journal() {
+    ::close(socket_);
+    std::filesystem::remove(place);
+  }
+  std::string read_all() const {
+    std::string all;
+    std::array<char, 65536> piece{};
+    for (ssize_t n = 0; (n = ::recv(socket_, piece.data(), piece.size(), 0)) > 0;)
+      all += std::string_view(piece.data(), static_cast<std::size_t>(n)).substr(std::string_view(fields).size());
+    return all;
+  }
+
+  const std::string place = testing::TempDir() + "bunraku-journal-" + std::to_string(::getpid());
+  const std::string fields = shim::daemon::journal_fields(log_level::info);
+
+ private:
+  int socket_;
+};
+
+TEST(EventLog, NobodyWaitsForAJournalThatHangs) {
+  const journal reader;
+  spdlog::logger log("test", shim::daemon::journal_sink(reader.place));
+  constexpr int lines = 3000;  // more than its queue has places for
+  for (int i = 0; i != lines; ++i) log.info("exchange");
+  std::string text = reader.read_all();
+  EXPECT_THAT(text, testing::StartsWith("exchange\nexchange\n"));
+  log.info("read again");
+  text += reader.read_all();
+  const auto [told, lost] = told_and_lost(text);
+  EXPECT_GT(lost, 100);
+  EXPECT_EQ(told + lost, lines + 1);
+  EXPECT_THAT(text, testing::EndsWith("read again\n"));
+}
+
+TEST(EventLog, AJournalThatIsGoneHarmsNobodyAndIsFoundAgain) {
+  auto reader = std::make_unique<journal>();
+  spdlog::logger log("test", shim::daemon::journal_sink(reader->place));
+  reader.reset();
+  log.info("to nobody");
+  reader = std::make_unique<journal>();
+  log.info("to somebody");
+  log.info(std::string(1'000'000, 'x'));  // more than a datagram holds
+  const auto text = reader->read_all();
+  EXPECT_THAT(text, testing::StartsWith("to somebody\n"));
+  EXPECT_EQ(text.size(), 12u + 32'768 + 1);
 }
 
 TEST(Supervisor, IsToldByAnAbstractSocketToo) {

@@ -1,0 +1,29 @@
+#pragma once
+#include <bunraku/log.hpp>
+
+#include <memory>
+#include <string>
+
+namespace spdlog::sinks {
+class sink;
+}
+
+namespace shim::daemon {
+
+// Where lines go. A reader that hangs (a journal whose disk does, a pipe that nobody empties) is waited for once, for
+// 100 ms; then lines are dropped until one is taken again, which is told first, with their number. Whoever waited for
+// it would keep all agents of this host waiting. Other failures are silent. Threads: any.
+
+/// Lines with a time stamp.
+std::shared_ptr<spdlog::sinks::sink> stderr_sink();
+
+/// A datagram for each line to `place`, the journal's socket. Longer ones than it takes are cut at 32 KiB.
+std::shared_ptr<spdlog::sinks::sink> journal_sink(const std::string& place = "/run/systemd/journal/socket");
+
+/// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
+bool stderr_is_journal() noexcept;
+
+/// What stands before a line that the journal is sent, in its native protocol: fields, each `NAME=text` and a newline.
+std::string journal_fields(bunraku::log_level level);
+
+}  // namespace shim::daemon

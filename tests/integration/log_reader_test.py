@@ -1,0 +1,45 @@
+"""Whoever reads the log may hang: a supervisor that is stopped, a pipe that nobody empties. No agent waits for it."""
+
+import re
+import subprocess
+import unittest
+
+from labsite import MasterSpec, Shim, Site
+from labsite.site import with_runtime_directory
+
+SMALL = "/puppet/v3/file_content/modules/lab/generated/1000"
+REQUESTS = 400  # at some 400 bytes of log each, with level debug: twice what a pipe holds
+PIPE = 65536
+LOST = re.compile(rb" warning lines of this log are lost count=(\d+) reason=")
+
+
+class LogReader(unittest.TestCase):
+    def test_agents_are_served_while_nobody_reads_the_log(self):
+        site = self.enterContext(Site(key="ec", masters=(MasterSpec("ca", roles=("ca",)), MasterSpec("compile1"))))
+        shim = Shim(site, start=False)
+        config = f"{site.directory}/bunraku.toml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(shim.config())
+        with subprocess.Popen([site.bunraku, "run", "--config", config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0,
+                              env=with_runtime_directory(site, "bunraku")) as daemon:
+            try:
+                for line in daemon.stderr:
+                    if b" ready listen=" in line:
+                        break
+                for _ in range(REQUESTS):
+                    self.assertEqual(shim.ask("GET", SMALL, seconds=30.0).status, 200)
+                text = daemon.stderr.read(PIPE)  # from here on somebody does
+                self.assertEqual(shim.ask("GET", SMALL, seconds=30.0).status, 200)
+            finally:
+                daemon.terminate()
+            text += daemon.stderr.read()
+        self.assertEqual(daemon.returncode, 0, text)
+        exchanges = text.count(b" exchange service=")
+        self.assertLess(exchanges, REQUESTS + 1, "the pipe took everything: ask for more")
+        self.assertGreater(exchanges, 10, text)
+        self.assertGreater(sum(int(count) for count in LOST.findall(text)), REQUESTS - exchanges, text[-2000:])
+
+
+if __name__ == "__main__":
+    unittest.main()
