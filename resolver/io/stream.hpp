@@ -82,7 +82,7 @@ class stream {
   int fd_;
   int bio_errno_ = 0;     // why the BIO failed last, if the socket said so
   bool drained_ = false;  // the last recv was short: another one would only say EAGAIN
-  bool settled_ = false;  // the last read that TLS made gave data: no ticket has come since
+  bool settled_ = false;  // the last read through TLS gave data: tickets come before it
   bool broken_ = false;   // after a fatal TLS error nothing may be sent any more, close_notify included
   direction wants_ = direction::read, read_wants_ = direction::read, write_wants_ = direction::write;
   std::string peer_, put_back_;

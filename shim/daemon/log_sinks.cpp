@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <poll.h>
+#include <string>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,52 +22,56 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <utility>
 
 namespace shim::daemon {
 namespace {
 
 constexpr int patience_ms = 100;
+constexpr std::chrono::seconds between_waits{10};
 
 /// Drops lines rather than to wait for a reader that hangs, and tells how many when it takes one again.
 class lossy_sink : public spdlog::sinks::base_sink<std::mutex> {
  protected:
-  /// False if the reader does not take it, after waiting for as long as said at the most.
-  virtual bool put(const spdlog::details::log_msg& line, int wait_ms) = 0;
+  /// False if the reader does not take it. Waits for it only where may_wait() says so.
+  virtual bool put(const spdlog::details::log_msg& line) = 0;
+
+  /// For `patience_ms`, and not again for a while: a reader that is slow, but never hangs, must not have a share of
+  /// each line's time.
+  bool may_wait() noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < patient_again_) return false;
+    patient_again_ = now + between_waits;
+    return true;
+  }
 
  private:
   void sink_it_(const spdlog::details::log_msg& line) final {
     if (lost_ != 0) {
       const auto loss = "lines of this log are lost count=" + std::to_string(lost_) +
                         " reason=\"whoever reads it did not take them\"";
-      if (!put({line.time, {}, line.logger_name, spdlog::level::warn, loss}, 0)) {
-        ++lost_;
-        return;
-      }
-      lost_ = 0;
+      if (put({line.time, {}, line.logger_name, spdlog::level::warn, loss})) lost_ = 0;
     }
-    if (!put(line, patience_ms)) lost_ = 1;
+    if (lost_ != 0 || !put(line)) ++lost_;
   }
   void flush_() override {}
 
   std::uint64_t lost_ = 0;
+  std::chrono::steady_clock::time_point patient_again_;
 };
 
 class stderr_lines final : public lossy_sink {
-  bool put(const spdlog::details::log_msg& line, int wait_ms) override {
+  bool put(const spdlog::details::log_msg& line) override {
     spdlog::memory_buf_t text;
     if (cut_) text.push_back('\n');
     formatter_->format(line, text);
     std::string_view left(text.data(), text.size());
     while (!left.empty()) {
-      pollfd room{STDERR_FILENO, POLLOUT, 0};
-      const int ready = ::poll(&room, 1, wait_ms);
-      if (ready < 0 && errno == EINTR) continue;
+      ssize_t n = -1;
+      errno = EAGAIN;
       // A pipe that has room takes this much without waiting.
-      const auto n =
-          ready == 0 ? -1 : ::write(STDERR_FILENO, left.data(), std::min<std::size_t>(left.size(), PIPE_BUF));
-      if (ready != 0 && n < 0 && errno == EINTR) continue;
-      if (ready == 0 || (n < 0 && errno == EAGAIN)) {
+      if (has_room()) n = ::write(STDERR_FILENO, left.data(), std::min<std::size_t>(left.size(), PIPE_BUF));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN) {
         cut_ = cut_ || left.size() != text.size();
         return false;
       }
@@ -75,6 +80,12 @@ class stderr_lines final : public lossy_sink {
       cut_ = false;
     }
     return true;
+  }
+
+  /// True, too, where nobody reads any more: the write says so.
+  bool has_room() noexcept {
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    return ::poll(&room, 1, 0) != 0 || (may_wait() && ::poll(&room, 1, patience_ms) != 0);
   }
 
   bool cut_ = false;  // the last line that went out has no end
@@ -95,31 +106,31 @@ class journal_lines final : public lossy_sink {
   }
 
  private:
-  bool put(const spdlog::details::log_msg& message, int wait_ms) override {
+  bool put(const spdlog::details::log_msg& message) override {
     const std::string_view line(message.payload.data(), message.payload.size());
     const auto fields = journal_fields(level_of(message.level));
-    const int flags = wait_ms == 0 ? MSG_DONTWAIT : 0;
-    if (send(fields, line, flags)) return true;
+    if (send(fields, line)) return true;
     // Longer ones would go by way of a file.
     constexpr std::size_t most_of_a_line = 32'768;
-    if (errno == EMSGSIZE && send(fields, line.substr(0, most_of_a_line), flags)) return true;
+    if (errno == EMSGSIZE && send(fields, line.substr(0, most_of_a_line))) return true;
     return errno != EAGAIN;
   }
 
   /// Not connected: a journal that is restarted has the same address.
-  bool send(std::string_view fields, std::string_view line, int flags) const noexcept {
+  bool send(std::string_view fields, std::string_view line) noexcept {
     const auto piece = [](std::string_view text) { return iovec{const_cast<char*>(text.data()), text.size()}; };
     std::array pieces{piece(fields), piece(line), piece("\n")};
-    auto at = at_;
     msghdr message{};
-    message.msg_name = &at;
-    message.msg_namelen = sizeof at;
+    message.msg_name = &at_;
+    message.msg_namelen = sizeof at_;
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
-    ssize_t n;
-    do n = ::sendmsg(socket_, &message, MSG_NOSIGNAL | flags);
-    while (n < 0 && errno == EINTR);
-    return n >= 0;
+    for (int flags = MSG_NOSIGNAL | MSG_DONTWAIT;;) {
+      if (::sendmsg(socket_, &message, flags) >= 0) return true;
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN || (flags & MSG_DONTWAIT) == 0 || !may_wait()) return false;
+      flags = MSG_NOSIGNAL;
+    }
   }
 
   int socket_;

@@ -10,9 +10,10 @@ class sink;
 
 namespace shim::daemon {
 
-// Where lines go. A reader that hangs (a journal whose disk does, a pipe that nobody empties) is waited for once, for
-// 100 ms; then lines are dropped until one is taken again, which is told first, with their number. Whoever waited for
-// it would keep all agents of this host waiting. Other failures are silent. Threads: any.
+// Where lines go. A reader that hangs (a journal whose disk does, a pipe that nobody empties) or is too slow is waited
+// for 100 ms, once in 10 s; other lines that it does not take are dropped, and their number is told before the next one
+// that it does. Whoever waited for it would keep all agents of this host waiting. Other failures are silent. Threads:
+// any.
 
 /// Lines with a time stamp.
 std::shared_ptr<spdlog::sinks::sink> stderr_sink();

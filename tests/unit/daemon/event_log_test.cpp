@@ -14,6 +14,7 @@
 #include <memory>
 #include <regex>
 #include <string>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -127,6 +128,25 @@ TEST(EventLog, NobodyWaitsForAReaderOfStderrThatHangs) {
   EXPECT_GT(lost, 100);
   EXPECT_EQ(told + lost, lines + 1);
   EXPECT_THAT(text, testing::EndsWith(" info read again\n"));
+}
+
+/// How often this thread has waited for something so far.
+long waits_so_far() {
+  rusage used{};
+  ::getrusage(RUSAGE_THREAD, &used);
+  return used.ru_nvcsw;
+}
+
+TEST(EventLog, AReaderThatIsSlowHasNoShareOfEachLinesTime) {
+  event_log log(to_stderr(log_level::info));
+  const caught_stderr caught;
+  const auto before = waits_so_far();
+  constexpr int rounds = 30;
+  for (int i = 0; i != rounds; ++i) {
+    for (int k = 0; k != 800; ++k) log.write(log_level::info, std::string(66, 'x'));
+    EXPECT_THAT(caught.text(), testing::Not(testing::IsEmpty()));
+  }
+  EXPECT_LT(waits_so_far() - before, rounds / 2);
 }
 
 TEST(EventLog, ALongLineThatIsCutDoesNotSwallowTheNextOne) {
