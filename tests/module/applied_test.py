@@ -164,6 +164,18 @@ class Applied(unittest.TestCase):
         self.assertEqual(self.pid(), pid)
         self.run_through(0)
 
+    def test_04b_what_the_running_daemon_has_given_up_is_had_by_a_restart_that_the_run_makes(self):
+        pid, told = self.pid(), self.journal().count("reload refused")
+        before = {"log": {"level": "debug"}}
+        self.say(with_config(**before, plugin={"least_latency": {}}))
+        said = self.run_through(2)
+        self.assertEqual(self.journal().count("reload refused"), told + 1, said + self.journal())
+        self.assertNotEqual(self.pid(), pid)
+        self.assertIn("least_latency", self.host.run("bunraku", "status"))
+        self.run_through(0)
+        self.say(with_config(**before))
+        self.run_through(2)
+
     def test_05_a_parameter_that_is_wrong_never_gets_to_the_daemon(self):
         pid, good = self.pid(), self.host.read(TOML)
         with self.subTest("of a wrong type: the master refuses it"):
