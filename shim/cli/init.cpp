@@ -96,7 +96,7 @@ std::vector<std::string> wanted_units(const config::configuration& from) {
 bool read_fallback(const invocation& with, init::host_facts& into, bunraku::problems& found) {
   for (const auto& text : with.fallback) {
     const auto parsed = config::parse_host_and_port(text);
-    if (!parsed || parsed->host.find(':') != std::string::npos) {
+    if (!parsed || parsed->port == 0 || parsed->host.find(':') != std::string::npos) {
       found.emplace_back(severity::error, "--fallback", '`' + text.substr(0, 100) + "` is no master.",
                          "Give HOST or HOST:PORT; Puppet cannot read IPv6 addresses there.");
       return false;
@@ -104,6 +104,14 @@ bool read_fallback(const invocation& with, init::host_facts& into, bunraku::prob
     into.fallback.push_back({parsed->host, parsed->port.value_or(8140)});
   }
   return true;
+}
+
+/// Its port is another setting, and what else is no name Puppet would not find either.
+void check_ca_server(const std::string& name, bunraku::problems& found) {
+  const auto parsed = config::parse_host_and_port(name);
+  if (name.empty() || (parsed && !parsed->port && parsed->host.find(':') == std::string::npos)) return;
+  found.emplace_back(severity::error, "--ca-server", '`' + name.substr(0, 100) + "` is no host's name.",
+                     "Give the CA's name alone, as puppetca.example.com; its port is ca_port in puppet.conf.");
 }
 
 /// Everything that the plan depends on. Errors: it cannot be made.
@@ -131,6 +139,7 @@ init::host_facts look(const invocation& with, bunraku::problems& found) {
     for (const auto& unit : wanted_units(configuration))
       if (run_program({"systemctl", "is-enabled", "--quiet", unit}, true) != 0) seen.off_units.push_back(unit);
   read_fallback(with, seen, found);
+  check_ca_server(with.ca_server, found);
   return seen;
 }
 
@@ -174,7 +183,7 @@ int undo(const init_record& record) {
   const auto found = record.undo();
   print(std::cerr, found);
   if (bunraku::has_error(found)) {
-    std::cerr << "bunraku: nothing was put back, because of the errors above.\n";
+    std::cerr << "bunraku: not taken back, because of the errors above.\n";
     return not_done;
   }
   std::cout << "All files are as they were: the agent does not go through bunraku any more.\n";
@@ -187,7 +196,7 @@ int undo(const init_record& record) {
 int apply(const invocation& with, const init_record& record, const init::plan& what, bool has_systemd) {
   if (!what.edits.empty() && record.exists()) {
     std::cerr << "bunraku: an earlier init is recorded in " << record_directory
-              << ", and puppet.conf or the others have changed since. Take it back first: bunraku init --undo\n";
+              << ", and now something else is to be done. Take it back first: bunraku init --undo\n";
     return not_done;
   }
   if (!record.exists() && (!what.edits.empty() || !what.enable.empty())) {

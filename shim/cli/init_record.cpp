@@ -121,6 +121,7 @@ bunraku::problems init_record::apply(const init::plan& what) const {
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(directory_).parent_path(), failed);
   add(found, enroll::make_directory(directory_, 0700, {}));
+  if (bunraku::has_error(found)) return found;
   json::array files;
   for (const auto& one : what.edits) {
     const auto e = describe(one, made.files.size());
@@ -164,19 +165,21 @@ bunraku::problems init_record::undo() const {
     auto now = enroll::read_file(e.path, "a file that bunraku init has changed");
     add(found, std::move(now.wrong));
     const auto kept = directory_ + '/' + e.kept;
-    if (!now.text || sha256(*now.text) != e.sum_after)
+    enroll::file_reading copy;
+    if (!e.kept.empty()) {
+      copy = enroll::read_file(kept, "a file as it was before bunraku init");
+      add(found, std::move(copy.wrong));
+      if (!copy.text)
+        found.emplace_back(severity::error, kept, "It is gone, and with it what " + e.path + " was.",
+                           "Put server back to a master's name in puppet.conf by hand.");
+    }
+    // As it was before: an undo that could not write all has come as far as this one.
+    if (now.text != copy.text && (!now.text || sha256(*now.text) != e.sum_after))
       found.push_back(changed_since(
           e.path, e.kept.empty() ? "See whether you need it; then remove it, and " + directory_ + "/record.json."
                                  : "As it was before bunraku it is " + kept +
                                        ": put back by hand what you want of it, then remove " + directory_ + '.'));
-    texts.emplace_back();
-    if (e.kept.empty()) continue;
-    auto copy = enroll::read_file(kept, "a file as it was before bunraku init");
-    add(found, std::move(copy.wrong));
-    if (!copy.text)
-      found.emplace_back(severity::error, kept, "It is gone, and with it what " + e.path + " was.",
-                         "Put server back to a master's name in puppet.conf by hand.");
-    texts.back() = std::move(copy.text);
+    texts.push_back(std::move(copy.text));
   }
   if (bunraku::has_error(found)) return found;
   for (std::size_t i = 0; i < was->files.size(); ++i) add(found, put_back(was->files[i], texts[i]));

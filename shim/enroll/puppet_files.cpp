@@ -37,6 +37,9 @@ std::string advice(int error) {
     case EPERM: return "run this as root, or as the user that the agent runs as";
     case EROFS: return "make the file system writable";
     case ENOENT: return "make the directory it is to be in, or set ssldir right in puppet.conf";
+    case EBUSY:
+      return "a file is mounted there, as /etc/hosts is in a container: change it where it comes from, and run this "
+             "again";
     case EEXIST: return "another enrolment came first: run this again";
     default: return "mend the file system and run this again: it goes on where it stopped";
   }
@@ -126,7 +129,10 @@ failure write_file(const std::string& path, std::string_view content, mode_t mod
   }
   const int error = errno;
   ::unlink(fresh.c_str());
-  return failed(path, "the file cannot be written, and nothing of it is left", error);
+  return failed(path,
+                is_there(path) ? "the file cannot be written, and is as it was"
+                               : "the file cannot be written, and nothing of it is left",
+                error);
 }
 
 void remove_remains(const std::string& path) noexcept { ::unlink(beside(path).c_str()); }
@@ -136,7 +142,9 @@ failure remove_file(const std::string& path) {
   return failed(path, "the file cannot be removed", errno);
 }
 
-bool is_there(const std::string& path) noexcept { return ::access(path.c_str(), F_OK) == 0 || errno != ENOENT; }
+bool is_there(const std::string& path) noexcept {
+  return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
 
 file_reading read_file(const std::string& path, std::string_view what_it_is) {
   const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

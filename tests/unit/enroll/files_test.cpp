@@ -103,6 +103,14 @@ TEST_F(Files, AFullDiskLeavesNothing) {
   EXPECT_EQ(count(), 0U);
 }
 
+TEST_F(Files, WhatIsNotReplacedIsAsItWas) {
+  fs::create_directory(path("d"));
+  const auto failed = write_file(path("d"), "x", 0640, {}, existing::replace);
+  ASSERT_TRUE(failed);
+  EXPECT_THAT(failed->what(), HasSubstr("cannot be written, and is as it was: Is a directory"));
+  EXPECT_EQ(count(), 1U);
+}
+
 TEST_F(Files, ADirectoryThatIsThereIsLeftAsItIs) {
   fs::create_directory(path("d"));
   ::chmod(path("d").c_str(), 0700);
