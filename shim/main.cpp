@@ -1,5 +1,6 @@
 #include "cli/verbs.hpp"
 #include "config/configuration.hpp"
+#include "config/keys.hpp"
 #include "sandbox/capabilities.hpp"
 
 #include <CLI/App.hpp>
@@ -19,6 +20,7 @@
 #include <string_view>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -242,9 +244,10 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
   drain->add_option("--for", with.lasts, "only for so long: \"90s\", \"30m\", \"1h\"; at most 30d")->type_name("TIME");
   drain->footer(
       "The run that is with it stays, and where nobody else is left it is used all the same. The daemon forgets it "
-      "when it ends.");
+      "when it ends. Exit status 0: done; 2: it could not be done.");
   auto* undrain = app.add_subcommand("undrain", "end a drain now");
   undrain->add_option("master", with.master, "HOST or HOST:PORT")->required();
+  undrain->footer("It comes back slowly, as after an outage. Exit status 0: done; 2: it could not be done.");
   auto* reload = app.add_subcommand("reload", "have the daemon read everything anew, and tell what came of it");
   reload->footer("As SIGHUP. Exit status 0: done; 2: it was wrong, and the daemon goes on as before.");
   auto* plugin = app.add_subcommand("plugin", "show how a plugin is, or tell it something");
@@ -254,6 +257,21 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
       "What a plugin understands is in its README. Exit status 0: done; 1: the plugin is late or refused; 2: it could "
       "not be done.");
   for (auto* verb : {status, explain, drain, undrain, reload, plugin}) add_socket(*verb, with);
+}
+
+/// Of what stands in a verb's place.
+void tell_unknown(const CLI::App& app, std::string_view word) {
+  if (word.starts_with('-')) {
+    std::cerr << "bunraku: there is no option `" << word.substr(0, 100) << "`. `bunraku --help` names them all.\n";
+    return;
+  }
+  std::vector<std::string> names;
+  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(verb->get_name());
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  std::cerr << "bunraku: there is no verb `" << word.substr(0, 100) << "`.";
+  if (const auto meant = shim::config::nearest(word, candidates); !meant.empty())
+    std::cerr << " Did you mean `" << meant << "`?";
+  std::cerr << " `bunraku --help` names them all.\n";
 }
 
 /// Which verb, or the exit status if there is nothing to do. What CLI11 needs for that, 0.1 MiB, is gone when the verb
@@ -301,6 +319,11 @@ std::expected<verb, int> take_apart(int argc, char** argv, shim::cli::invocation
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const auto words = app.remaining();
+    if (app.get_subcommands().empty() && !words.empty()) tell_unknown(app, words.front());
+    else app.exit(error);
+    return std::unexpected(shim::cli::not_done);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return std::unexpected(status == 0 ? shim::cli::good : shim::cli::not_done);

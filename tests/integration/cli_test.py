@@ -38,6 +38,14 @@ class Arguments(unittest.TestCase):
             self.assertEqual(done.stdout, "", arguments)
             self.assertNotEqual(done.stderr, "", arguments)
 
+    def test_a_verb_or_option_that_is_not_there_is_named(self):
+        for arguments, says in ((["statsu"], "there is no verb `statsu`. Did you mean `status`?"),
+                                (["-c", "x.toml", "frobnicate", "x"], "there is no verb `frobnicate`. `bunraku --help`"),
+                                (["--frobnicate"], "there is no option `--frobnicate`.")):
+            done = bunraku(*arguments)
+            self.assertEqual(done.returncode, NOT_DONE, (arguments, done))
+            self.assertIn(f"bunraku: {says}", done.stderr)
+
     def test_a_full_disk_is_noticed(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([os.environ["BUNRAKU_BIN"], "check"], stdout=full, stderr=subprocess.PIPE, text=True,
