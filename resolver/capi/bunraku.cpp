@@ -85,7 +85,7 @@ const char* bunraku_error_name(int code) {
     case BUNRAKU_E_SERVICE_ABSENT: return "DNS says that this service is not offered here";
     case BUNRAKU_E_NO_MASTERS: return "no master is known for this service";
     case BUNRAKU_E_DNS_TIMEOUT: return "no name server answered in time";
-    case BUNRAKU_E_DNS_FAILED: return "the name servers answered with an error";
+    case BUNRAKU_E_DNS_FAILED: return "the name servers answered with an error, or none could be reached";
     case BUNRAKU_E_DNS_MALFORMED: return "the DNS answer was malformed";
     case BUNRAKU_E_ALL_TRIED: return "every master was tried";
     case BUNRAKU_E_REFUSED_US: return "the master refused our certificate";

@@ -15,7 +15,7 @@ class bunraku_category final : public boost::system::error_category {
       case errc::service_absent: return "DNS says that this service is not offered here";
       case errc::no_masters: return "no master is known for this service";
       case errc::dns_timeout: return "no name server answered in time";
-      case errc::dns_failed: return "the name servers answered with an error";
+      case errc::dns_failed: return "the name servers answered with an error, or none could be reached";
       case errc::dns_malformed: return "the DNS answer was malformed";
       case errc::no_address: return "the name has no address";
       case errc::all_tried: return "every master was tried";

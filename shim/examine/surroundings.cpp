@@ -126,7 +126,7 @@ void look_around(doctor::facts& into, const std::string& store_file) {
     look_whether_disabled(into);
   }
   const auto directory_of = [](const std::string& file) { return std::filesystem::path(file).parent_path().string(); };
-  if (!store_file.empty()) add_space(into, disks, directory_of(store_file), "what DNS said");
+  if (!store_file.empty()) add_space(into, disks, directory_of(store_file), "the file of DNS's last answers");
   if (into.configured && !into.configured->admin.textfile.empty())
     add_space(into, disks, directory_of(into.configured->admin.textfile), "the textfile of metrics");
 }

@@ -221,6 +221,15 @@ class WithASite(unittest.TestCase):
         self.assertEqual(answer["state"], "failed")
         self.assertNotEqual(answer["error"], "")
 
+    def test_name_servers_that_nobody_can_reach_are_told_as_such(self):
+        self.nameserver, right = f"{self.site.dns.address}:1", self.nameserver
+        config = self.config()
+        self.nameserver = right
+        done = bunraku("resolve", "catalog", "--config", config)
+        self.assertEqual(done.returncode, BAD_NEWS, done)
+        self.assertIn("no answer: the name servers answered with an error, or none could be reached\n", done.stdout)
+        self.assertIn("no name server could be reached about _x-puppet._tcp.", done.stdout)
+
     def test_an_unknown_service_names_those_there_are(self):
         done = bunraku("resolve", "catalogue", "--config", self.config())
         self.assertEqual(done.returncode, NOT_DONE)

@@ -16,7 +16,7 @@ enum class errc {
   service_absent = 200,  ///< DNS says "." for this service: it is decidedly not offered here (RFC 2782)
   no_masters = 201,      ///< no source knows a master for this service
   dns_timeout = 202,     ///< no name server answered within the lookup's deadline
-  dns_failed = 203,      ///< name servers answered with an error (SERVFAIL, REFUSED, ...)
+  dns_failed = 203,      ///< name servers answered with an error (SERVFAIL, REFUSED, ...), or none can be reached
   dns_malformed = 204,   ///< the answer broke DNS's own rules and was thrown away
   no_address = 205,      ///< the master's name has no address
 
