@@ -15,7 +15,8 @@
 namespace bunraku::io {
 namespace {
 
-constexpr std::string_view enrol = "enrol this node first (puppet ssl bootstrap), or set certname and ssldir right";
+constexpr std::string_view enrol =
+    "enrol this node first (bunraku enroll, or puppet ssl bootstrap), or set certname and ssldir right";
 constexpr std::string_view fetch_again = "remove the file, so that the agent fetches it anew on its next run";
 
 // The certificate's own; check_chain() sees to everything above it.

@@ -154,7 +154,7 @@ std::expected<file_bytes, problem> read_file(const std::string& path, std::strin
   if (fstat(file.fd, &s) != 0) return std::unexpected(unopened(path, errno, what_it_is, how_to_get_it));
   if (!S_ISREG(s.st_mode))
     return std::unexpected(
-        problem(severity::error, path, std::string(what_it_is) + " is not a regular file", "name the PEM file itself"));
+        problem(severity::error, path, std::string(what_it_is) + " is not a regular file", "name the file itself"));
   const auto size = static_cast<std::size_t>(s.st_size);
   // Of the size that it says, and once more if it has grown since.
   for (const std::size_t most : {std::min(size, largest_pem_file), largest_pem_file}) {
@@ -164,7 +164,7 @@ std::expected<file_bytes, problem> read_file(const std::string& path, std::strin
     OPENSSL_cleanse(bytes->data(), bytes->size());
   }
   return std::unexpected(problem(severity::error, path, std::string(what_it_is) + " is larger than 1 MiB",
-                                 "name the PEM file itself, or take what is no PEM block out of it"));
+                                 "name the right file, or take out what does not belong into it"));
 }
 
 std::expected<std::vector<x509_ptr>, std::string> certificates_in(std::string_view pem) {

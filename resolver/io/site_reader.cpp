@@ -95,7 +95,7 @@ class site_reader {
                           "name the right one with --puppet-conf, or ignore this if SRV records say it all");
       return {};
     }
-    auto bytes = io::read_file(path, "puppet.conf", "name an existing file with --puppet-conf");
+    auto bytes = io::read_file(path, "puppet.conf", "name an existing file with --puppet-conf, or as [puppet] conf");
     if (!bytes) {
       found_.push_back(bytes.error());
       return {};

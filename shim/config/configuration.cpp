@@ -285,6 +285,11 @@ std::vector<const node*> entries_of(const node& root, std::string_view name, con
 configuration_reading parse_configuration(std::string_view text, const std::string& file) {
   configuration_reading reading;
   auto& found = reading.found;
+  if (text.size() > largest_document) {
+    found.emplace_back(severity::error, file, "It is larger than 1 MiB.",
+                       "Name the file that is meant, or take out what does not belong into it.");
+    return reading;
+  }
   const auto root = parse_document(text);
   if (!root) {
     found.emplace_back(severity::error, file + ":" + std::to_string(root.error().line),

@@ -47,6 +47,10 @@ std::optional<std::string> read_config(const std::string& file, bunraku::problem
   struct stat about{};
   if (opened.fd < 0 || ::fstat(opened.fd, &about) != 0) return refuse(errno);
   if (S_ISDIR(about.st_mode)) return refuse(EISDIR);
+  if (S_ISFIFO(about.st_mode)) {  // whoever writes into it may come late, or never
+    found.emplace_back(severity::error, file, "It is a pipe.", "Write it into a file, and name that.");
+    return std::nullopt;
+  }
   if (S_ISREG(about.st_mode) && (about.st_mode & S_IWOTH) != 0)
     found.emplace_back(severity::error, file,
                        "Every user of this host may change it, and with it who gets the node's key.",
@@ -99,6 +103,21 @@ bool same(const bunraku::credential_files& a, const bunraku::credential_files& b
 }
 
 bool is_missing(const std::string& file) { return ::access(file.c_str(), F_OK) != 0 && errno == ENOENT; }
+
+/// A file that bunraku.toml names and that is not there: enrolling this node would not make it, nor would an agent.
+bunraku::problems with_the_key_to_mend(bunraku::problems found, const config::leg_files& leg, std::string_view table) {
+  const std::pair<const std::string&, const char*> named[]{{leg.certificate, "certificate"},
+                                                           {leg.key, "key"},
+                                                           {leg.passphrase_file, "passphrase_file"},
+                                                           {leg.ca, "ca"},
+                                                           {leg.crl, "crl"}};
+  for (auto& p : found)
+    for (const auto& [file, key] : named)
+      if (!file.empty() && p.where() == file && is_missing(file))
+        p = {p.level(), p.where(), p.what(),
+             "put it there, or correct `" + std::string(key) + "` in " + std::string(table)};
+  return found;
+}
 
 bool works_without_identity(const config::configuration& from) {
   using way_in = config::listen_at::way_in;
@@ -215,11 +234,12 @@ leg_identities load_identities(const config::configuration& from, const bunraku:
     return none;
   }
   auto first = bunraku::identity::load(upstream);
-  leg_identities made{first.value, first.value, first.found, first.revoked, std::move(stamp)};
+  leg_identities made{first.value, first.value, with_the_key_to_mend(first.found, from.upstream, "[upstream]"),
+                      first.revoked, std::move(stamp)};
   if (same(upstream, local)) return made;
   auto second = bunraku::identity::load(local);
   made.local = second.value;
-  append(made.found, second.found);
+  append(made.found, with_the_key_to_mend(second.found, from.local, "[local]"));
   made.revoked = made.revoked || second.revoked;
   return made;
 }

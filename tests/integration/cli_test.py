@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -115,6 +116,24 @@ class WithASite(unittest.TestCase):
         self.assertRegex(done.stdout, r"bunraku\.toml:8: error: There is no user `no-such-user`")
         self.assertRegex(done.stdout, r"/nowhere/ca\.pem: error: ")
         self.assertRegex(done.stdout, r"(?m)^3 errors, ")
+
+    def test_a_file_that_bunraku_toml_names_and_that_is_not_there_is_no_reason_to_enrol(self):
+        done = bunraku("check", "--config", self.config('[upstream]\ncertificate = "/no/cert"\nkey = "/no/key"\n'
+                                                        '[local]\ncrl = "/no/crl"\n'))
+        self.assertEqual(done.returncode, NOT_DONE, done)
+        for file, key in (("cert", "certificate` in [upstream]"), ("key", "key` in [upstream]"), ("crl", "crl` in [local]")):
+            self.assertRegex(done.stdout, rf"(?m)^/no/{file}: error: .* does not exist; put it there, or correct `{re.escape(key)}$")
+        self.assertNotIn("enrol", done.stdout)
+
+    def test_what_is_no_file_is_told_as_such(self):
+        pipe = os.path.join(self.directory, "pipe")
+        os.mkfifo(pipe)
+        done = bunraku("check", "--config", pipe)
+        self.assertEqual(done.returncode, NOT_DONE, done)
+        self.assertIn(f"{pipe}: error: It is a pipe.", done.stdout)
+        done = bunraku("check", "--config", self.config(), "--puppet-conf", self.directory)
+        self.assertEqual(done.returncode, NOT_DONE, done)
+        self.assertIn(f"{self.directory}: error: puppet.conf is not a regular file; name the file itself", done.stdout)
 
     def test_problems_of_puppet_conf_are_told_with_those_of_bunraku_toml(self):
         puppet_conf = self.write("dropped.conf", "[main]\ncertname = a\nthis line means nothing\n")

@@ -197,7 +197,7 @@ TEST(Configuration, RangesHoldAtBothEnds) {
 TEST(Configuration, WhatIsNotTomlIsToldWithItsLine) {
   EXPECT_THAT(bad("[log]\nlevel = info\n"), HasSubstr("b.toml:2: error: This is not TOML"));
   EXPECT_THAT(bad("[log]\n[log]\n"), HasSubstr("b.toml:2: error: This is not TOML"));
-  EXPECT_THAT(bad(std::string(2 << 20, '\n')), HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(bad(std::string(2 << 20, '\n')), HasSubstr("b.toml: error: It is larger than 1 MiB."));
   bad(std::string_view("\0", 1));
   bad("x = \"\xff\"");
   bad("k\xc3\xa9y = 1\n");
