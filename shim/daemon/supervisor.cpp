@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ std::optional<std::uint64_t> number_in(const char* variable) {
 
 }  // namespace
 
-void tell_supervisor(const std::string& news) {
+void tell_supervisor(const std::string& news, std::chrono::milliseconds patience) {
   const char* const given = std::getenv("NOTIFY_SOCKET");
   const std::string_view path = given == nullptr ? "" : given;
   sockaddr_un to{};
@@ -41,7 +42,10 @@ void tell_supervisor(const std::string& news) {
   else ++size;                                // with the zero behind it
   const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return;
-  while (::sendto(socket, news.data(), news.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to),
+  const int flags = patience.count() > 0 ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_DONTWAIT;
+  const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  while (::sendto(socket, news.data(), news.size(), flags, reinterpret_cast<const sockaddr*>(&to),
                   static_cast<socklen_t>(size)) < 0 &&
          errno == EINTR) {
   }
@@ -61,7 +65,7 @@ void watchdog::wait() {
   timer_.expires_after(between_);
   timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
-    tell_supervisor("WATCHDOG=1");
+    tell_supervisor("WATCHDOG=1", std::chrono::milliseconds(0));  // where many are waiting, one of them is enough
     wait();
   });
 }

@@ -8,7 +8,8 @@
 namespace shim::daemon {
 
 /// Tells systemd, or whoever else set NOTIFY_SOCKET: "READY=1", "STATUS=...", see sd_notify(3). Without one, nothing.
-void tell_supervisor(const std::string& news);
+/// One that hangs takes nothing any more: it is waited for so long, and then not told.
+void tell_supervisor(const std::string& news, std::chrono::milliseconds patience = std::chrono::seconds(2));
 
 /// Says that the loop still turns, twice in each WATCHDOG_USEC that the supervisor set. A daemon that hangs is
 /// restarted by it. Without a supervisor that watches there is no timer.

@@ -123,8 +123,8 @@ class Restart(unittest.TestCase):
         until(lambda: late, lambda: f"the one that connected while nobody ran:\n{shim.log()}", 60)
         self.assertEqual(late, [200])
 
-    def ask(self, shim, supervisor):
-        with Client(self.site, *supervisor.address, shim.node, seconds=60.0) as client:
+    def ask(self, shim, supervisor, seconds=60.0):
+        with Client(self.site, *supervisor.address, shim.node, seconds=seconds) as client:
             return client.request("GET", TARGET).status
 
     def test_restarts_under_load_lose_no_request(self):
@@ -174,6 +174,28 @@ class Restart(unittest.TestCase):
             until(lambda: len(supervisor.hear()) > before, "", 1.0)
         shim.process.resume()
         supervisor.await_news("WATCHDOG=1", 3)
+
+    def test_agents_are_served_while_the_supervisor_hears_nothing_any_more(self):
+        shim, supervisor = self.supervised("deaf", watchdog_seconds=0.002)
+        supervisor.start()
+        supervisor.await_news("READY=1")
+        # From here on nobody reads: the kernel keeps a few datagrams for it (net.unix.max_dgram_qlen), and takes no more.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(supervisor.env["NOTIFY_SOCKET"])
+            until(lambda: self.is_full(other), "the supervisor's queue to be full", 60)
+        for _ in range(3):
+            self.assertEqual(self.ask(shim, supervisor, 20.0), 200)
+        shim.reload()
+        self.assertEqual(self.ask(shim, supervisor, 20.0), 200)
+        self.assertEqual(shim.process.terminate(20.0), 0)
+
+    def is_full(self, to):
+        try:
+            to.send(b"X_FILLED=1")
+        except BlockingIOError:
+            return True
+        return False
 
     def test_a_socket_that_nobody_takes_is_told(self):
         shim, supervisor = self.supervised("unused")
