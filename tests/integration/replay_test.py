@@ -146,6 +146,19 @@ class Replay(unittest.TestCase):
         with self.shim(1000, 10_000_000, spool=os.path.join(self.site.directory, "nowhere")) as shim:
             self.assert_served_without_a_file(shim, "nowhere: No such file or directory")
 
+    def test_beyond_the_largest_file_that_a_process_may_write_requests_go_on(self):
+        wrapper = os.path.join(self.site.directory, "bunraku-with-small-files")
+        with open(wrapper, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/bash\nulimit -f 128\nexec {shlex.quote(self.site.bunraku)} \"$@\"\n")  # KiB
+        os.chmod(wrapper, 0o755)
+        program, self.site.bunraku = self.site.bunraku, wrapper
+        try:
+            shim = self.shim(1000, 10_000_000)
+        finally:
+            self.site.bunraku = program
+        with shim:
+            self.assert_served_without_a_file(shim, "spool: File too large")
+
     def test_on_a_full_disk_requests_go_on(self):
         mount_point = os.path.join(self.site.directory, "tiny")
         os.mkdir(mount_point)
