@@ -380,15 +380,16 @@ admin::reload_result daemon::reload() {
                          "The certificate that is in use is not there any more.",
                          "Put it back, or restart bunraku to do without one.");
   }
-  if (!has_error(found)) {
-    const auto opened = listeners_.open(setup.configuration->listen);
-    found.insert(found.end(), opened.begin(), opened.end());
-  }
   std::shared_ptr<bunraku::plugins> loaded;
   if (!has_error(found)) {
     auto reading = load_plugins(setup);
     found.insert(found.end(), reading.found.begin(), reading.found.end());
     loaded = std::move(reading.value);
+  }
+  // Last: what they close, or give other rules, is not put back.
+  if (!has_error(found)) {
+    const auto opened = listeners_.open(setup.configuration->listen);
+    found.insert(found.end(), opened.begin(), opened.end());
   }
   const bool good = !has_error(found);
   reload_failed_ = !good;

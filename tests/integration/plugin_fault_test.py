@@ -260,6 +260,16 @@ class Fault(unittest.TestCase):
         self.ask(shim, "report", 500)
         self.assertRegex(shim.log(), r"Plugin `fault` is not used: It will not work with its settings: it has no key `nonsense`")
 
+    def test_a_reload_that_a_plugin_spoils_leaves_the_listeners_as_they_were(self):
+        shim = self.shim()
+        elsewhere = f"{shim.socket_path}.new"
+        shim.reload(shim.config(listen=shim.listen_unix(elsewhere), extra=shim.parts["extra"] + "nonsense = 1\n"),
+                    expect=r"reload refused: going on as before")
+        self.assertFalse(os.path.exists(elsewhere))
+        self.ask(shim)
+        with shim.client() as client:
+            self.assertEqual(client.request(*self.requests["files"][:2]).status, 200)
+
 
 if __name__ == "__main__":
     unittest.main()
