@@ -41,7 +41,9 @@ bool is_left_over(const std::string& path) {
   net::io_context loop(1);
   unix_protocol::socket probe(loop);
   error_code error;
-  probe.connect(unix_protocol::endpoint(path), error);
+  probe.open(unix_protocol(), error);
+  if (!error) probe.non_blocking(true, error);  // somebody may listen there who takes no callers
+  if (!error) probe.connect(unix_protocol::endpoint(path), error);
   return error == net::error::connection_refused;
 }
 

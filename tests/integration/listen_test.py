@@ -80,6 +80,27 @@ class Listening(unittest.TestCase):
         with open(shim.socket_path, encoding="ascii") as file:
             self.assertEqual(file.read(), "precious")
 
+    def test_a_socket_whose_owner_takes_no_callers_is_told_and_not_waited_for(self):
+        with Shim(self.site, name="patient") as shim, socket.socket(socket.AF_UNIX) as other:
+            path = f"{self.site.directory}/hangs.sock"
+            other.bind(path)
+            other.listen(0)
+            self.fill(path)
+            shim.reload(shim.config(listen=shim.parts["listen"] + shim.listen_unix(path)),
+                        expect=r"reload refused: going on as before")
+            self.assertRegex(shim.log(), r"Cannot listen on \S*hangs\.sock: .*Another process listens there")
+            self.check_tls(shim)
+
+    def fill(self, path):
+        """The queue of callers at that socket."""
+        while True:
+            caller = self.enterContext(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            try:
+                caller.connect(path)
+            except BlockingIOError:
+                return
+
     def test_a_missing_directory_is_told(self):
         shim = Shim(self.site, name="nodir", start=False)
         shim.parts["listen"] = shim.listen_unix(f"{self.site.directory}/none/a.sock")
