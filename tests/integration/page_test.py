@@ -46,6 +46,8 @@ class Page(unittest.TestCase):
             self.assertIn(f"{master}.lab.test:{self.site.port}", text)
         self.assertEqual(self.browser.value("document.querySelectorAll('#runs tbody tr').length"), 1)
         self.assertEqual(self.browser.value("document.querySelectorAll('#exchanges tbody tr').length"), 3)
+        self.assertEqual(self.browser.value("[...document.querySelectorAll('[data-service=catalog] .state')].map(s => s.innerText)"),
+                         ["up", "not tried yet"])
         used = self.shim.exchanges(3)[0]["master"].split(".")[0]
         self.site.masters[used].kill()
         self.addCleanup(self.site.masters[used].start)
