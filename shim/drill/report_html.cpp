@@ -78,7 +78,7 @@ std::string timeline(const played& one) {
   return out;
 }
 
-/// How many answers took how long, while the fault was on and without it.
+/// How many requests took how long, while the fault was on and without it.
 std::string distribution(const played& one) {
   constexpr std::array<std::pair<double, const char*>, 7> bounds{
       {{0.01, "10 ms"}, {0.05, "50 ms"}, {0.25, "250 ms"}, {0.5, "0.5 s"}, {1, "1 s"}, {5, "5 s"}, {1e9, "more"}}};
@@ -122,7 +122,9 @@ std::string section(const played& one) {
     out += fmt::format("<span><i style=\"background:var(--m{})\"></i>{}</span>", std::min<std::size_t>(i, 4),
                        escaped(one.seen.masters[i]));
   out += "<span><i style=\"background:var(--bad)\"></i>not served</span></p>";
-  return out + distribution(one) + "</section>";
+  return out + distribution(one) +
+         "<p class=\"key\"><span><i style=\"background:var(--line)\"></i>without the fault</span><span><i "
+         "style=\"background:var(--warn)\"></i>while it was on</span></p></section>";
 }
 
 }  // namespace

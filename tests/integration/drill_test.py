@@ -155,6 +155,7 @@ class Drill(unittest.TestCase):
             self.assertEqual({url for url in browser.asked_for() if not url.startswith("data:")}, {html.as_uri()})
             self.assertEqual(browser.complaints(), [])
             self.assertGreater(browser.value("document.querySelectorAll('#catalog-refused svg rect').length"), 10)
+            self.assertIn("while it was on", browser.value("document.getElementById('catalog-refused').innerText"))
 
     # When it begins
 
