@@ -205,9 +205,10 @@ enrolment::stop enrolment::prepare_request() {
   if (have_.ca || !trusted_.fingerprint.empty() || trusted_.any_first_ca) return std::nullopt;
   return end(
       outcome::cannot_here,
-      problem(severity::error, site_.credentials.ca, "there is no CA bundle yet, and nothing says which one to believe",
-              "give --ca-fingerprint SHA256:... (at the CA: openssl x509 -in ca_crt.pem -noout -fingerprint -sha256 "
-              "of its root, or sha256sum of the whole bundle); or --trust-first-ca, if nobody can stand between"));
+      problem(
+          severity::error, site_.credentials.ca, "there is no CA bundle yet, and nothing says which one to believe",
+          "give --ca-fingerprint what `sha256sum ca_crt.pem` says at the CA, or the SHA-256 fingerprint of its root "
+          "certificate; or --trust-first-ca, if nobody can stand between"));
 }
 
 // ---- the steps

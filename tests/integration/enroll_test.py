@@ -496,7 +496,7 @@ class BadAnswers(EnrollTest):
 class WhichCa(EnrollTest):
     def test_without_a_word_about_it_nobody_is_asked(self):
         node = Node()
-        self.says(node.enroll(trust=False), NOT_HERE, "nothing says which one to believe; give --ca-fingerprint")
+        self.says(node.enroll(trust=False), NOT_HERE, "nothing says which one to believe; give --ca-fingerprint what `sha256sum ca_crt.pem`")
         self.assertEqual(SITE.masters["ca"].events(), [])
 
     def test_another_fingerprint_is_refused_for_good(self):
