@@ -1,5 +1,5 @@
-#include "admin/control.hpp"
 #include "cli/control_client.hpp"
+#include "cli/find_daemon.hpp"
 #include "cli/json_view.hpp"
 #include "cli/print_problems.hpp"
 #include "cli/print_status.hpp"
@@ -14,24 +14,6 @@ namespace shim::cli {
 namespace {
 
 namespace json = boost::json;
-
-struct place_of_daemon {
-  std::string socket;
-  std::string doubt;  ///< why it may be elsewhere, one sentence; mostly empty
-};
-/// --socket, else what bunraku.toml says, as far as it can be read: a mistake elsewhere in it must not keep anybody
-/// from the daemon.
-place_of_daemon find_daemon(const invocation& with) {
-  if (!with.socket.empty()) return {with.socket, {}};
-  const auto reading = daemon::read_configuration(with);
-  if (reading.sketch) return {admin::socket_path(reading.sketch->admin.socket), {}};
-  place_of_daemon usual{admin::socket_path("auto"), {}};
-  for (const auto& p : reading.found)
-    if (p.level() == bunraku::severity::error)
-      usual.doubt = " It may have another socket: " + p.where() + " cannot be read (" + p.what() +
-                    "), so [admin] socket is not known. Mend that, or give --socket.";
-  return usual;
-}
 
 /// The answer's body, or why there is none.
 std::expected<json::object, std::string> try_to_ask(const invocation& with, std::string_view method,

@@ -130,13 +130,12 @@ struct stage {
 
 bool was_stopped() { return stop_wanted != 0; }
 
-/// The configuration, if it lets this happen: what was forbidden meanwhile may still be ended. Nothing after saying why
-/// not.
+/// The configuration, if it lets this happen. Nothing after saying why not.
 std::optional<daemon::setup> permitted_setup(const invocation& with) {
   auto made = daemon::load_setup(with);
   print(std::cerr, made.found);
   if (!made.options || bunraku::has_error(made.found)) return std::nullopt;
-  if (made.configuration->drills_allowed || with.end) return made;
+  if (made.configuration->drills_allowed) return made;
   refuse("[drill] allow is false in " + made.configuration->file + ": no drills on this host.");
   return std::nullopt;
 }
@@ -251,12 +250,12 @@ int drill(const invocation& with) {
     list();
     return good;
   }
+  if (with.end)
+    return with.scenarios.empty() ? end_held(with)
+                                  : refuse("--end ends what is held, whatever it is: name no scenario.");
   auto made = permitted_setup(with);
   if (!made) return not_done;
   const auto socket = socket_for(with, *made);
-  if (with.end)
-    return with.scenarios.empty() ? end_held(socket)
-                                  : refuse("--end ends what is held, whatever it is: name no scenario.");
   const auto steps = steps_of(with, *made);
   if (!steps) return not_done;
   if (with.dry_run) {

@@ -2,6 +2,7 @@
 
 #include "admin/control.hpp"
 #include "cli/control_client.hpp"
+#include "cli/find_daemon.hpp"
 #include "cli/json_view.hpp"
 #include "config/values.hpp"
 #include "rehearsal/perform.hpp"
@@ -29,8 +30,12 @@ std::expected<json::object, std::string> order(const std::string& socket, const 
   if (said->status == 200) return std::move(said->body);
   const json_view answer(said->body);
   const auto message = answer.object("error").text("message");
-  return std::unexpected((message.empty() ? "the daemon refused." : message) +
-                         " A fault is held by the fault plugin: add [plugin.fault] to bunraku.toml, and reload.");
+  if (said->status == 404)
+    return std::unexpected(message +
+                           " A fault is held by the fault plugin: add [plugin.fault] to bunraku.toml, and reload.");
+  if (said->status == 409)
+    return std::unexpected("the fault plugin refuses: " + message + ". Its README says what it needs.");
+  return std::unexpected(message.empty() ? "the daemon refused." : message);
 }
 
 std::vector<std::string> held(const json::object& answer) {
@@ -49,9 +54,10 @@ std::string held_now(const std::string& socket) {
   return names.empty() ? std::string() : names.front();
 }
 
-int end_held(const std::string& socket) {
+int end_held(const invocation& with) {
+  const auto [socket, doubt] = find_daemon(with);
   const auto on = order(socket, R"({"list": true})");
-  if (!on) return refuse(on.error());
+  if (!on) return refuse(on.error() + doubt);
   const auto names = held(*on);
   for (const auto& name : names)
     if (const auto done = order(socket, json::serialize(json::object{{"remove", name}})); !done)

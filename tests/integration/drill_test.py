@@ -290,15 +290,24 @@ class Drill(unittest.TestCase):
         self.assertEqual(served_by(), "two")
         _, document = control(shim, "GET", "/v1/status")
         self.assertIn("drill-files-refused", json.dumps(document["plugins"]))
-        # What was forbidden meanwhile can be ended all the same.
+        # What was forbidden meanwhile can be ended all the same, and so with a mistake in the configuration.
         with open(shim.process.config_path, "a", encoding="utf-8") as config:
             config.write("[drill]\nallow = false\n")
         self.assertIn("no drills on this host", verb("files-full", "--for", "1m").stderr)
+        with open(shim.process.config_path, "a", encoding="utf-8") as config:
+            config.write("[dnss]\n")
         self.assertEqual(verb("--end").stdout, "ended drill-files-refused\n")
         self.assertEqual(verb("--end").stdout, "no drill is on\n")
         shim.process.kill()
         shim.start()
         self.assertEqual(served_by(), "one")
+
+    def test_what_the_plugin_cannot_hold_is_told_in_its_words(self):
+        extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{self.directory}/none/faults.json"\n'
+        shim = self.enterContext(Shim(self.site, name="nowhere", extra=extra))
+        done = bunraku(shim, "drill", "files-refused", "--for", "10m", options=("--config", shim.process.config_path))
+        self.assertEqual(done.returncode, NOT_PLAYED, done.stderr)
+        self.assertIn(f"bunraku: the fault plugin refuses: {self.directory}/none: No such file or directory. Its README", done.stderr)
 
     def test_a_held_fault_ends_by_itself_on_time(self):
         extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{self.directory}/faults.json"\n'
