@@ -337,6 +337,7 @@ int daemon::run() {
   say(log_level::info, "ready listen=\"" + listeners_.description() + "\" sandbox=\"" + sandbox_.description + '"');
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   watchdog_.start();
+  keep_memory_at_hand();
   give_back_memory();
   loop_.run();
   say(log_level::info, "stopped");

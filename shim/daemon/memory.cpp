@@ -4,6 +4,13 @@
 
 namespace shim::daemon {
 
+void keep_memory_at_hand() noexcept {
+  constexpr int mib = 1 << 20;
+  ::mallopt(M_TRIM_THRESHOLD, 2 * mib);
+  // Naming one of them ends malloc's own adjusting of the other: what is larger than this is mapped for itself.
+  ::mallopt(M_MMAP_THRESHOLD, mib);
+}
+
 void give_back_memory() noexcept { ::malloc_trim(0); }
 
 void handshake_leftovers::connection_began() {

@@ -5,7 +5,7 @@ import os
 import threading
 import unittest
 
-from labsite import until
+from labsite import service_requests, until
 from proxy_site import NODE, STATUS, ProxyTest, ScriptedMaster, generated, read_head
 
 GIB = 1 << 30
@@ -37,6 +37,43 @@ class MemoryWatch:
         while not self.done.wait(0.02):
             self.most = max(self.most, self.test.memory_kib())
         self.most = max(self.most, self.test.memory_kib())
+
+
+class Catalogs(ProxyTest):
+    """Requests as an agent makes them: facts of 200 kB, several at a time."""
+
+    limits = 'upstream_idle = "1s"'
+
+    def catalogs(self, count):
+        method, target, body, headers = service_requests(self.site)["catalog"]
+        headers = {name.replace("-", "_"): value for name, value in headers.items()}
+        clients = [self.connect() for _ in range(4)]
+        for _ in range(count):
+            for client in clients:
+                client.send_request(method, target, body + b"&more=" + b"x" * 200_000, **headers)
+            for client in clients:
+                self.assertEqual(client.read_answer(method).status, 200)
+        for client in clients:
+            client.close()
+        return count * len(clients)
+
+    def new_pages(self):
+        """How many pages the kernel has made for the daemon, or mapped, so far."""
+        with open(f"/proc/{self.shim.pid}/stat", encoding="ascii") as numbers:
+            return int(numbers.read().rpartition(")")[2].split()[7])
+
+    def test_the_memory_of_one_is_there_for_the_next(self):
+        self.catalogs(10)
+        before = self.new_pages()
+        done = self.catalogs(40)
+        if not self.site.sanitized:
+            self.assertLess((self.new_pages() - before) / done, 10, "pages for each; its body alone is 50")
+
+    def test_their_memory_is_given_back_when_no_more_come(self):
+        self.catalogs(10)
+        at_hand = self.memory_kib()
+        if not self.site.sanitized:
+            until(lambda: self.memory_kib() < at_hand - 512, lambda: f"less than {at_hand} KiB: {self.memory_kib()}", 20)
 
 
 class Bodies(ProxyTest):
