@@ -162,7 +162,9 @@ net::awaitable<void> exchange::keep_answer(bool full) {
 /// Nobody had a better answer than the last one that a master gave.
 net::awaitable<void> exchange::deliver_kept() {
   who_ = kept_->who;
-  const auto head = http::parse_response(kept_->head, shared_.heads, request_.method);
+  // It was within the limits when it came; a reload may have brought others since.
+  const http::limits any{.head_bytes = kept_->head.size(), .fields = http::field_list::capacity};
+  const auto head = http::parse_response(kept_->head, any, request_.method);
   auto framing = head->body;
   if (framing.kind != http::body_kind::none) framing = {.kind = http::body_kind::length, .length = kept_->body.size()};
   if (!body_.complete()) keep_client_ = false;

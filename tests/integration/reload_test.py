@@ -60,6 +60,20 @@ class Reload(unittest.TestCase):
             socket.create_connection(old_port, 20)
         self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
 
+    def test_an_answer_that_is_kept_is_delivered_whatever_the_limits_are_by_then(self):
+        fields = [f"X-Field-{number}: {number}" for number in range(20)]
+        self.one.fault("raw", body="\r\n".join(["HTTP/1.1 503 Not Now", *fields, "Content-Length: 4", "", "busy"]))
+        self.two.fault("delay_ms:1500,reset_before_answer", path_prefix=TARGET)
+        both = f'[service.files]\nmasters = ["one.lab.test:{self.site.port}", "two.lab.test:{self.site.port}"]\n'
+        self.shim.reload(self.shim.config(extra=both))
+        with self.shim.client() as client:
+            client.send_request("GET", TARGET)
+            until(lambda: self.two.events("arrived"), "the request at the second master")
+            self.shim.reload(self.shim.config(extra=both + "[limits]\nheader_count = 16\n"))
+            answer = client.read_answer()
+        self.assertEqual((answer.status, answer.reason, answer.body), (503, "Not Now", b"busy"))
+        self.assertEqual(answer.getheader("X-Field-19"), "19")
+
     def test_a_broken_configuration_changes_nothing_and_is_told_with_its_line(self):
         good = self.shim.config()
         with socket.create_server((self.site.range.address(106), 0)) as other:
