@@ -74,7 +74,7 @@ class exchange {
   /// become true while it runs (drain) and is read until the answer's head is written: tell the client to close.
   boost::asio::awaitable<bool> run(const bool& last);
   /// The client's own request was malformed or never came to its end; more of it may still be on its way.
-  bool client_failed() const noexcept { return client_fault_ != 0; }
+  bool client_failed() const noexcept { return client_fault_ != 0 && !body_.complete(); }
 
  private:
   using error_code = boost::system::error_code;

@@ -90,6 +90,24 @@ class Replay(unittest.TestCase):
                 self.assert_stored(self.two, shim, body)
                 until(lambda: not self.spool_files(shim), "the temporary file to be closed")
 
+    def test_a_file_that_cannot_be_read_back_costs_its_request_and_not_the_next_one(self):
+        with self.shim(100_000, 10_000_000) as shim:
+            self.one.fault("hang_before_answer", path_prefix="/puppet/v3/facts")
+            method, target, body, _ = self.facts(shim, 2_000_000)
+            with shim.client(seconds=20.0) as client:
+                client.send_request(method, target, body, Content_Type="application/json")
+                until(lambda: self.one.events("arrived"), "the request at its master")
+                folder = f"/proc/{shim.process.pid}/fd"
+                for name in os.listdir(folder):
+                    if os.readlink(f"{folder}/{name}").startswith(self.spool):
+                        os.truncate(f"{folder}/{name}", 0)
+                self.one.kill()
+                answer = client.read_answer(method)
+                self.assertEqual(answer.status, 500)
+                self.assertRegex(json.loads(answer.body)["message"], "could not be read back from its file")
+                self.assertIsNone(answer.getheader("Connection"))
+                self.assertEqual(client.request("GET", "/puppet/v3/file_content/modules/lab/generated/10").status, 200)
+
     def test_a_chunked_body_arrives_whole_too(self):
         with self.shim(10_000, 10_000_000) as shim:
             self.one.fault("die_before_answer", path_prefix="/puppet/v3/facts")
