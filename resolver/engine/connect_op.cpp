@@ -12,6 +12,19 @@
 namespace bunraku::engine {
 namespace net = boost::asio;
 
+namespace {
+
+/// Where a connection to it leads: the unspecified address is this host's loopback, and an IPv4 address may be written
+/// as one of IPv6.
+net::ip::address reached_by(net::ip::address address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
+  if (!address.is_unspecified()) return address;
+  return address.is_v6() ? net::ip::address(net::ip::address_v6::loopback()) : net::ip::address_v4::loopback();
+}
+
+}  // namespace
+
 connect_op::connect_op(net::any_io_executor executor, std::shared_ptr<discovery> names,
                        std::shared_ptr<const upstream> tls, connect_options options, std::vector<master> never_dial,
                        std::vector<std::string> within, std::shared_ptr<log_sink> log, policy::knowledge& learned,
@@ -189,7 +202,7 @@ net::awaitable<bool> connect_op::find_addresses(contestant& who) {
 }
 
 bool connect_op::is_own_listener(const net::ip::address& address, std::uint16_t port) const {
-  const auto text = address.to_string();
+  const auto text = reached_by(address).to_string();
   for (const auto& own : never_dial_)
     if (own.port() == port && own.host() == text) return true;
   return false;

@@ -128,6 +128,24 @@ TEST_F(Dial, NeverReachesOurOwnListener) {
   EXPECT_NE(p.attempts()[0].reason().find("loop"), std::string::npos) << p.attempts()[0].reason();
 }
 
+TEST_F(Dial, NeverReachesOurOwnListenerByAnotherSpellingOfItsAddress) {
+  const auto own = listening();
+  for (const char* spelling : {"0.0.0.0", "::ffff:127.0.0.1", "::ffff:0.0.0.0"}) {
+    auto r = make({{spelling, own.port(), source_kind::list}}, {own});
+    auto p = plan_of(r);
+    const auto [error, made] = dial(r, p);
+    EXPECT_EQ(error, errc::all_tried) << spelling;
+    ASSERT_EQ(p.attempts().size(), 1u) << spelling;
+    EXPECT_NE(p.attempts()[0].reason().find("loop"), std::string::npos) << p.attempts()[0].reason();
+  }
+  const master six("::1", own.port(), source_kind::list);
+  auto r = make({{"::", own.port(), source_kind::list}}, {six});
+  auto p = plan_of(r);
+  EXPECT_EQ(dial(r, p).first, errc::all_tried);
+  ASSERT_EQ(p.attempts().size(), 1u);
+  EXPECT_NE(p.attempts()[0].reason().find("loop"), std::string::npos) << p.attempts()[0].reason();
+}
+
 TEST_F(Dial, ADestroyedResolverCancelsIt) {
   auto r = std::make_optional(make({listening()}));
   auto p = plan_of(*r);
