@@ -34,6 +34,14 @@ void refuse(const listen_at& what, const std::string& why, std::string fix, bunr
                      "Cannot listen on " + config::to_string(what) + ": " + why + ".", std::move(fix));
 }
 
+/// Other ways than terminate ask nobody who he is. The configuration sees to that where it names the address itself.
+bool is_exposed(const listen_at& what, const tcp::endpoint& at, bunraku::problems& found) {
+  if (what.way == listen_at::way_in::terminate || at.address().is_loopback()) return false;
+  refuse(what, "it can be reached by other hosts, and nobody here would ask them who they are",
+         "Let the socket unit listen on 127.0.0.1 or [::1].", found);
+  return true;
+}
+
 /// A socket file that nobody listens on any more is what a killed daemon leaves behind.
 bool is_left_over(const std::string& path) {
   struct stat about{};
@@ -81,10 +89,14 @@ bunraku::problems listeners::open(const std::vector<listen_at>& wanted) {
   bunraku::problems found;
   std::vector<one> opened;
   std::size_t standing = 0;
-  const auto is_open = [&](const listen_at& w) {
-    return std::ranges::any_of(open_, [&](const one& o) { return same_place(o.what, w); });
-  };
-  for (const auto& w : wanted) standing += is_open(w) || add(w, opened, found) ? 1U : 0U;
+  for (const auto& w : wanted) {
+    const auto before = std::ranges::find_if(open_, [&](const one& o) { return same_place(o.what, w); });
+    if (before == open_.end()) {
+      standing += add(w, opened, found) ? 1U : 0U;
+    } else if (!before->tcp || !is_exposed(w, before->tcp->address(), found)) {
+      ++standing;
+    }
+  }
   if (standing == 0 && !wanted.empty() && !has_error(found))
     found.emplace_back(severity::error, "listen", "None of the default addresses can be listened on.",
                        "See which process uses them (ss -ltnp), or choose another with [[listen]].");
@@ -243,11 +255,7 @@ bool listeners::add_tcp(const listen_at& what, int descriptor, std::vector<one>&
            found);
     return false;
   }
-  if (what.way != listen_at::way_in::terminate && !acceptor.local_endpoint(error).address().is_loopback()) {
-    refuse(what, "it can be reached by other hosts, and nobody here would ask them who they are",
-           "Let the socket unit listen on 127.0.0.1 or [::1].", found);
-    return false;
-  }
+  if (is_exposed(what, acceptor.local_endpoint(error), found)) return false;
   into.push_back({what, std::make_shared<local::tcp_listener>(std::move(acceptor), what, shared_), nullptr});
   return true;
 }

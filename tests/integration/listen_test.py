@@ -123,7 +123,7 @@ class Listening(unittest.TestCase):
             shim.parts["listen"] = '[[listen]]\naddress = "0.0.0.0:0"\nbeyond_loopback = true\n'
             shim.start()
 
-    def inherit(self, name, listen, names="agent:local"):
+    def inherit(self, name, listen, names="agent:local", address=None):
         """`bunraku run` with an inherited TCP socket as its first and a Unix socket as its second."""
         shim = Shim(self.site, name=name, start=False)
         shim.parts["listen"] = listen
@@ -131,7 +131,7 @@ class Listening(unittest.TestCase):
         with open(config, "w", encoding="utf-8") as file:
             file.write(shim.config())
         shim.process = self.site.start_process(name, [
-            sys.executable, "-c", ACTIVATE, self.site.range.address(103), shim.socket_path, names,
+            sys.executable, "-c", ACTIVATE, address or self.site.range.address(103), shim.socket_path, names,
             self.site.bunraku, "run", "--config", config])
         shim.process.config_path = config
         return shim
@@ -165,6 +165,22 @@ class Listening(unittest.TestCase):
                 self.assertEqual(shim.process.wait(), 2)
                 self.assertRegex(shim.process.stderr(), rf"strange\.toml:\d+: error: Cannot listen on .*{reason}")
                 os.unlink(shim.socket_path)
+
+    def test_what_others_can_reach_is_for_the_nodes_own_key_after_a_reload_too(self):
+        reason = r"it can be reached by other hosts, and nobody here would ask them who they are"
+        for way in ("connect", "passthrough"):
+            with self.subTest(way):
+                shim = self.inherit(f"{way}-everywhere", f'[[listen]]\nway = "{way}"\ninherit = "agent"\n', address="0.0.0.0")
+                self.assertEqual(shim.process.wait(), 2)
+                self.assertRegex(shim.process.stderr(), reason)
+                os.unlink(shim.socket_path)
+                shim = self.inherit(f"{way}-later", '[[listen]]\ninherit = "agent"\n', address="0.0.0.0")
+                shim.process.wait_for_line(r"\bready listen=")
+                shim.reload(shim.config(listen=f'[[listen]]\nway = "{way}"\ninherit = "agent"\n'),
+                            expect=r"reload refused: going on as before")
+                self.assertRegex(shim.log(), reason)
+                self.check_tls(shim)
+                self.assertEqual(shim.process.terminate(), 0)
 
     def test_without_inherited_sockets_their_names_are_an_error(self):
         shim = Shim(self.site, name="alone", start=False)
