@@ -267,13 +267,15 @@ net::awaitable<bool> exchange::ask_status() {
 }
 
 bunraku::course::situation exchange::situation() const {
-  const auto& sources = shared_.resolver.options().services[index_of(to_.service)].sources;
+  const auto& services = shared_.resolver.options().services;
+  // None, if a reload has taken the service away meanwhile.
+  const auto sources = index_of(to_.service) < services.size() ? services[index_of(to_.service)].sources.size() : 0;
   const auto* of_catalog = shared_.resolver.catalog_master(ticket_);
   const bool is_another = of_catalog != nullptr && *of_catalog != who_;
   const bool failed =
       is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = body_.replayable(),
-          .another = plan_.front() != nullptr || plan_.sources_asked() < sources.size(),
+          .another = plan_.front() != nullptr || plan_.sources_asked() < sources,
           .another_known = plan_.front() != nullptr,
           .answer_begun = answer_begun_,
           .provable = provable_,

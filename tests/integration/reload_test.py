@@ -74,6 +74,23 @@ class Reload(unittest.TestCase):
         self.assertEqual((answer.status, answer.reason, answer.body), (503, "Not Now", b"busy"))
         self.assertEqual(answer.getheader("X-Field-19"), "19")
 
+    def test_a_service_may_go_while_its_requests_are_under_way(self):
+        canary = ('[service.canary]\nmasters = ["one.lab.test:%d"]\n[[route]]\nservice = "canary"\npath_prefix = "%s"\n'
+                  % (self.site.port, SLOW))
+        self.shim.reload(self.shim.config(extra=self.files_at("two") + canary))
+        with self.shim.client() as slow, self.shim.client() as broken:
+            answer = self.slow_answer(self.one, slow)
+            self.one.clear_faults()
+            self.one.fault("delay_ms:1000,reset_before_answer", path_prefix=SLOW)
+            self.one.forget_log()
+            broken.send_request("GET", SLOW)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.reload(self.shim.config(extra=self.files_at("two")))
+            self.assertEqual(len(answer.read()), 199000)
+            self.assertEqual(broken.read_answer().status, 502)
+            # The next one goes by the new rules.
+            self.check_served(broken, "two")
+
     def test_a_broken_configuration_changes_nothing_and_is_told_with_its_line(self):
         good = self.shim.config()
         with socket.create_server((self.site.range.address(106), 0)) as other:
