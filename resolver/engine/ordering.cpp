@@ -39,10 +39,8 @@ bool ordering::has_a_choice(service s, const std::vector<master>& masters) const
 }
 
 plan_question ordering::question_for(service s, const std::vector<policy::pick>& picks,
-                                     const std::vector<master>& masters, bool probed) const {
+                                     const std::vector<master>& masters) const {
   plan_question out;
-  out.service = services_[index_of(s)].name;
-  out.probed = probed;
   const auto now = clock::now();
   std::uint32_t group = 0;
   for (std::size_t i = 0; i != picks.size(); ++i) {
@@ -65,7 +63,9 @@ net::awaitable<std::vector<std::int64_t>> ordering::scores(std::shared_ptr<order
   const auto named = self->services_[index_of(s)];
   for (const bool probed : {false, true}) {
     const auto picks = self->learned_->look_at_order(s, masters, clock::now());
-    auto question = self->question_for(s, picks, masters, probed);
+    auto question = self->question_for(s, picks, masters);
+    question.service = named.name;
+    question.probed = probed;
     auto start = [who, executor = self->executor_, name = named.policy,
                   q = std::move(question)](extensions::handler<plan_scores> reply) mutable {
       who->score(executor, name, std::move(q), std::move(reply));
@@ -76,7 +76,7 @@ net::awaitable<std::vector<std::int64_t>> ordering::scores(std::shared_ptr<order
       std::vector<master> whom;
       for (std::size_t i = 0; i != picks.size() && whom.size() != most_probed; ++i)
         if (said.scores[i] != 0) whom.push_back(masters[picks[i].index]);
-      co_await probe(self, s, std::move(whom));
+      co_await probe(self, who, named, s, std::move(whom));
       continue;
     }
     if (said.what != plan_scores::kind::scores) co_return out;
@@ -92,11 +92,10 @@ net::awaitable<std::vector<std::int64_t>> ordering::scores(std::shared_ptr<order
   co_return out;
 }
 
-net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, service s, std::vector<master> whom) {
-  const auto who = self->who_;
-  const auto named = self->services_[index_of(s)];
-  auto start = [who, executor = self->executor_, named](extensions::handler<probe_question> reply) {
-    who->question(executor, named.probe, named.name, std::move(reply));
+net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, std::shared_ptr<extensions> who, named by,
+                                     service s, std::vector<master> whom) {
+  auto start = [who, executor = self->executor_, by](extensions::handler<probe_question> reply) {
+    who->question(executor, by.probe, by.name, std::move(reply));
   };
   const auto what = co_await reply_of<probe_question>(std::move(start));
   if (what.path.empty() || whom.empty()) co_return;

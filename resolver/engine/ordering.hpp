@@ -66,9 +66,11 @@ class ordering : public std::enable_shared_from_this<ordering> {
   };
   using key = std::pair<std::uint16_t, master>;
 
-  plan_question question_for(service s, const std::vector<policy::pick>& picks, const std::vector<master>& masters,
-                             bool probed) const;
-  static boost::asio::awaitable<void> probe(std::shared_ptr<ordering> self, service s, std::vector<master> whom);
+  plan_question question_for(service s, const std::vector<policy::pick>& picks,
+                             const std::vector<master>& masters) const;
+  /// `who` and `by`: as they were when its caller began, for a reload may have taken the service away since.
+  static boost::asio::awaitable<void> probe(std::shared_ptr<ordering> self, std::shared_ptr<extensions> who, named by,
+                                            service s, std::vector<master> whom);
   static boost::asio::awaitable<void> probe_one(std::shared_ptr<ordering> self, service s, master who,
                                                 probe_question what, std::shared_ptr<round> of);
   void learn(service s, const master& who, double load, std::chrono::milliseconds keep);

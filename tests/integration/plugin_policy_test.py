@@ -5,7 +5,7 @@ import os
 import unittest
 
 from control_site import bunraku, candidates_of, control, service_in
-from labsite import MasterSpec, Shim, Site, service_requests
+from labsite import MasterSpec, Shim, Site, service_requests, until
 from plugin_site import install
 
 ALL = ("ca", "catalog", "files", "report")
@@ -118,6 +118,20 @@ class Policy(unittest.TestCase):
         self.say(self.two, jruby(free=1, waiting=0, borrow=500))
         shim = self.load()
         self.assertEqual(self.answered_by(shim), "two")
+
+    def test_service_and_plugin_may_go_while_masters_are_asked(self):
+        path = self.requests["files"][1]
+        self.one.fault("hang_before_answer", path_prefix=METRICS)
+        self.say(self.two, jruby(free=1, waiting=0, borrow=500))
+        shim = self.shim('[plugin.puppetserver_load]\ndeadline = "60s"\n[service.canary]\npolicy = "puppetserver_load"\n'
+                         'probe = "puppetserver_load"\n',
+                         self.list_of_both() + f'[[route]]\nservice = "canary"\npath_prefix = "{path}"\n')
+        with shim.client() as client:
+            client.send_request("GET", path)
+            until(lambda: self.one.events("arrived"), "the question to the first master")
+            shim.reload(shim.config(extra=""))
+            self.assertEqual(client.read_answer().status, 502)  # nobody says any more what its masters must show
+            self.assertEqual(client.request("GET", path).status, 200)
 
     def test_masters_without_metrics_are_drawn_by_lot_and_serve(self):
         shim = self.load()
