@@ -77,6 +77,20 @@ std::uint16_t own_port(const config::configuration& from) {
   return 8140;
 }
 
+/// Where a certname may lead, to be answered by `terminate` at that port. Of an inherited socket that is not known
+/// here; the package's have these.
+std::vector<std::string> own_addresses(const config::configuration& from, std::uint16_t port) {
+  std::vector<std::string> out;
+  const auto add = [&out](std::initializer_list<std::string> more) { out.insert(out.end(), more); };
+  for (const auto& l : from.listen) {
+    if (l.way != config::listen_at::way_in::terminate || (l.inherit.empty() && l.port != port)) continue;
+    if (!l.inherit.empty() || l.address == "::") add({"127.0.0.1", "127.0.1.1", "::1"});
+    else if (l.address == "0.0.0.0") add({"127.0.0.1", "127.0.1.1"});
+    else add({l.address});
+  }
+  return out;
+}
+
 /// Those that hold an address for some [[listen]], and the daemon's. One that takes an inherited socket may mean
 /// either.
 std::vector<std::string> wanted_units(const config::configuration& from) {
@@ -131,6 +145,7 @@ init::host_facts look(const invocation& with, bunraku::problems& found) {
   seen.bunraku_toml = read_one(with.config_file, found);
   seen.certname_addresses = addresses_of(seen.site.certname);
   seen.port = own_port(configuration);
+  seen.addresses = own_addresses(configuration, seen.port);
   seen.toml_decides_srv = configuration.srv != config::srv_use::automatic || !configuration.srv_domain.empty();
   seen.unattended = with.unattended;
   seen.ca_server = with.ca_server;

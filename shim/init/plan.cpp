@@ -31,8 +31,8 @@ std::vector<host_port> masters_named(const host_facts& seen) {
   return out;
 }
 
-bool leads_here(const std::string& address) {
-  return address == "127.0.0.1" || address == "127.0.1.1" || address == "::1";
+bool listens_at(const host_facts& seen, std::string_view address) {
+  return std::ranges::find(seen.addresses, address) != seen.addresses.end();
 }
 
 /// The settings as they have to be; empty when they are so already.
@@ -70,6 +70,10 @@ settings wanted_settings(const host_facts& seen, const std::vector<host_port>& f
   } else if (site.ca_port == site.serverport && site.ca_port != seen.port) {
     demand("ca_port", std::to_string(site.ca_port));
   }
+  // So it is for reports, where they go on past us.
+  const bool reports_elsewhere = site.report_server_set && site.report_server != site.certname;
+  if (reports_elsewhere && site.report_port == site.serverport && site.report_port != seen.port)
+    demand("report_port", std::to_string(site.report_port));
   if (!changes) out.clear();
   return out;
 }
@@ -86,17 +90,19 @@ void edit_puppet_conf(const host_facts& seen, const std::vector<host_port>& fall
 
 void edit_hosts(const host_facts& seen, plan& into) {
   const auto& addresses = seen.certname_addresses;
-  if (!addresses.empty() && std::ranges::all_of(addresses, leads_here)) return;
+  if (!addresses.empty() && std::ranges::all_of(addresses, [&](const auto& a) { return listens_at(seen, a); })) return;
+  const std::string ours = listens_at(seen, "127.0.1.1") ? "127.0.1.1" : seen.addresses.front();
   edit one{seen.hosts.path, seen.hosts.text, {}, {}};
-  one.after = with_name(seen.hosts.text.value_or(""), seen.site.certname, "127.0.1.1");
+  one.after = with_name(seen.hosts.text.value_or(""), seen.site.certname, ours);
+  if (one.after == one.before) return;  // its later lines, or DNS, add addresses that come after
   std::string now;
   for (const auto& a : addresses) now += (now.empty() ? "" : ", ") + a;
-  one.why.push_back(seen.site.certname + " leads to 127.0.1.1" +
+  one.why.push_back(seen.site.certname + " leads to " + ours +
                     (now.empty() ? " (now: to nothing)" : " (now: to " + now + ")"));
   into.edits.push_back(std::move(one));
   if (!now.empty())
-    into.notes.push_back("Other programs of this host reach " + seen.site.certname +
-                         " at 127.0.1.1, too, then. If that is not good, use the way in `connect` instead.");
+    into.notes.push_back("Other programs of this host reach " + seen.site.certname + " at " + ours +
+                         ", too, then. If that is not good, use the way in `connect` instead.");
 }
 
 void edit_bunraku_toml(const host_facts& seen, const std::vector<host_port>& fallback, plan& into) {
@@ -121,6 +127,11 @@ plan make_plan(const host_facts& seen) {
   plan made;
   if (seen.site.certname.empty()) {
     made.refused.emplace_back("puppet.conf has no certname, and this host has no full name.");
+    return made;
+  }
+  if (seen.addresses.empty()) {
+    made.refused.emplace_back(
+        "bunraku.toml has no [[listen]] for way = \"terminate\": an agent with server = $certname would find nobody.");
     return made;
   }
   const auto fallback = seen.fallback.empty() ? masters_named(seen) : seen.fallback;

@@ -18,8 +18,10 @@ struct file {
 struct host_facts {
   bunraku::site site;  ///< puppet.conf as the agent reads it
   file puppet_conf, hosts, bunraku_toml;
-  std::vector<std::string> certname_addresses;     ///< what the certname resolves to now, as this host resolves names
-  std::uint16_t port = 8140;                       ///< of our `terminate` on loopback
+  std::vector<std::string> certname_addresses;  ///< what the certname resolves to now, as this host resolves names
+  std::uint16_t port = 8140;                    ///< of our `terminate`
+  /// Where it listens at that port; empty: nowhere.
+  std::vector<std::string> addresses{"127.0.0.1", "127.0.1.1", "::1"};
   bool toml_decides_srv = false;                   ///< bunraku.toml says itself whether SRV is to be asked
   bool unattended = false;                         ///< nobody reads the notes
   bool has_systemd = false;                        ///< it is what runs here

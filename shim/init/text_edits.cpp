@@ -97,6 +97,8 @@ std::string with_name(std::string_view hosts, std::string_view name, std::string
   bool written = false;
   for (const auto line : lines_of(hosts)) {
     if (!written && names(line, name)) {
+      const auto first = trimmed(line);
+      if (first.substr(0, first.find_first_of(blanks)) == address) return std::string(hosts);
       out += ours;
       written = true;
     }

@@ -13,7 +13,8 @@ using settings = std::vector<std::pair<std::string, std::string>>;
 /// does what an earlier such edit wrote. Everything else stays byte for byte.
 std::string with_agent_settings(std::string_view puppet_conf, const settings& wanted);
 
-/// /etc/hosts with `name` leading to `address` before any other line that has the name.
+/// /etc/hosts with `name` leading to `address` before any other line that has the name. As it is, if it does so
+/// already.
 std::string with_name(std::string_view hosts, std::string_view name, std::string_view address);
 
 }  // namespace shim::init

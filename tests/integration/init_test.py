@@ -75,6 +75,19 @@ class Init(unittest.TestCase):
         self.assertEqual(self.init("--undo").returncode, GOOD)
         self.as_it_was()
 
+    def test_a_name_with_another_address_is_led_once(self):
+        self.write("hosts", "127.0.0.1 localhost\n10.9.9.9 agent1.lab.test\n")
+        self.applied()
+        again = self.init("--unattended")
+        self.assertEqual(again.returncode, GOOD, again)
+        self.assertIn("Nothing to do", again.stdout)
+
+    def test_the_name_leads_to_where_bunraku_listens(self):
+        self.write("bunraku.toml", self.read("bunraku.toml") + '[[listen]]\naddress = "127.0.0.1:8140"\n')
+        self.applied()
+        self.assertIn("127.0.0.1 agent1.lab.test # bunraku init", self.read("hosts"))
+        self.assertEqual(self.init("--unattended").returncode, GOOD)
+
     def test_a_file_that_cannot_be_replaced_is_told_and_nothing_is_changed(self):
         done = self.init("--apply", mounted="hosts")
         self.assertEqual(done.returncode, NOT_DONE, done)

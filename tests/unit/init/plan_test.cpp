@@ -67,7 +67,9 @@ INSTANTIATE_TEST_SUITE_P(
                     },
                     {self, "[agent] server_list = a.example.com:8140,puppet.example.com:8140"}},
         expectation{"AListBefore",
-                    [](host_facts& s) { s.site.server_list = {{"c1.example.com", 8140}, {"c2.example.com", 8141}}; },
+                    [](host_facts& s) {
+                      s.site.server_list = {{"c1.example.com", 8140}, {"c2.example.com", 8141}};
+                    },
                     {self, "[agent] server_list = a.example.com:8140,c1.example.com:8140,c2.example.com:8141",
                      "[agent] ca_server = c1.example.com"}},
         expectation{"SrvBeforeWithAFallback",
@@ -93,6 +95,15 @@ INSTANTIATE_TEST_SUITE_P(
                     },
                     {self, "[agent] serverport = 8140",
                      "[agent] server_list = a.example.com:8140,puppet.example.com:8141", ca, "[agent] ca_port = 8141"}},
+        expectation{
+            "ReportsGoToAnotherPort",
+            [](host_facts& s) {
+              s.site.serverport = s.site.ca_port = s.site.report_port = 8141;
+              s.site.report_server_set = true;
+              s.site.report_server = "reports.example.com";
+            },
+            {self, "[agent] serverport = 8140", "[agent] server_list = a.example.com:8140,puppet.example.com:8141", ca,
+             "[agent] ca_port = 8141", "[agent] report_port = 8141"}},
         expectation{"ServerOnlyByDefault",
                     [](host_facts& s) {
                       s.site.server_set = false;
@@ -121,8 +132,9 @@ TEST(PlanOfInit, AHostThatIsLedAlreadyIsLeftAlone) {
 }
 
 TEST(PlanOfInit, ANameThatLeadsElsewhereIsMapped) {
-  for (const auto& addresses : {std::vector<std::string>{}, {"10.0.0.5"}, {"127.0.1.1", "10.0.0.5"}}) {
+  for (const auto& addresses : {std::vector<std::string>{}, {"10.0.0.5"}, {"10.0.0.5", "127.0.1.1"}}) {
     auto seen = fresh();
+    seen.hosts.text = "127.0.0.1 localhost\n10.0.0.5 a.example.com\n127.0.1.1 a.example.com\n";
     seen.certname_addresses = addresses;
     const auto made = make_plan(seen);
     ASSERT_EQ(made.edits.size(), 2U);
@@ -131,6 +143,34 @@ TEST(PlanOfInit, ANameThatLeadsElsewhereIsMapped) {
     EXPECT_EQ(made.edits[1].before, seen.hosts.text);
     if (!addresses.empty()) EXPECT_THAT(made.notes, Contains(HasSubstr("`connect`")));
   }
+}
+
+TEST(PlanOfInit, AMappingThatIsThereIsNotMadeAgainForTheSakeOfALaterLine) {
+  auto seen = fresh();
+  seen.hosts.text = "127.0.0.1 localhost\n10.0.0.5 a.example.com\n";
+  seen.certname_addresses = {"10.0.0.5"};
+  seen.hosts.text = make_plan(seen).edits.at(1).after;
+  seen.certname_addresses = {"127.0.1.1", "10.0.0.5"};  // glibc reads on behind the first line
+  EXPECT_EQ(make_plan(seen).edits.size(), 1U);
+}
+
+TEST(PlanOfInit, TheNameIsMappedToWhereBunrakuListens) {
+  auto seen = fresh();
+  seen.addresses = {"127.0.0.1"};
+  auto made = make_plan(seen);  // Debian's own line leads to 127.0.1.1, where nobody is
+  ASSERT_EQ(made.edits.size(), 2U);
+  EXPECT_THAT(made.edits[1].after, HasSubstr("127.0.0.1 a.example.com #"));
+  EXPECT_THAT(made.edits[1].why, ElementsAre(HasSubstr("leads to 127.0.0.1 (now: to 127.0.1.1)")));
+  seen.certname_addresses = {"127.0.0.1"};
+  EXPECT_EQ(make_plan(seen).edits.size(), 1U);
+
+  seen.addresses = seen.certname_addresses = {"10.0.0.5"};  // beyond_loopback
+  EXPECT_EQ(make_plan(seen).edits.size(), 1U);
+
+  seen.addresses.clear();
+  made = make_plan(seen);
+  EXPECT_THAT(made.refused, ElementsAre(HasSubstr("\"terminate\"")));
+  EXPECT_THAT(made.edits, IsEmpty());
 }
 
 TEST(PlanOfInit, WhereTheAgentAskedSrvBunrakuDoes) {
