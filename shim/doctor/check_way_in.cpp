@@ -46,11 +46,20 @@ bool by_connect(const facts& of) {
   });
 }
 
+/// Where a name should lead, as a line of /etc/hosts says it.
+std::string own_address(const facts& of, way_in way, std::uint16_t port) {
+  for (const char* usual : {"127.0.1.1", "127.0.0.1", "::1"})
+    if (listens_at(of, way, usual, port)) return usual;
+  for (const auto& l : of.configured->listen)
+    if (l.way == way && l.port == port) return l.address;
+  return "127.0.1.1";
+}
+
 void check_address(const facts& of, const std::string& name, way_in way, std::uint16_t port,
                    std::vector<finding>& found) {
   const auto looked = of.lookups.find(name);
   if (looked == of.lookups.end()) return;
-  const std::string line = "127.0.1.1 " + name;
+  const std::string line = own_address(of, way, port) + " " + name;
   if (looked->second.addresses.empty()) {
     found.push_back({.level = gravity::error,
                      .check = "name-unknown",
@@ -72,7 +81,9 @@ void check_address(const facts& of, const std::string& name, way_in way, std::ui
        .what = fmt::format("It leads to {}, where bunraku does not listen (port {}).", joined(elsewhere), port),
        .why = all ? "The agent goes there instead of to bunraku; runs fail or go past it."
                   : "The agent may try that address first, and waits for it.",
-       .fix = "In /etc/hosts: " + line + "   # or add a [[listen]] for that address"});
+       .fix = "In /etc/hosts: " + line +
+              (all ? "   # or add a [[listen]] for that address"
+                   : "   # and no other line with that name; or add a [[listen]] for that address")});
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ class Doctor(DoctorCase):
     @plants("name-unknown")
     def test_a_name_that_has_no_address(self):
         self.hosts.clear()
-        self.check("name-unknown", fix=f"127.0.1.1 {self.node}", where=self.node)
+        self.check("name-unknown", fix=f"{self.shim.address[0]} {self.node}", where=self.node)
 
     @plants("name-elsewhere")
     def test_a_name_that_leads_elsewhere(self):

@@ -121,6 +121,18 @@ TEST(Diagnose, AServerListThatBeginsWithThisNodeIsTheWayOutWithoutTheDaemon) {
   EXPECT_THAT(names(f), Contains("server-list"));
 }
 
+TEST(Diagnose, ANameIsToLeadToWhereBunrakuListens) {
+  auto f = healthy();
+  f.configured =
+      shim::config::parse_configuration(
+          "[identity]\nmaster_names = [\"puppet.test\"]\n[[listen]]\naddress = \"127.0.0.1:8140\"\n", "b.toml")
+          .value;
+  const auto found = diagnose(f);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].check.str(), "name-elsewhere");
+  EXPECT_THAT(found[0].fix, HasSubstr("127.0.0.1 agent1.test"));
+}
+
 TEST(Diagnose, ClocksAreAllowedToDifferByLessThanAMinute) {
   auto f = healthy();
   f.masters[0].clock_ahead = std::chrono::seconds(-59);
