@@ -18,8 +18,9 @@ namespace shim::daemon {
 /// Lines with a time stamp.
 std::shared_ptr<spdlog::sinks::sink> stderr_sink();
 
+inline constexpr const char* journal_place = "/run/systemd/journal/socket";
 /// A datagram for each line to `place`, the journal's socket. Longer ones than it takes are cut at 32 KiB.
-std::shared_ptr<spdlog::sinks::sink> journal_sink(const std::string& place = "/run/systemd/journal/socket");
+std::shared_ptr<spdlog::sinks::sink> journal_sink(const std::string& place = journal_place);
 
 /// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
 bool stderr_is_journal() noexcept;

@@ -2,6 +2,7 @@
 
 #include "config/assemble.hpp"
 #include "config/document.hpp"
+#include "daemon/log_sinks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -95,6 +96,15 @@ void tell_missing_masters(setup& made) {
                               ": no SRV domain, and no setting names a master other than "
                               "this node.",
                           std::move(fix));
+}
+
+/// Nobody would see that its lines go nowhere.
+void tell_missing_journal(const config::configuration& from, bunraku::problems& found) {
+  if (from.log.to != config::log_target::journal || ::access(journal_place, F_OK) == 0) return;
+  found.emplace_back(
+      severity::warning, from.file,
+      std::string("[log] to is \"journal\", and no journal listens at ") + journal_place + ": the log is lost.",
+      "Start systemd-journald, or give \"auto\" or \"stderr\".");
 }
 
 bool same(const bunraku::credential_files& a, const bunraku::credential_files& b) {
@@ -204,6 +214,7 @@ setup load_setup(const places& with) {
     where = made.configuration->puppet;
     for (const auto& l : made.configuration->listen)
       if (l.way == config::listen_at::way_in::socket) allowed_uids(l, made.found);
+    tell_missing_journal(*made.configuration, made.found);
   } else if (!with.puppet_conf.empty()) {
     where.config_file = with.puppet_conf;
   } else {

@@ -125,6 +125,14 @@ class WithASite(unittest.TestCase):
             self.assertRegex(done.stdout, rf"(?m)^/no/{file}: error: .* does not exist; put it there, or correct `{re.escape(key)}$")
         self.assertNotIn("enrol", done.stdout)
 
+    def test_a_log_that_goes_nowhere_is_told(self):
+        config = self.config('[log]\nto = "journal"\n')
+        done = subprocess.run(["unshare", "-m", "--propagation", "private", *(["-r"] if os.geteuid() else []), "bash", "-c",
+                               'mount -t tmpfs none /run; exec "$@"', "ns", os.environ["BUNRAKU_BIN"], "check", "--config", config],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
+        self.assertEqual(done.returncode, GOOD, done)
+        self.assertIn(f"{config}: warning: [log] to is \"journal\", and no journal listens at ", done.stdout)
+
     def test_what_is_no_file_is_told_as_such(self):
         pipe = os.path.join(self.directory, "pipe")
         os.mkfifo(pipe)
