@@ -123,7 +123,7 @@ bunraku::problems with_the_key_to_mend(bunraku::problems found, const config::le
                                                            {leg.crl, "crl"}};
   for (auto& p : found)
     for (const auto& [file, key] : named)
-      if (!file.empty() && p.where() == file && is_missing(file))
+      if (file.starts_with('/') && p.where() == file && is_missing(file))  // not a key in a token
         p = {p.level(), p.where(), p.what(),
              "put it there, or correct `" + std::string(key) + "` in " + std::string(table)};
   return found;

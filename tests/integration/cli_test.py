@@ -124,6 +124,11 @@ class WithASite(unittest.TestCase):
         for file, key in (("cert", "certificate` in [upstream]"), ("key", "key` in [upstream]"), ("crl", "crl` in [local]")):
             self.assertRegex(done.stdout, rf"(?m)^/no/{file}: error: .* does not exist; put it there, or correct `{re.escape(key)}$")
         self.assertNotIn("enrol", done.stdout)
+        token = "pkcs11:token=none;object=none"
+        done = bunraku("check", "--config", self.config(f'[upstream]\ncertificate = "{self.ssldir}/certs/{self.node}.pem"\nkey = "{token}"\n'))
+        self.assertEqual(done.returncode, NOT_DONE, done)
+        self.assertIn(f"{token}: error: ", done.stdout)
+        self.assertNotIn("put it there", done.stdout)
 
     def test_a_log_that_goes_nowhere_is_told(self):
         config = self.config('[log]\nto = "journal"\n')
