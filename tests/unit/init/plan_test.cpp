@@ -67,9 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                     },
                     {self, "[agent] server_list = a.example.com:8140,puppet.example.com:8140"}},
         expectation{"AListBefore",
-                    [](host_facts& s) {
-                      s.site.server_list = {{"c1.example.com", 8140}, {"c2.example.com", 8141}};
-                    },
+                    [](host_facts& s) { s.site.server_list = {{"c1.example.com", 8140}, {"c2.example.com", 8141}}; },
                     {self, "[agent] server_list = a.example.com:8140,c1.example.com:8140,c2.example.com:8141",
                      "[agent] ca_server = c1.example.com"}},
         expectation{"SrvBeforeWithAFallback",
