@@ -195,7 +195,11 @@ std::size_t stream::read_some(void* data, std::size_t size, error_code& error) n
     std::size_t got = 0;
     forget_errors();
     const int result = SSL_read_ex(ssl_.get(), data, size, &got);
-    if (result == 1 && settled_) return got;
+    if (result == 1 && settled_) {
+      // Opening a large record takes about as long as its sender needs for the next one.
+      if (got >= SSL3_RT_MAX_PLAIN_LENGTH / 2) drained_ = false;
+      return got;
+    }
     settled_ = result == 1;
     if (result != 1) {
       fail(result, direction::read, read_wants_, error);

@@ -270,6 +270,29 @@ TEST_F(ConnectionTest, WhatIsLeftOfARecordIsReadWithoutWaiting) {
   }(*this));
 }
 
+/// Behind a small one it is waited for: asking the socket costs a system call, and mostly finds nothing.
+TEST_F(ConnectionTest, BehindALargeRecordTheNextIsReadWithoutWaiting) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    std::string buffer(16'384, '\0');
+    for (const std::size_t size : {std::size_t{1000}, buffer.size()}) {
+      const std::string record(size, 'r');
+      error_code error;
+      server.write_some(record.data(), size, error);
+      co_await client.async_wait(direction::read, net::use_awaitable);
+      EXPECT_EQ(client.read_some(buffer.data(), buffer.size(), error), size) << error.message();
+      server.write_some(record.data(), size, error);
+      auto got = client.read_some(buffer.data(), buffer.size(), error);
+      EXPECT_EQ(error == net::error::would_block, size == 1000) << error.message();
+      if (error) {
+        co_await client.async_wait(direction::read, net::use_awaitable);
+        got = client.read_some(buffer.data(), buffer.size(), error);
+      }
+      EXPECT_EQ(got, size) << error.message();
+    }
+  }(*this));
+}
+
 TEST_F(ConnectionTest, FarewellThatCameWithTheLastBytesIsReadWithoutWaiting) {
   run([](ConnectionTest& t) -> net::awaitable<void> {
     auto [client, server] = co_await t.pair();
