@@ -98,23 +98,6 @@ constexpr fighting table[] = {
      "Remove the line if that is not meant"},
 };
 
-void check_proxy(const facts& of, std::vector<finding>& found) {
-  const auto& s = *of.site;
-  const auto* host = given(s, "http_proxy_host");
-  if (host == nullptr || host->value.empty() || host->value == "none" || comes_by_connect(of, s)) return;
-  const auto* except = given(s, "no_proxy");
-  const std::string list = except == nullptr ? "localhost,127.0.0.1" : except->value;
-  if (list.find('*') != list.npos || list.find(s.certname) != list.npos) return;
-  found.push_back({.level = gravity::error,
-                   .check = "http-proxy",
-                   .where = host->where,
-                   .what = fmt::format("The agent sends everything through the proxy {}, and no_proxy does not except "
-                                       "this node.",
-                                       host->value),
-                   .why = "Requests for this node's own name go to that proxy instead of to bunraku.",
-                   .fix = fmt::format("no_proxy = localhost,127.0.0.1,{}", s.certname)});
-}
-
 /// A variable of the environment wins over puppet.conf (Puppet::Util::HttpProxy).
 const variable_fact* variable(const facts& of, std::string_view lower, std::string_view upper) {
   for (const auto name : {lower, upper})
@@ -122,6 +105,67 @@ const variable_fact* variable(const facts& of, std::string_view lower, std::stri
         found != of.environment.end() && !found->value.empty())
       return &*found;
   return nullptr;
+}
+
+/// Whether `text` ends as the pattern says, in which `*` stands for anything.
+bool ends_as(std::string_view text, std::string_view pattern) {
+  bool last = true;
+  for (;;) {
+    const auto star = pattern.rfind('*');
+    const auto piece = pattern.substr(star == pattern.npos ? 0 : star + 1);
+    const auto at = last && !text.ends_with(piece) ? text.npos : text.rfind(piece);
+    if (at == text.npos) return false;
+    if (star == pattern.npos) return true;
+    text = text.substr(0, at);
+    pattern = pattern.substr(0, star);
+    last = false;
+  }
+}
+
+/// Which names the agent does not ask a proxy for. Source: Puppet's http/proxy.rb.
+std::string no_proxy_of(const facts& of) {
+  if (const auto* set = variable(of, "no_proxy", "NO_PROXY")) return set->value;
+  const auto* set = given(*of.site, "no_proxy");
+  if (set == nullptr) return "localhost, 127.0.0.1";
+  return set->value == "none" ? "" : set->value;
+}
+
+/// Each entry is the end of a name, ".example.com" and "example.com" too; a port may follow. Source: the same.
+bool goes_past_proxies(std::string_view list, const site& node) {
+  const auto with_port = fmt::format("{}:{}", node.certname, node.serverport);
+  while (!list.empty()) {
+    auto one = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(one.size() + 1, list.size()));
+    while (!one.empty() && (one.front() == ' ' || one.front() == '\t')) one.remove_prefix(1);
+    while (!one.empty() && (one.back() == ' ' || one.back() == '\t')) one.remove_suffix(1);
+    if (!one.empty() && ends_as(one.contains(':') ? with_port : node.certname, one)) return true;
+  }
+  return false;
+}
+
+/// The list as it should be: what is in it stays.
+std::string with_node(const std::string& list, const site& node) {
+  return (list.empty() ? "localhost, 127.0.0.1" : list) + ", " + node.certname;
+}
+
+void check_proxy(const facts& of, std::vector<finding>& found) {
+  const auto& s = *of.site;
+  const auto* host = given(s, "http_proxy_host");
+  if (host == nullptr || host->value.empty() || host->value == "none" || comes_by_connect(of, s)) return;
+  const auto list = no_proxy_of(of);
+  if (goes_past_proxies(list, s)) return;
+  const auto* of_environment = variable(of, "no_proxy", "NO_PROXY");
+  found.push_back({.level = gravity::error,
+                   .check = "http-proxy",
+                   .where = host->where,
+                   .what = fmt::format("The agent sends everything through the proxy {}, and no_proxy does not except "
+                                       "this node.",
+                                       host->value),
+                   .why = "Requests for this node's own name go to that proxy instead of to bunraku.",
+                   .fix = of_environment == nullptr
+                              ? "no_proxy = " + with_node(list, s)
+                              : fmt::format("{}=\"{}\"   # {}, which wins over puppet.conf", of_environment->name,
+                                            with_node(list, s), of_environment->where)});
 }
 
 std::string_view host_of(std::string_view url) {
@@ -136,10 +180,8 @@ void check_proxy_of_environment(const facts& of, std::vector<finding>& found) {
   if (proxy == nullptr) return;
   const std::string host(host_of(proxy->value));
   if (config::is_loopback(host) || host == "localhost") return;
-  const auto* given_except = given(s, "no_proxy");
-  const auto* except = variable(of, "no_proxy", "NO_PROXY");
-  const std::string list = except != nullptr ? except->value : given_except != nullptr ? given_except->value : "";
-  if (list.find('*') != list.npos || list.find(s.certname) != list.npos) return;
+  const auto list = no_proxy_of(of);
+  if (goes_past_proxies(list, s)) return;
   found.push_back(
       {.level = gravity::error,
        .check = "http-proxy",
@@ -148,7 +190,7 @@ void check_proxy_of_environment(const facts& of, std::vector<finding>& found) {
                            proxy->name, host),
        .why = "The environment wins over puppet.conf: requests for this node's own name go to that proxy "
               "instead of to bunraku.",
-       .fix = fmt::format("no_proxy=localhost,127.0.0.1,{}   # in that file", s.certname)});
+       .fix = fmt::format("no_proxy=\"{}\"   # in that file", with_node(list, s))});
 }
 
 /// Puppet's ca_port is serverport unless it is set, and serverport is ours now.

@@ -111,6 +111,47 @@ TEST(Diagnose, AnAgentThatComesByConnectMayHaveAServerList) {
   EXPECT_THAT(names(f), IsEmpty());
 }
 
+TEST(Diagnose, NoProxyIsReadAsPuppetReadsIt) {
+  struct {
+    const char* list;
+    bool excepts;
+  } const cases[] = {{"localhost, agent1.test", true},
+                     {"localhost,.test", true},
+                     {"localhost , test", true},
+                     {"*.test", true},
+                     {"agent*.test", true},
+                     {"*", true},
+                     {"a*e*t1*.*t", true},
+                     {"a*1*e*.test", false},
+                     {"agent1.test:8140", true},
+                     {"agent1.test:443", false},
+                     {"*.example.com", false},
+                     {"xagent1.test", false},
+                     {"agent1.test.org", false},
+                     {"agent2*.test", false},
+                     {"none", false},
+                     {"localhost, 127.0.0.1", false}};
+  for (const auto& one : cases) {
+    auto f = healthy();
+    f.site->given["http_proxy_host"] = {"proxy.test", "/p.conf:4"};
+    f.site->given["no_proxy"] = {one.list, "/p.conf:5"};
+    EXPECT_EQ(names(f).empty(), one.excepts) << one.list;
+    f.environment = {{"no_proxy", "localhost", "/etc/environment:1"}};  // wins over puppet.conf
+    const auto found = diagnose(f);
+    ASSERT_EQ(found.size(), 1U) << one.list;
+    EXPECT_EQ(found[0].check.str(), "http-proxy");
+    EXPECT_THAT(found[0].fix, HasSubstr("no_proxy=\"localhost, agent1.test\""));
+    f.environment = {{"http_proxy", "http://proxy.test:3128", "/etc/environment:1"},
+                     {"no_proxy", one.list, "/etc/environment:2"}};
+    f.site->given.erase("http_proxy_host");
+    EXPECT_EQ(names(f).empty(), one.excepts) << one.list;
+  }
+  auto f = healthy();
+  f.site->given["http_proxy_host"] = {"proxy.test", "/p.conf:4"};
+  f.site->given["no_proxy"] = {"intranet.test", "/p.conf:5"};
+  EXPECT_THAT(diagnose(f).at(0).fix, HasSubstr("no_proxy = intranet.test, agent1.test"));
+}
+
 TEST(Diagnose, AServerListThatBeginsWithThisNodeIsTheWayOutWithoutTheDaemon) {
   auto f = healthy();
   const auto us = f.site->certname;
