@@ -147,6 +147,8 @@ net::awaitable<exchange::error_code> exchange::connect() {
     if (to_.endpoint->unsent == bunraku::endpoint::repeat::same_master)
       co_await keep_to_first(shared_.resolver, to_.service, plan_);
   }
+  if (own_service() == nullptr)
+    co_return plan_.attempts().empty() ? bunraku::errc::no_masters : bunraku::errc::all_tried;
   attempt_began_ = clock::now();
   reused_ = false;
   era_ = shared_.pool.era();
@@ -266,10 +268,16 @@ net::awaitable<bool> exchange::ask_status() {
   co_return lives;
 }
 
-bunraku::course::situation exchange::situation() const {
+/// Null if a reload has taken it away meanwhile, or given its number to another one, whose masters are not to get this.
+const bunraku::service_options* exchange::own_service() const {
   const auto& services = shared_.resolver.options().services;
-  // None, if a reload has taken the service away meanwhile.
-  const auto sources = index_of(to_.service) < services.size() ? services[index_of(to_.service)].sources.size() : 0;
+  const auto number = index_of(to_.service);
+  return number < services.size() && services[number].name == to_.service_name ? &services[number] : nullptr;
+}
+
+bunraku::course::situation exchange::situation() const {
+  const auto* service = own_service();
+  const auto sources = service != nullptr ? service->sources.size() : 0;
   const auto* of_catalog = shared_.resolver.catalog_master(ticket_);
   const bool is_another = of_catalog != nullptr && *of_catalog != who_;
   const bool failed =

@@ -106,6 +106,7 @@ class exchange {
   boost::asio::awaitable<error_code> fill_head();
   boost::asio::awaitable<bool> ask_status();
   bunraku::course::situation situation() const;
+  const bunraku::service_options* own_service() const;
   boost::asio::awaitable<step> judge_status();
   boost::asio::awaitable<void> keep_answer(bool full);
   bool prefers_full(bunraku::mishap what) const;

@@ -91,6 +91,23 @@ class Reload(unittest.TestCase):
             # The next one goes by the new rules.
             self.check_served(broken, "two")
 
+    def test_a_request_under_way_meets_no_master_of_another_service_that_has_its_number_now(self):
+        def further(name, *lines):
+            return f'[service.{name}]\n' + "".join(f"{line}\n" for line in lines) + (
+                f'[[route]]\nservice = "{name}"\npath_prefix = "{SLOW}"\n')
+        canary = further("canary", f'masters = ["one.lab.test:{self.site.port}"]')
+        other = further("other", 'srv_name = ["_none._tcp.lab.test"]', f'masters = ["two.lab.test:{self.site.port}"]')
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + canary))
+        self.one.fault("delay_ms:1000,reset_before_answer", path_prefix=SLOW)
+        with self.shim.client() as client:
+            client.send_request("GET", SLOW)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.reload(self.shim.config(extra=self.files_at("one") + other))
+            answer = client.read_answer()
+            self.assertEqual((answer.status, self.two.requests(SLOW)), (502, []), answer.body)
+            self.assertEqual(client.request("GET", SLOW).status, 200)
+        self.assertEqual(len(self.two.requests(SLOW)), 1)
+
     def test_a_broken_configuration_changes_nothing_and_is_told_with_its_line(self):
         good = self.shim.config()
         with socket.create_server((self.site.range.address(106), 0)) as other:
