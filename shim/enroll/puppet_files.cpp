@@ -106,7 +106,7 @@ failure make_directory(const std::string& path, mode_t mode, const ownership& wh
     }
     return failed(path, "the directory cannot be made", errno);
   }
-  const descriptor made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const descriptor made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (made.fd >= 0 && give(made.fd, whose) && ::fchmod(made.fd, mode) == 0) return std::nullopt;
   const int error = errno;
   ::rmdir(path.c_str());

@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +15,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -119,6 +123,29 @@ TEST_F(Files, ADirectoryThatIsThereIsLeftAsItIs) {
   put("f", "");
   EXPECT_THAT(make_directory(path("f"), 0755, {})->what(), HasSubstr("Not a directory"));
   EXPECT_THAT(make_directory(path("no/d"), 0755, {})->fix(), HasSubstr("make the directory it is to be in"));
+}
+
+// Puppet's user owns the ssldir, and root makes directories there.
+TEST_F(Files, ALinkThatTakesTheNewDirectorysPlaceGivesNothingAway) {
+  fs::create_directory(path("others"));
+  ::chmod(path("others").c_str(), 0700);
+  const auto made = path("d"), link = path("l");
+  std::atomic<bool> over = false;
+  std::thread other([&] {
+    while (!over) ::renameat2(AT_FDCWD, link.c_str(), AT_FDCWD, made.c_str(), RENAME_EXCHANGE);
+  });
+  for (int i = 0; i != 200; ++i) {
+    std::error_code ignored;
+    fs::create_symlink("others", link, ignored);
+    (void)make_directory(made, 0777, {});
+    for (const auto& one : {made, link}) {
+      ::unlink(one.c_str());
+      ::rmdir(one.c_str());
+    }
+  }
+  over = true;
+  other.join();
+  EXPECT_EQ(mode("others"), 0700U);
 }
 
 TEST_F(Files, ReadingIsBounded) {
