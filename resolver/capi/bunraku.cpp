@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 using namespace bunraku;
 using capi::checked;
@@ -26,8 +27,9 @@ std::chrono::milliseconds limit_of(std::int32_t timeout_ms) {
 }
 
 bunraku_candidates* candidates_of(capi::pending& from) {
-  if (from.failed) throw std::move(*from.failed);
-  return capi::given(std::make_unique<capi::candidates_handle>(capi::candidates_handle{std::move(from.found)}));
+  if (from.failed) throw *from.failed;
+  if (from.found.empty()) throw failure{BUNRAKU_E_ARGUMENT, "the candidates of this request were taken"};
+  return capi::given(std::make_unique<capi::candidates_handle>(capi::candidates_handle{std::exchange(from.found, {})}));
 }
 
 /// The request's, for whom it was begun and once it is finished.

@@ -159,6 +159,10 @@ std::shared_ptr<pending> core::connect(service of, std::chrono::milliseconds lim
 }
 
 void core::abandon(std::shared_ptr<pending> request) {
+  if (is_over() && request->is_finished()) {  // nobody runs the loop any more
+    request->made.reset();
+    return;
+  }
   post([this, request = std::move(request)] {
     request->cancelled.emit(net::cancellation_type::terminal);
     if (request->made && resolver_)
@@ -168,7 +172,10 @@ void core::abandon(std::shared_ptr<pending> request) {
 }
 
 void core::report(service of, master who, outcome what) {
-  post([this, of, who = std::move(who), what = std::move(what)] { resolver_->report(who, of, what); });
+  // A stream's report may come while another thread frees the resolver.
+  post([this, of, who = std::move(who), what = std::move(what)] {
+    if (resolver_) resolver_->report(who, of, what);
+  });
 }
 
 }  // namespace bunraku::capi

@@ -55,7 +55,7 @@ void wait(capi::stream_handle& stream, direction which, const patience& until) {
 namespace bunraku::capi {
 
 std::unique_ptr<stream_handle> stream_of(const std::shared_ptr<core>& of, pending& from) {
-  if (from.failed) throw std::move(*from.failed);
+  if (from.failed) throw *from.failed;
   if (!from.made) throw failure{BUNRAKU_E_ARGUMENT, "the stream of this request was taken"};
   const int descriptor = from.made->stream().native_wait(direction::read).descriptor;
   auto tried = joined(from.made->tried(), "\n");

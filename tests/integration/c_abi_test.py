@@ -58,6 +58,12 @@ class CAbi(unittest.TestCase):
     def test_threads_may_share_a_resolver(self):
         self.run_case("threads")
 
+    def test_stream_may_be_reported_on_while_its_resolver_is_freed(self):
+        self.run_case("report_while_freed")
+
+    def test_connection_that_nobody_took_ends_with_its_request(self):
+        self.run_case("left_over")
+
     def test_silent_masters_cost_no_more_than_the_time_given(self):
         for master in self.compilers:
             master.pause()

@@ -155,7 +155,8 @@ BUNRAKU_API int bunraku_connect_start(bunraku_resolver* resolver, const char* se
                                       bunraku_request** begun);
 /* An eventfd of the request's: readable as soon as it is finished, and from then on. */
 BUNRAKU_API int bunraku_request_fd(const bunraku_request* request);
-/* Its result, once; BUNRAKU_E_NOT_READY before it is finished. */
+/* Its result, once; BUNRAKU_E_NOT_READY before it is finished, BUNRAKU_E_ARGUMENT when it was taken. An error is told
+ * again. */
 BUNRAKU_API int bunraku_request_candidates(bunraku_request* request, bunraku_candidates** found);
 BUNRAKU_API int bunraku_request_stream(bunraku_request* request, bunraku_stream** made);
 /* Cancels it if it is under way. */

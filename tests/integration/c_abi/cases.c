@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <bunraku/bunraku.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -134,6 +135,7 @@ static void case_event_loop(char** site) {
   CHECK(bunraku_request_candidates(connects, &none) == BUNRAKU_E_ARGUMENT);
   CHECK(bunraku_request_candidates(asks, &found) == BUNRAKU_OK);
   CHECK(bunraku_candidates_count(found) == 2);
+  CHECK(bunraku_request_candidates(asks, &none) == BUNRAKU_E_ARGUMENT && none == NULL);
   CHECK(bunraku_request_stream(connects, &s) == BUNRAKU_OK);
   CHECK(bunraku_request_stream(connects, &again) == BUNRAKU_E_ARGUMENT && again == NULL);
   bunraku_stream_free(s);
@@ -235,7 +237,12 @@ static void case_silence(char** site) {
   CHECK(bunraku_connect_start(r, "catalog", -1, &q) == BUNRAKU_OK);
   CHECK(bunraku_request_stream(q, &s) == BUNRAKU_E_NOT_READY);
   bunraku_resolver_free(r);
+  char first[2000];
   CHECK(bunraku_request_stream(q, &s) == BUNRAKU_E_CANCELLED);
+  bunraku_error_text(first, sizeof first);
+  CHECK(bunraku_request_stream(q, &s) == BUNRAKU_E_CANCELLED);
+  bunraku_error_text(text, sizeof text);
+  CHECK(strcmp(first, text) == 0);
   bunraku_request_free(q);
 }
 
@@ -445,6 +452,55 @@ static void case_threads(char** site) {
   bunraku_resolver_free(r);
 }
 
+static int reporting[2];
+static void* reports(void* shared) {
+  for (int i = 0; i != 2000; ++i) {
+    CHECK(bunraku_stream_report(shared, BUNRAKU_ANSWERED, 0, NULL) == BUNRAKU_OK);
+    if (i == 10) CHECK(write(reporting[1], "!", 1) == 1);
+  }
+  return NULL;
+}
+
+/* A stream is its own thread's, and may be reported on while another one frees the resolver. */
+static void case_report_while_freed(char** site) {
+  CHECK(pipe(reporting) == 0);
+  for (int i = 0; i != 100; ++i) {
+    bunraku_resolver* r = resolver(site);
+    bunraku_stream* s = NULL;
+    pthread_t other;
+    char said;
+    CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_OK);
+    CHECK(pthread_create(&other, NULL, reports, s) == 0);
+    CHECK(read(reporting[0], &said, 1) == 1);
+    bunraku_resolver_free(r);
+    CHECK(pthread_join(other, NULL) == 0);
+    bunraku_stream_free(s);
+  }
+}
+
+static int open_descriptors(void) {
+  int open = 0;
+  for (int fd = 0; fd != 1024; ++fd) open += fcntl(fd, F_GETFD) != -1;
+  return open;
+}
+
+/* A connection that was never taken ends with its request, also when its resolver is gone and a stream goes on. */
+static void case_left_over(char** site) {
+  bunraku_resolver* r = resolver(site);
+  bunraku_stream* s = NULL;
+  bunraku_request* q = NULL;
+  CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_OK);
+  CHECK(bunraku_connect_start(r, "catalog", patient, &q) == BUNRAKU_OK);
+  struct pollfd done = {bunraku_request_fd(q), POLLIN, 0};
+  CHECK(poll(&done, 1, patient) == 1);
+  bunraku_resolver_free(r);
+  const int before = open_descriptors();
+  bunraku_request_free(q);
+  CHECK(open_descriptors() == before - 2); /* its eventfd, its connection */
+  get(s);
+  bunraku_stream_free(s);
+}
+
 int main(int count, char** arguments) {
   static const struct {
     const char* name;
@@ -458,6 +514,8 @@ int main(int count, char** arguments) {
                {"refusal", case_refusal},
                {"misuse", case_misuse},
                {"threads", case_threads},
+               {"report_while_freed", case_report_while_freed},
+               {"left_over", case_left_over},
                {"tried", case_tried},
                {"settings", case_settings},
                {"demands", case_demands},
