@@ -3,7 +3,8 @@
     with Resolver() as resolver:
         print(resolver.candidates("catalog"))
         with resolver.connect("catalog") as master:
-            master.send(b"GET /status/v1/simple HTTP/1.0\\r\\n\\r\\n")
+            master.send(f"GET /status/v1/simple HTTP/1.0\\r\\nHost: {master}\\r\\n\\r\\n".encode())
+            print(master.receive())
 
 What is said here of threads, forks and time is bunraku.h's, which has the last word. Calls block, without the
 interpreter's lock; a signal is handled when they return, so give them a time.
@@ -157,7 +158,8 @@ class Library:
 
 
 def _ms(seconds: float | None) -> int:
-    return -1 if seconds is None else max(0, int(seconds * 1000))
+    # More than an int32_t holds would come out as a short time, or as none.
+    return -1 if seconds is None else int(min(max(0, seconds * 1000), 2**31 - 1))
 
 
 class Stream:

@@ -1,9 +1,12 @@
 """libbunraku in Python, and the monitoring check that is made of it."""
 
+import contextlib
+import io
 import os
 import re
 import subprocess
 import sys
+import textwrap
 import unittest
 from pathlib import Path
 
@@ -13,6 +16,7 @@ PYTHON = Path(__file__).resolve().parents[2] / "contrib/python"
 LIBRARY = os.environ["BUNRAKU_C_LIBRARY"]
 sys.path.insert(0, str(PYTHON))
 
+import bunraku  # noqa: E402
 from bunraku import Code, Error, Library, Missing, Outcome, Resolver  # noqa: E402
 
 SERVICES = ("ca", "catalog", "files", "report")
@@ -128,6 +132,19 @@ class TheModule(PythonTest):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
         self.assertEqual(done.stdout.strip(), f"one.lab.test:{self.site.port} running")
         self.assertEqual([line["client"] for line in self.site.requests("/status/")["one"]], ["agent1.lab.test"])
+
+    def test_example_of_the_module_itself_has_an_answer(self):
+        example = textwrap.dedent("\n".join(line for line in bunraku.__doc__.splitlines() if line.startswith("    ")))
+        self.assertIn("master.receive()", example)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(example, {"Resolver": self.resolver})  # noqa: S102: it is ours
+        self.assertRegex(said.getvalue(), r"one\.lab\.test.*\nb'HTTP/1\.1 200 ")
+
+    def test_a_time_beyond_what_the_interface_can_hold_is_a_long_one(self):
+        for seconds in (2**32 / 1000, 1e30, float("inf")):
+            with self.resolver() as resolver:
+                self.assertEqual(len(resolver.candidates("catalog", seconds)), 2)
 
     def test_reports_change_the_order(self):
         resolver = self.resolver()
