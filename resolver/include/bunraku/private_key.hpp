@@ -16,8 +16,10 @@ enum class key_memory {
 /// Sets up OpenSSL's secure heap, which then holds the numbers of private keys, the text of their PEM blocks and the
 /// secrets of handshakes. Not all traces of a key: what OpenSSL computes from its primes while signing (Montgomery
 /// values) is in ordinary memory.
-/// `bytes`: how much of it, a power of two from 65536 on. A full one fails handshakes: an identity takes about 5 KiB, a
-/// TLS connection 64 bytes. Memory is used as it fills.
+/// `bytes`: how much of it, a power of two from 2^16 to 2^32; another number sets up nothing, and `ordinary` is
+/// returned. A full one fails handshakes: an identity takes about 5 KiB, a TLS connection 64 bytes. Memory is used as
+/// it fills.
+///
 /// Threads: once for the process, before the first key is loaded and before there are other threads. Later calls change
 /// nothing and return `ordinary`.
 key_memory guard_key_memory(std::size_t bytes) noexcept;

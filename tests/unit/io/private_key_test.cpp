@@ -74,4 +74,15 @@ TEST(KeyMemory, IsSetUpOnce) {
             0);
 }
 
+TEST(KeyMemory, OfASizeThatItCannotHaveIsOrdinary) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{32768}, std::size_t{65537}, std::size_t{100000},
+                                  std::size_t{1} << 33, std::size_t{1} << 63, ~std::size_t{0}})
+    EXPECT_EQ(in_a_child([bytes] {
+                return guard_key_memory(bytes) == key_memory::ordinary &&
+                       guard_key_memory(65536) != key_memory::ordinary;
+              }),
+              0)
+        << bytes;
+}
+
 }  // namespace
