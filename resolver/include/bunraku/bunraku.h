@@ -1,15 +1,22 @@
 /* The masters of a Puppet agent, for programs in C and whatever can call it: libbunraku.so.
  *
  * Errors:  functions that can fail return BUNRAKU_OK or a code; bunraku_error_text() has the sentence for people of
- * this thread's last failure. Codes never change their meaning; new ones may come. Time:    timeout_ms bounds a call:
- * negative: the resolver's own limits alone; 0: what is there without waiting. Threads: a resolver may be used by
- * several threads at once. It has one thread of its own, with all signals blocked. A request, a stream, a set of
- * candidates and options by one thread at a time. Fork:    a child cannot use what its parent made: each call says
- * BUNRAKU_E_FORKED, at once, and nothing is sent. The child makes a resolver of its own. Freeing the parent's things is
- * allowed there and touches no connection. Descriptors are closed by exec. Memory:  what a function gives belongs to
- * the caller and has a ..._free, which takes NULL. Strings that a function returns live as long as the object they were
- * asked of. Texts are UTF-8. A request or stream may outlive its resolver: requests end with BUNRAKU_E_CANCELLED,
- * streams go on. ABI:     functions are only ever added; see bunraku_abi_version(). No structure is laid open.
+ *          this thread's last failure. Codes never change their meaning; new ones may come.
+ *
+ * Time:    timeout_ms bounds a call: negative: the resolver's own limits alone; 0: what is there without waiting.
+ *
+ * Threads: a resolver may be used by several threads at once. It has one thread of its own, with all signals blocked.
+ *          A request, a stream, a set of candidates and options by one thread at a time.
+ *
+ * Fork:    a child cannot use what its parent made: each call says BUNRAKU_E_FORKED, at once, and nothing is sent. The
+ *          child makes a resolver of its own. Freeing the parent's things is allowed there and touches no connection.
+ *          Descriptors are closed by exec.
+ *
+ * Memory:  what a function gives belongs to the caller and has a ..._free, which takes NULL. Strings that a function
+ *          returns live as long as the object they were asked of. Texts are UTF-8. A request or stream may outlive its
+ *          resolver, and be used while another thread frees that: requests end with BUNRAKU_E_CANCELLED, streams go on.
+ *
+ * ABI:     functions are only ever added; see bunraku_abi_version(). No structure is laid open.
  */
 #ifndef BUNRAKU_H
 #define BUNRAKU_H

@@ -42,9 +42,9 @@ enum class direction { read, write };
 ///          any one if only what does not wait is used (read_some, write_some, native_wait, close).
 ///          At most one read-side and one write-side operation at a time.
 /// Cancels: `cancel()`, `close()`, `abort()` and destruction end all waits and asynchronous operations with
-/// `operation_aborted`; so
-///          does every kind of cancellation by a handler's slot, for its own operation (both, for async_wait_either).
-///          The stream stays usable for reading after an aborted read. After an aborted or failed write, only close it.
+///          `operation_aborted`; so does every kind of cancellation by a handler's slot, for its own operation (both,
+///          for async_wait_either). The stream stays usable for reading after an aborted read. After an aborted or
+///          failed write, only close it.
 /// Tokens:  any completion token. Handlers run through their associated executor (the stream's by default), posted,
 ///          with their associated allocator.
 /// Errors:  `boost::asio::error::eof` for an orderly end, `boost::asio::ssl::error::stream_truncated`'s meaning (the

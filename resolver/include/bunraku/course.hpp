@@ -29,8 +29,7 @@ enum class silence : std::uint8_t {
 /// verdict table (`judge`) to what this exchange went through: its deadline, the repetitions it had, what was sent and
 /// heard on the attempt that is on.
 /// Model:   attempts one after the other; each: begin_attempt, then sent_whole when the master has the whole request,
-/// and
-///          heard when anything of its answer came. No clock and no I/O of its own: the same calls give the same
+///          and heard when anything of its answer came. No clock and no I/O of its own: the same calls give the same
 ///          decisions, which is how they are tested.
 /// Budget:  the first repetition of an exchange is always allowed, and so is one after a master that did no work for it
 ///          (it was not sent the request, or is full); each further one must be granted (see `grant`): so a

@@ -16,8 +16,9 @@ class credentials;
 struct identity_reading;
 
 /// Who this node is and whom it trusts: certificate, key, CAs and CRLs, read and checked once. When a file changes,
-/// load anew and replace it; what was begun with the old one goes on with it. Threads: immutable; a const object may be
-/// used from any thread.
+/// load anew and replace it; what was begun with the old one goes on with it.
+///
+/// Threads: immutable; a const object may be used from any thread.
 class identity {
  public:
   /// Blocking file reads; throws nothing but std::bad_alloc. Problems: every one at once, with file, cause and fix.

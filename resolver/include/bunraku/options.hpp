@@ -89,16 +89,18 @@ struct dns_options {
 
 /// How masters are dialled.
 struct connect_options {
-  std::chrono::milliseconds connect_timeout{3000};  ///< TCP, per address
-  std::chrono::milliseconds tls_timeout{5000};      ///< handshake, after TCP
-  std::chrono::milliseconds race_delay{250};        ///< the next address or master starts after this (RFC 8305, 5)
-  std::size_t race_width = 3;                       ///< connections under way at once, 1 to 8
+  std::chrono::milliseconds connect_timeout{3000};  ///< TCP, per address; 10 ms to 5 min
+  std::chrono::milliseconds tls_timeout{5000};      ///< handshake, after TCP; 10 ms to 5 min
+  /// The next address or master starts after this (RFC 8305, 5); 10 ms to 1 min.
+  std::chrono::milliseconds race_delay{250};
+  std::size_t race_width = 3;  ///< connections under way at once, 1 to 8
   /// For "do you live?": as long may its connection, its handshake and its answer each take; or three round trips to
   /// that master, if those are more.
   std::chrono::milliseconds status_limit{500};
 };
 
-/// Everything a resolver needs. A plain value; copied in.
+/// Everything a resolver needs. A plain value; copied in, and not judged: keep to the ranges. Where none is given, no
+/// duration is negative or above a year (`max()` is no "for ever": it overflows).
 struct resolver_options {
   std::vector<service_options> services;  ///< index_of(service) is the position; at least Puppet's four
   dns_options dns;

@@ -45,9 +45,10 @@ class connected {
 
 /// Finds the masters of Puppet's services and connects to them as the agent.
 ///
-/// A move-only handle on a shared implementation. An operation belongs to the implementation, also one that was
-/// deferred and is launched when the handle was moved or is gone. Tokens:   any completion token; all signatures begin
-/// with an error_code. Handlers run through their associated
+/// A move-only handle on a shared implementation; moved from, it can be assigned to and destroyed. An operation belongs
+/// to the implementation, also one that was deferred and is launched when the handle was moved or is gone.
+///
+/// Tokens:   any completion token; all signatures begin with an error_code. Handlers run through their associated
 ///           executor (the resolver's by default), posted, never within the initiating function; that executor has
 ///           outstanding work until then. The handler's allocator serves its own storage and its completion.
 /// Cancels:  by the handler's cancellation slot, by cancel(), by the handle's destruction: the operation completes at
@@ -56,7 +57,8 @@ class connected {
 ///           packets cannot be unsent. A question to DNS that is under way goes on, and its answer is kept.
 /// Limits:   an operation that is given a limit ends with `errc::deadline` after it. Without one the options' limits
 ///           bound each step, and so the whole.
-/// Threads:  all calls on the executor's thread, emitting a cancellation signal too; one resolver per thread.
+/// Threads:  all calls on the executor's thread, destruction and emitting a cancellation signal too; one resolver per
+///           thread. Of several threads' loop (net::thread_pool) a strand: then within that strand.
 /// Idle:     a resolver that nobody asks sends no packets and sets no timers.
 class resolver {
  public:

@@ -2,10 +2,14 @@
 #include "unit/engine/resolver_fixture.hpp"
 
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <deque>
 #include <functional>
+#include <future>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 
@@ -106,6 +110,29 @@ TEST_F(Tokens, EachOperationOfAStreamTakesThemAll) {
   char byte = 0;
   with_each_token("read", [&](auto token) { return stream.async_read_some(net::buffer(&byte, 1), token); });
   EXPECT_NE(byte, 0);
+}
+
+TEST_F(Tokens, AStrandOfManyThreadsIsAsGoodAsAThread) {
+  answers_ = true;
+  net::thread_pool pool(3);
+  const auto strand = net::make_strand(pool.get_executor());
+  const auto options = make({list({refusing("good2.test"), serving("good1.test")})}).options();
+  auto r = std::make_unique<resolver>(strand, options, identity_);
+  const auto requests = [](resolver& with) -> net::awaitable<void> {
+    for (int i = 0; i != 5; ++i) {
+      auto to = co_await with.async_connect(service::catalog, net::use_awaitable);
+      co_await net::async_write(to.stream(), net::buffer("GET / HTTP/1.1\r\n\r\n", 18), net::use_awaitable);
+      char byte = 0;
+      co_await to.stream().async_read_some(net::buffer(&byte, 1), net::use_awaitable);
+      EXPECT_EQ(byte, 'H');
+      with.report(to.who(), service::catalog, bunraku::outcome(bunraku::outcome::kind::answered));
+    }
+  };
+  std::vector<std::future<void>> all;
+  for (int i = 0; i != 3; ++i) all.push_back(net::co_spawn(strand, requests(*r), net::use_future));
+  for (auto& each : all) EXPECT_NO_THROW(get(std::move(each)));
+  net::post(strand, [gone = std::move(r)]() mutable { gone.reset(); });
+  pool.join();
 }
 
 }  // namespace
