@@ -147,10 +147,12 @@ std::expected<tables, refusal> open_file(const std::string& path, const std::str
     return refuse(
         "It does not work with plugin interface " + std::to_string(BUNRAKU_PLUGIN_ABI) + ", which is this bunraku's.",
         "Install the plugin's version for this bunraku.");
-  if (given->size < up_to(&bunraku_plugin::abi) || given->abi != BUNRAKU_PLUGIN_ABI)
-    return refuse("It was built for plugin interface " +
-                      (given->size < up_to(&bunraku_plugin::abi) ? std::string("0") : std::to_string(given->abi)) +
-                      "; this bunraku's is " + std::to_string(BUNRAKU_PLUGIN_ABI) + ".",
+  if (given->size < up_to(&bunraku_plugin::abi))
+    return refuse("Its table has the size " + std::to_string(given->size) + ", which none can have.",
+                  "Fill in `size` as bunraku/plugin.h says, with sizeof of the table.");
+  if (given->abi != BUNRAKU_PLUGIN_ABI)
+    return refuse("It was built for plugin interface " + std::to_string(given->abi) + "; this bunraku's is " +
+                      std::to_string(BUNRAKU_PLUGIN_ABI) + ".",
                   "Install the plugin's version for this bunraku.");
   tables out;
   const auto whole = taken(given, up_to(&bunraku_plugin::observer));

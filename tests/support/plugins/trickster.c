@@ -168,7 +168,9 @@ static const bunraku_observer as_observer = {sizeof(bunraku_observer), interfere
 #endif
 
 static const bunraku_plugin table = {
-#ifdef TRICKSTER_SMALL
+#ifdef TRICKSTER_SIZELESS
+    0,
+#elif defined(TRICKSTER_SMALL)
     sizeof(uint32_t) + sizeof(size_t),
 #else
     sizeof(bunraku_plugin),

@@ -104,6 +104,14 @@ TEST_F(PluginRefusals, OneWhoseTableEndsTooEarly) {
   EXPECT_THAT(made.found[0].what(), HasSubstr("no create() or no destroy()"));
 }
 
+TEST_F(PluginRefusals, OneThatForgotItsSizeIsNotTakenForAnotherInterfaces) {
+  install("sizeless");
+  const auto made = load_plugins(options({{.name = "sizeless"}}));
+  ASSERT_EQ(made.found.size(), 1U);
+  EXPECT_THAT(made.found[0].what(), HasSubstr("Its table has the size 0"));
+  EXPECT_THAT(made.found[0].fix(), HasSubstr("Fill in `size`"));
+}
+
 TEST_F(PluginRefusals, OneThatIsOfNoKind) {
   install("kindless");
   const auto made = load_plugins(options({{.name = "kindless"}}));
