@@ -30,15 +30,18 @@ struct fighting {
   std::string_view what, why, fix;
 };
 
-bool has_way(const facts& of, config::listen_at::way_in way) {
-  return of.configured &&
-         std::ranges::any_of(of.configured->listen, [way](const config::listen_at& l) { return l.way == way; });
+/// Is a proxy at this place our way in `connect`? There are others on loopback.
+bool is_us(const facts& of, std::string_view host, std::string_view port) {
+  if (!of.configured || !(config::is_loopback(host) || host == "localhost")) return false;
+  return std::ranges::any_of(of.configured->listen, [port](const config::listen_at& l) {
+    return l.way == config::listen_at::way_in::connect && (!l.inherit.empty() || std::to_string(l.port) == port);
+  });
 }
 /// The agent's own https requests come to us by CONNECT, whoever they are for.
 bool comes_by_connect(const facts& of, const site& s) {
   const auto* host = given(s, "http_proxy_host");
-  return host != nullptr && (config::is_loopback(host->value) || host->value == "localhost") &&
-         has_way(of, config::listen_at::way_in::connect);
+  const auto* port = given(s, "http_proxy_port");
+  return host != nullptr && is_us(of, host->value, port == nullptr ? "3128" : port->value);
 }
 
 constexpr fighting table[] = {
@@ -168,10 +171,19 @@ void check_proxy(const facts& of, std::vector<finding>& found) {
                                             with_node(list, s), of_environment->where)});
 }
 
-std::string_view host_of(std::string_view url) {
+std::string_view place_in(std::string_view url) {
   if (const auto at = url.find("://"); at != url.npos) url.remove_prefix(at + 3);
   if (const auto at = url.rfind('@'); at != url.npos) url.remove_prefix(at + 1);
-  return url.substr(0, url.find_first_of(":/"));
+  return url.substr(0, url.find('/'));
+}
+std::string_view host_of(std::string_view url) {
+  const auto place = place_in(url);
+  return place.substr(0, place.find(':'));
+}
+std::string_view port_of(std::string_view url) {
+  const auto place = place_in(url);
+  const auto colon = place.find(':');
+  return colon == place.npos ? "80" : place.substr(colon + 1);
 }
 
 void check_proxy_of_environment(const facts& of, std::vector<finding>& found) {
@@ -179,7 +191,7 @@ void check_proxy_of_environment(const facts& of, std::vector<finding>& found) {
   const auto* proxy = variable(of, "http_proxy", "HTTP_PROXY");
   if (proxy == nullptr) return;
   const std::string host(host_of(proxy->value));
-  if (config::is_loopback(host) || host == "localhost") return;
+  if (is_us(of, host, port_of(proxy->value))) return;
   const auto list = no_proxy_of(of);
   if (goes_past_proxies(list, s)) return;
   found.push_back(

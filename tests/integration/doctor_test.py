@@ -220,7 +220,7 @@ class Doctor(DoctorCase):
         for key in ("ssldir", "vardir"):
             del self.settings[key]
         for text, found in (('# none\nexport http_proxy="http://user:word@proxy.lab.test:3128/"\n', True),
-                            ("http_proxy=http://127.0.0.1:3128\n", False),
+                            ("# another one on this host\nhttp_proxy=http://127.0.0.1:3128\n", True),
                             (f"HTTP_PROXY=http://proxy.lab.test\nno_proxy={self.node}\n", False)):
             with self.subTest(text):
                 (etc / "environment").write_text(text)
@@ -228,7 +228,7 @@ class Doctor(DoctorCase):
                 self.assertEqual(bool(said), found, said)
                 if found:
                     self.assertRegex(said[0]["where"], r"/etc/environment:2$")
-                    self.assertRegex(said[0]["what"], r"^http_proxy sends the agent through the proxy proxy\.lab\.test,")
+                    self.assertRegex(said[0]["what"], r"^http_proxy sends the agent through the proxy (proxy\.lab\.test|127\.0\.0\.1),")
                     self.assertNotIn("word", json.dumps(said))
         self.root = ""
 

@@ -152,6 +152,26 @@ TEST(Diagnose, NoProxyIsReadAsPuppetReadsIt) {
   EXPECT_THAT(diagnose(f).at(0).fix, HasSubstr("no_proxy = intranet.test, agent1.test"));
 }
 
+TEST(Diagnose, AProxyOnLoopbackIsOursWhereConnectListensAlone) {
+  auto f = healthy();
+  f.configured = shim::config::parse_configuration(
+                     "[identity]\nmaster_names = [\"puppet.test\"]\n[[listen]]\naddress = \"127.0.1.1:8140\"\n"
+                     "[[listen]]\nway = \"connect\"\naddress = \"127.0.0.1:3129\"\n",
+                     "b.toml")
+                     .value;
+  f.environment = {{"http_proxy", "http://127.0.0.1:3129/", "/etc/environment:1"}};
+  EXPECT_THAT(names(f), IsEmpty());
+  for (const char* other : {"http://127.0.0.1:3128", "http://127.0.0.1", "http://localhost:8080/"}) {
+    f.environment[0].value = other;
+    EXPECT_THAT(names(f), testing::ElementsAre("http-proxy")) << other;
+  }
+  f.environment.clear();
+  f.site->given["http_proxy_host"] = {"127.0.0.1", "/p.conf:4"};
+  EXPECT_THAT(names(f), testing::ElementsAre("http-proxy")) << "3128 is Puppet's default";
+  f.site->given["http_proxy_port"] = {"3129", "/p.conf:5"};
+  EXPECT_THAT(names(f), IsEmpty());
+}
+
 TEST(Diagnose, AServerListThatBeginsWithThisNodeIsTheWayOutWithoutTheDaemon) {
   auto f = healthy();
   const auto us = f.site->certname;
