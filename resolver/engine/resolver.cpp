@@ -18,6 +18,7 @@
 #include <chrono>
 #include <random>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace bunraku {
@@ -127,8 +128,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   }
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
-    options_ = std::move(options);
+    const auto before = std::exchange(options_, std::move(options)).services;
     learned_->reloaded(options_.affinity);
+    for (std::size_t i = 0; i != before.size(); ++i)
+      if (before[i].name != name_of_service(static_cast<service>(i))) learned_->forget(static_cast<service>(i));
     questions_->replace(options_.connect);
     observers_ = engine::observers::of(executor_, options_);
     names_->set_observers(observers_);

@@ -73,6 +73,10 @@ class health_table {
   /// The same for onlookers.
   health_view look(const master& who, service of, time_point now) const noexcept;
 
+  /// Its number is another service's now, or none's: what was learned for it goes, and masters that were last asked
+  /// about for it are not probed until they are asked about again.
+  void forget(service gone) noexcept;
+
   /// The operator wants no new runs on it, whatever else is the matter with it.
   bool is_drained(const master& who, time_point now) const noexcept;
 

@@ -95,6 +95,8 @@ class knowledge {
   /// A configuration was read anew. What is known of each master stays, and so does the run: its masters are only
   /// preferred, so one that is no longer listed is no longer asked.
   void reloaded(std::string_view certname);
+  /// Its number is another service's now, or none's: the health of its masters for it goes.
+  void forget(service gone) noexcept { health_.forget(gone); }
 
   /// A number by chance.
   std::uint64_t any_number() { return chance_.next(); }

@@ -179,6 +179,22 @@ TEST_F(HealthTable, AMasterNobodyAsksAboutAnyMoreIsNotProbed) {
   EXPECT_NE(table.next_probe(now + 20min), std::nullopt);
 }
 
+/// Services are numbered by their order in a configuration, and that may be read anew.
+TEST_F(HealthTable, OfAServiceThatIsGoneNothingIsKeptAndNothingAsked) {
+  const auto canary = static_cast<service>(4);
+  tell(compile1, service::files, kind::server_error);
+  tell(compile1, canary, kind::server_error);
+  tell(compile2, canary, kind::connect_failed, 3);
+  ASSERT_TRUE(table.next_probe(now));
+  table.forget(canary);
+  EXPECT_FALSE(table.next_probe(now));
+  EXPECT_TRUE(table.take_due_probes(now + 10min, chance).empty());
+  EXPECT_EQ(state(compile1, canary), health::up);
+  EXPECT_EQ(state(compile1, service::files), health::suspect);
+  EXPECT_EQ(state(compile2, service::files), health::down) << "the master as a whole";
+  EXPECT_TRUE(table.next_probe(now)) << "they were asked about again";
+}
+
 TEST_F(HealthTable, AskForNoMoreProbesThanWanted) {
   for (int i = 0; i < 20; ++i)
     tell({"m" + std::to_string(i), 8140, source_kind::list}, service::catalog, kind::unanswered);
