@@ -130,7 +130,7 @@ class Policy(unittest.TestCase):
             client.send_request("GET", path)
             until(lambda: self.one.events("arrived"), "the question to the first master")
             shim.reload(shim.config(extra=""))
-            self.assertEqual(client.read_answer().status, 502)  # nobody says any more what its masters must show
+            self.assertEqual(client.read_answer().status, 503)  # it has no masters any more
             self.assertEqual(client.request("GET", path).status, 200)
 
     def test_masters_without_metrics_are_drawn_by_lot_and_serve(self):
