@@ -130,8 +130,9 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     const auto before = std::exchange(options_, std::move(options)).services;
     learned_->reloaded(options_.affinity);
+    const auto& services = options_.services;
     for (std::size_t i = 0; i != before.size(); ++i)
-      if (before[i].name != name_of_service(static_cast<service>(i))) learned_->forget(static_cast<service>(i));
+      if (i >= services.size() || services[i].name != before[i].name) learned_->forget(static_cast<service>(i));
     questions_->replace(options_.connect);
     observers_ = engine::observers::of(executor_, options_);
     names_->set_observers(observers_);

@@ -24,7 +24,7 @@ struct digest_freed {
 key_memory guard_key_memory(std::size_t bytes) noexcept {
   constexpr std::size_t least = std::size_t{1} << 16, most = std::size_t{1} << 32;
   if (bytes < least || bytes > most || !std::has_single_bit(bytes)) return key_memory::ordinary;  // OpenSSL would abort
-  constexpr std::size_t smallest_piece = 128;  // a connection takes one of 64; two bits of memory are kept for each
+  constexpr std::size_t smallest_piece = 128;  // of which a connection takes one; two bits of memory are kept for each
   switch (CRYPTO_secure_malloc_init(bytes, smallest_piece)) {
     case 1: return key_memory::locked;
     case 2: return key_memory::unlocked;

@@ -130,14 +130,14 @@ bool health_table::is_drained(const master& who, time_point now) const noexcept 
   return found != entries_.end() && found->second.whole.at(now) == health::draining;
 }
 
-/// A master that cannot be reached is asked only when its own time has come, whatever its services are due for.
 void health_table::forget(service gone) noexcept {
   for (auto& [who, e] : entries_) {
     std::erase_if(e.services, [&](const auto& each) { return each.first == gone; });
-    if (e.last_service == gone) e.seen = {};
+    if (e.last_service == gone) e.seen = time_point{} - of_interest;  // the clock begins when the host does
   }
 }
 
+/// A master that cannot be reached is asked only when its own time has come, whatever its services are due for.
 std::optional<health_table::due_probe> health_table::probe_of(const entry& e, time_point now) noexcept {
   const health whole = e.whole.at(now);
   if (now - e.seen > of_interest || whole == health::draining) return std::nullopt;

@@ -209,6 +209,9 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     if (once && taken) message += ". It may have arrived there, so no other master was sent it";
     else if (!body_.replayable())
       message += ". The request could not be kept for another master: " + body_.kept().why_not();
+  } else if (own_service() == nullptr) {
+    message += "service " + std::string(to_.service_name) +
+               ": a reload of bunraku.toml took it away while this request was under way. Ask again";
   } else {
     message += "service " + std::string(to_.service_name) + ": " + error.message() + ". 'bunraku resolve " +
                std::string(to_.service_name) + "' shows what was asked";

@@ -1,7 +1,6 @@
 #include "http/error_body.hpp"
 
-// Boost.JSON's own sources, compiled here once for the shim: no I/O, and no library more in each daemon.
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 
 namespace shim::http {
 

@@ -86,7 +86,7 @@ class ReloadStorm(unittest.TestCase):
                 one.join(60)
                 self.assertFalse(one.is_alive(), shim.log()[-3000:])
             self.assertEqual(self.wrong, [], shim.log()[-3000:])
-            self.assertGreater(reloads, SECONDS)
+            self.assertGreater(reloads, 3)
             shim.reload(shim.config(extra=usual))
             for method, target, body, headers in self.requests:
                 self.assertEqual(shim.ask(method, target, body, headers).status, 200, shim.log()[-3000:])

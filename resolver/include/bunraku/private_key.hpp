@@ -17,7 +17,7 @@ enum class key_memory {
 /// secrets of handshakes. Not all traces of a key: what OpenSSL computes from its primes while signing (Montgomery
 /// values) is in ordinary memory.
 /// `bytes`: how much of it, a power of two from 2^16 to 2^32; another number sets up nothing, and `ordinary` is
-/// returned. A full one fails handshakes: an identity takes about 5 KiB, a TLS connection 64 bytes. Memory is used as
+/// returned. A full one fails handshakes: an identity takes about 5 KiB, a TLS connection 128 bytes. Memory is used as
 /// it fills.
 ///
 /// Threads: once for the process, before the first key is loaded and before there are other threads. Later calls change
