@@ -147,6 +147,16 @@ TEST(HealthState, DownLastsABackoffThatGrowsWithEachFailedTrialUpToTheCeiling) {
   }
 }
 
+TEST(HealthState, AnAnswerMakesTheNextTimeDownAShortOneAgain) {
+  auto s = down();
+  for (int i = 0; i < 5; ++i) s.wait(*s.state.until(s.now) - s.now).tell(kind::trial_begun).tell(kind::unanswered);
+  ASSERT_GT(*s.state.until(s.now), s.now + limits.down.first);
+  s.wait(*s.state.until(s.now) - s.now).tell(kind::trial_begun).tell(kind::answered);
+  s.tell(kind::hangs);
+  ASSERT_EQ(s.at(), health::down);
+  EXPECT_LE(*s.state.until(s.now), s.now + limits.down.first);
+}
+
 TEST(HealthState, FailuresWhileDownDoNotLengthenIt) {
   auto s = down();
   const auto until = s.state.until(s.now);
@@ -157,6 +167,8 @@ TEST(HealthState, FailuresWhileDownDoNotLengthenIt) {
 }
 
 TEST(HealthState, ProbationHasExactlyOneTrialAtATime) {
+  EXPECT_FALSE(up().state.trial_is_free(start));
+  EXPECT_FALSE(down().state.trial_is_free(start));
   auto s = probation();
   EXPECT_TRUE(s.state.trial_is_free(s.now));
   s.tell(kind::trial_begun);
@@ -202,6 +214,18 @@ TEST(HealthState, SaturatedEndsByItself) {
   EXPECT_EQ(s.state.until(s.now), std::nullopt);
 }
 
+TEST(HealthState, WhatHappensAfterSaturationMeetsAMasterThatIsUp) {
+  EXPECT_EQ(saturated().wait(60s).tell(kind::lost_race).at(), health::suspect);
+}
+
+TEST(HealthState, SaturationIsCountedApartAndTold) {
+  auto s = up().tell(kind::saturated, "status 503");
+  EXPECT_EQ(s.state.counts().saturated, 1u);
+  EXPECT_EQ(s.state.counts().failed, 0u);
+  EXPECT_EQ(s.state.counts().lost_races, 0u);
+  EXPECT_EQ(s.state.reason(), "status 503");
+}
+
 TEST(HealthState, RetryAfterIsKeptWithinLimits) {
   for (const auto& [said, kept] : std::map<std::chrono::seconds, std::chrono::seconds>{
            {-5s, 1s}, {0s, 1s}, {7s, 7s}, {300s, 300s}, {1800s, 300s}, {std::chrono::seconds::max(), 300s}}) {
@@ -242,6 +266,16 @@ TEST(HealthState, DrainWithAnEndEndsByItselfAndStartsSlowly) {
   s.tell(kind::answered);  // the first event after the end sees it too
   EXPECT_EQ(s.at(), health::up);
   EXPECT_EQ(s.state.share(s.now, limits), looked_at);
+}
+
+TEST(HealthState, AfterADrainThatIsOverFailuresCountAgain) {
+  subject s;
+  health_event e{kind::drain};
+  e.drain_for = 60s;
+  s.state.on(e, s.now, s.chance, limits);
+  EXPECT_EQ(s.wait(59s).tell(kind::hangs).at(), health::draining);
+  EXPECT_EQ(s.wait(1s).tell(kind::unanswered).at(), health::suspect);
+  EXPECT_EQ(s.tell(kind::hangs).at(), health::down);
 }
 
 TEST(HealthState, DrainAgainMovesItsEnd) {
@@ -339,12 +373,16 @@ TEST(HealthState, HoldsItsBoundsWhateverHappens) {
 
 TEST(HealthState, KeepsAMovingMeanOfFirstByteTimes) {
   subject s;
-  for (int i = 0; i < 100; ++i) {
+  const auto answered_after = [&](std::chrono::microseconds first_byte) {
     health_event e{kind::answered};
-    e.first_byte = 8ms;
+    e.first_byte = first_byte;
     s.state.on(e, s.now, s.chance, limits);
-  }
-  EXPECT_EQ(s.state.first_byte(), 8ms);
+    return s.state.first_byte();
+  };
+  EXPECT_EQ(answered_after(8ms), 8ms);
+  EXPECT_EQ(answered_after(16ms), 9ms);
+  EXPECT_EQ(answered_after(1ms), 8ms);
+  EXPECT_EQ(answered_after(0ms), 8ms) << "not measured";
 }
 
 }  // namespace
