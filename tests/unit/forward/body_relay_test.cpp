@@ -42,8 +42,8 @@ end relay(body_relay& with, std::string_view in, std::string& client, std::size_
     if (!piece) return end::malformed;
     std::string out;
     const auto direct = with.write(*piece, out);
-    if (!direct) return end::cut;
     client += out;
+    if (!direct) return end::cut;
     client += *direct;
     with.given(*piece);
     in.remove_prefix(piece->consumed);
@@ -201,6 +201,24 @@ TEST_F(Continuation, AChunkThatAnnouncedMoreThanTheOtherHasIsCut) {
   ASSERT_TRUE(skip(one, rest, 16));  // so far it is
   EXPECT_EQ(relay(one, rest, client, 16), end::cut);
   EXPECT_EQ(decoded(body_kind::chunked, client), content.substr(0, 80) + " (no end)");
+}
+
+TEST_F(Continuation, OfAnAnswerThatIsTooShortNothingIsLeftForTheNextOne) {
+  const auto content = content_of(100);
+  const auto first = body(content, 100), shorter = body(content.substr(0, 80), 0);
+  body_relay one(first.framing, body_kind::chunked);
+  one.watch(key_);
+  std::string client;
+  relay(one, std::string_view(first.wire).substr(0, 50), client, 16);
+  one.start_over(shorter.framing, key_);
+  std::string_view rest = shorter.wire;
+  ASSERT_TRUE(skip(one, rest, 16));
+  EXPECT_EQ(relay(one, rest, client, 100), end::cut) << "its last bytes and its end are one piece";
+  one.start_over(first.framing, key_);
+  rest = first.wire;
+  ASSERT_TRUE(skip(one, rest, 16));
+  EXPECT_EQ(relay(one, rest, client, 100), end::whole);
+  EXPECT_EQ(decoded(body_kind::chunked, client), content);
 }
 
 TEST_F(Continuation, WithoutWatchingNothingIsProven) {

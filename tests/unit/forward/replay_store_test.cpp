@@ -130,6 +130,17 @@ TEST_F(ReplayStore, AFileThatMayNotGrowIsGivenUp) {
   EXPECT_NE(store.why_not().find("File too large"), std::string::npos) << store.why_not();
 }
 
+TEST_F(ReplayStore, AFileThatSomebodyCutOffIsAnErrorAndNoShorterBody) {
+  replay_store store(terms(1000, 100'000));
+  keep(store, bytes(50'000));
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    if (!fs::read_symlink(entry, ignored).string().starts_with(directory_)) continue;
+    ASSERT_EQ(::truncate(entry.path().c_str(), 30'000), 0);
+  }
+  EXPECT_TRUE(read_back(store).starts_with("error: "));
+}
+
 TEST_F(ReplayStore, ForgetsOnRequestAndKeepsNothingMore) {
   replay_store store(terms(1000, 100'000));
   keep(store, bytes(5000));

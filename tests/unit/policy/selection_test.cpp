@@ -330,6 +330,12 @@ TEST(SelectionDuplicates, EqualRecordsAreOne) {
   EXPECT_NEAR(count(first_choices(s)).at("a"), fleet * 0.5, fleet * 0.01);
 }
 
+TEST(SelectionDuplicates, WeightsOfAnotherPriorityDoNotAddUp) {
+  for (const auto& records : {std::vector{srv("a", 0, 10), srv("b", 0, 10), srv("a", 5, 60000)},
+                              std::vector{srv("a", 5, 60000), srv("a", 0, 10), srv("b", 0, 10)}})
+    EXPECT_NEAR(count(first_choices({records})).at("a"), fleet * 0.5, fleet * 0.01);
+}
+
 TEST(SelectionDuplicates, TheLowestPriorityCounts) {
   site s{{srv("a", 20, 1), srv("b", 10, 1), srv("a", 0, 1)}};
   EXPECT_EQ(s.order(), (names{"a", "b"}));
