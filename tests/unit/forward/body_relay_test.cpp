@@ -108,6 +108,14 @@ TEST(BodyRelay, AnEmptyBodyIsWholeWithoutAByte) {
   EXPECT_EQ(relay(one, "", client, 1), end::whole);
 }
 
+TEST(BodyRelay, AMalformedChunkIsRefused) {
+  for (const auto to : {body_kind::chunked, body_kind::until_close}) {
+    body_relay one({.kind = body_kind::chunked}, to);
+    std::string client;
+    EXPECT_EQ(relay(one, "2\r\nab\r\nx\r\n", client, 64), end::malformed);
+  }
+}
+
 class Continuation : public testing::Test {
  protected:
   const proof_key key_;
@@ -201,6 +209,19 @@ TEST_F(Continuation, AChunkThatAnnouncedMoreThanTheOtherHasIsCut) {
   ASSERT_TRUE(skip(one, rest, 16));  // so far it is
   EXPECT_EQ(relay(one, rest, client, 16), end::cut);
   EXPECT_EQ(decoded(body_kind::chunked, client), content.substr(0, 80) + " (no end)");
+}
+
+TEST_F(Continuation, AMalformedAnswerIsNotSkipped) {
+  const auto first = body(content_of(100), 100);
+  body_relay one(first.framing, body_kind::chunked);
+  one.watch(key_);
+  std::string client;
+  relay(one, std::string_view(first.wire).substr(0, 50), client, 16);
+  one.start_over(first.framing, key_);
+  const std::string_view malformed = "4\r\nabcd!";
+  const auto taken = one.skip(malformed);
+  ASSERT_TRUE(taken);
+  EXPECT_FALSE(one.skip(malformed.substr(*taken)));
 }
 
 TEST_F(Continuation, OfAnAnswerThatIsTooShortNothingIsLeftForTheNextOne) {

@@ -99,6 +99,20 @@ TEST_F(ReplayStore, ExactlyAtTheLimitsIsKept) {
   EXPECT_EQ(read_back(store), all);
 }
 
+TEST_F(ReplayStore, WhatItSaysItHasRoomForIsKept) {
+  for (const auto& [memory, file] : {std::pair(1000, 5000), std::pair(5000, 1000), std::pair(1000, 0)}) {
+    const auto of = terms(static_cast<std::size_t>(memory), static_cast<std::size_t>(file));
+    const auto most = static_cast<std::size_t>(std::max(memory, file));
+    EXPECT_TRUE(replay_store(of).has_room_for(most));
+    EXPECT_FALSE(replay_store(of).has_room_for(2 * most + 1)) << "it fits nowhere";
+    for (const std::size_t piece : {1UL, 999UL, 16384UL}) {
+      replay_store store(of);
+      keep(store, bytes(most), piece);
+      EXPECT_TRUE(store.whole()) << memory << ' ' << file << ' ' << piece;
+    }
+  }
+}
+
 TEST_F(ReplayStore, NoFileWhenItIsSwitchedOff) {
   replay_store store(terms(1000, 0));
   keep(store, bytes(1001));

@@ -31,6 +31,12 @@ TEST(Overdue, IsMeanAndFourDeviations) {
   EXPECT_NEAR(static_cast<double>(o.after(catalog()).count()), 1.4e6, 5e4);
 }
 
+TEST(Overdue, TheFirstAnswerMayBeHalfOffEitherWay) {
+  overdue o({.enough = 1});
+  o.learn(catalog(), 1s);
+  EXPECT_EQ(o.after(catalog()), 3s) << "RFC 6298, 2.2";
+}
+
 TEST(Overdue, StaysBetweenFloorAndCeiling) {
   overdue o;
   for (int i = 0; i < 100; ++i) o.learn(catalog(), 100us);

@@ -62,6 +62,34 @@ TEST(SrvSource, WhereFailureIsFinalTheGenericNameIsNotAsked) {
   EXPECT_FALSE(srv_source_answer(names, empty, true)) << "no such record is not a failure";
 }
 
+TEST(SrvSource, IsAsOldAsTheNameThatDecidedAndStaleIfAnyWas) {
+  auto specific = said("specific", status::empty), generic = said("generic", status::answered);
+  specific.stale = true;
+  specific.age = std::chrono::seconds(50);
+  generic.age = std::chrono::seconds(7);
+  generic.from_disk = true;
+  const auto answer = srv_source_answer(names, std::array{specific, generic}, false);
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->stale);
+  EXPECT_EQ(answer->age, std::chrono::seconds(7));
+  EXPECT_TRUE(answer->from_disk);
+  EXPECT_EQ(answer->masters, generic.masters);
+  specific.stale = false;
+  EXPECT_FALSE(srv_source_answer(names, std::array{specific, generic}, false)->stale);
+}
+
+TEST(SrvSource, NotesOfSeveralNamesAreJoined) {
+  auto generic = said("generic", status::answered);
+  const auto note_with = [&](std::string of_generic) {
+    generic.note = std::move(of_generic);
+    return srv_source_answer(names, std::array{said("specific", status::failed), generic}, false)->note;
+  };
+  EXPECT_EQ(note_with(""), "specific has a story");
+  EXPECT_EQ(note_with("it is stale"), "specific has a story; it is stale");
+  const std::array quiet{srv_name_answer{"specific", status::empty, {}, {}, ""}, generic};
+  EXPECT_EQ(srv_source_answer(names, quiet, false)->note, "it is stale");
+}
+
 TEST(SrvSource, NoNamesKnowNobody) {
   const auto answer = srv_source_answer({}, {}, false);
   ASSERT_TRUE(answer);
