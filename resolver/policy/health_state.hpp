@@ -28,7 +28,7 @@ struct health_event {
     lost_race,    ///< its connection was not ready before another one that was started later
     probe_begun,  ///< a status question is on its way
     trial_begun,  ///< a request is on its way to a master in probation
-    own_fault,    ///< it failed because of us: no descriptors, no route, the master refused our certificate
+    own_fault,    ///< it failed because of us: no descriptors, no network, the master refused our certificate
     cancelled,    ///< the caller went away
     // Good.
     answered,        ///< a whole answer of any other kind came, see `first_byte`
