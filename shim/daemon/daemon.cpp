@@ -23,9 +23,25 @@ bunraku::resolver_options with_log(bunraku::resolver_options options, std::share
   return options;
 }
 
+sigset_t only_reload() noexcept {
+  sigset_t one{};
+  ::sigaddset(&one, SIGHUP);
+  return one;
+}
+
+void take_held_reloads() noexcept {
+  const auto reload = only_reload();
+  ::pthread_sigmask(SIG_UNBLOCK, &reload, nullptr);
+}
+
 std::chrono::sys_seconds today() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 }  // namespace
+
+void hold_reloads() noexcept {
+  const auto reload = only_reload();
+  ::pthread_sigmask(SIG_BLOCK, &reload, nullptr);
+}
 
 daemon::daemon(const places& where, const setup& setup, const leg_identities& who, std::shared_ptr<event_log> log)
     : places_(where),
@@ -334,6 +350,7 @@ std::vector<admin::credentials_facts> daemon::credentials() const {
 int daemon::run() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
+  take_held_reloads();
   say(log_level::info, "ready listen=\"" + listeners_.description() + "\" sandbox=\"" + sandbox_.description + '"');
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   watchdog_.start();

@@ -35,6 +35,9 @@ class forgetful_loop : public boost::asio::io_context {
   void forget() { shutdown(); }
 };
 
+/// A SIGHUP from now on waits until the daemon runs, instead of ending the process.
+void hold_reloads() noexcept;
+
 /// `bunraku run`: owns everything that lives as long as the process and joins it. One thread.
 /// A reload reads everything anew, and takes it only if nothing of it is wrong: what runs is never given up for a bad
 /// file.

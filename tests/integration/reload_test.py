@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import unittest
 
 from labsite import MasterSpec, Shim, Site, ask_on, until
@@ -181,6 +182,21 @@ class Ending(unittest.TestCase):
         self.one.forget_log()
         self.shim = self.enterContext(
             Shim(self.site, extra=f'[service.files]\nmasters = ["one.lab.test:{self.site.port}"]\n'))
+
+    def test_a_sighup_before_it_listens_is_a_reload_as_soon_as_it_does(self):
+        early = Shim(self.site, name="early", start=False)
+        path = os.path.join(self.site.directory, "early.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(early.config())
+        # Held back until the program blocks it itself: nobody can hit the moment in between from outside.
+        hup_then_run = ("import os, signal, sys\n"
+                        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})\n"
+                        "os.kill(os.getpid(), signal.SIGHUP)\n"
+                        "os.execv(sys.argv[1], sys.argv[1:])\n")
+        daemon = self.site.start_process("early", [sys.executable, "-c", hup_then_run, self.site.bunraku, "run",
+                                                   "--config", path])
+        daemon.wait_for_line(r"(?s)\bready listen=.*\breloaded listen=")
+        self.assertTrue(daemon.is_running())
 
     def test_sigterm_lets_the_exchange_under_way_end_with_connection_close(self):
         self.one.fault("delay_ms:700", path_prefix=TARGET)
