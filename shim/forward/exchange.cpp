@@ -38,7 +38,7 @@ exchange::exchange(forwarding& shared, client_side& client, const http::request_
       request_(request),
       to_(to),
       body_(client.stream, client.in, request.body,
-            {shared.replay_bytes, shared.replay_file_bytes, shared.replay_directory}, shared.stall),
+            {shared.replay_bytes, shared.replay_file_bytes, shared.replay_directory, shared.replay}, shared.stall),
       up_(bunraku::connection(), shared.limits),
       who_({}, 0, bunraku::source_kind::list),
       manner_(http::retry_after_manner_of(request.fields)),

@@ -34,6 +34,7 @@ struct forwarding {
   std::size_t replay_bytes = 1 << 20;        ///< of a request body, kept in memory for another master
   std::size_t replay_file_bytes = 64 << 20;  ///< the same, of the rest of it, in a file
   const std::string replay_directory = forward::replay_directory();
+  replay_use replay{};
   const proof_key proofs{};
   std::chrono::milliseconds stall{30000};      ///< without a byte of progress on either leg
   std::chrono::milliseconds deadline{600000};  ///< of an exchange until its answer begins

@@ -5,10 +5,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace shim::forward {
 namespace {
@@ -41,13 +43,14 @@ class ReplayStore : public testing::Test {
     }
     return out;
   }
-  replay_terms terms(std::size_t memory, std::size_t file) const { return {memory, file, directory_}; }
+  replay_terms terms(std::size_t memory, std::size_t file) { return {memory, file, directory_, all_}; }
 
   std::string directory_;
+  replay_use all_;
 };
 
 TEST_F(ReplayStore, GivesBackWhatFitsIntoMemoryWithoutAFile) {
-  replay_store store({.memory = 50'000, .file = 1 << 20, .directory = "/nonexistent"});
+  replay_store store({.memory = 50'000, .file = 1 << 20, .directory = "/nonexistent", .all = all_});
   const auto all = bytes(50'000);
   keep(store, all);
   EXPECT_TRUE(store.whole());
@@ -113,6 +116,63 @@ TEST_F(ReplayStore, WhatItSaysItHasRoomForIsKept) {
   }
 }
 
+TEST_F(ReplayStore, ManyAtOnceHaveAFewTimesWhatOneMayHave) {
+  std::vector<std::unique_ptr<replay_store>> kept;
+  for (std::size_t i = 0; i != replay_bodies; ++i) {
+    kept.push_back(std::make_unique<replay_store>(terms(1000, 5000)));
+    keep(*kept.back(), bytes(6000));
+    EXPECT_TRUE(kept.back()->whole());
+  }
+  EXPECT_EQ(all_.memory, replay_bodies * 1000);
+  EXPECT_EQ(all_.files, replay_bodies * 5000);
+  replay_store one_more(terms(1000, 5000));
+  EXPECT_FALSE(one_more.has_room_for(1));
+  one_more.keep("x");
+  EXPECT_FALSE(one_more.whole());
+  EXPECT_FALSE(one_more.file_failed());
+  EXPECT_NE(one_more.why_not().find("of other requests"), std::string::npos) << one_more.why_not();
+  kept.clear();
+  replay_store next(terms(1000, 5000));
+  EXPECT_TRUE(next.has_room_for(5000));
+  keep(next, bytes(6000));
+  EXPECT_TRUE(next.whole());
+}
+
+TEST_F(ReplayStore, GoesToAFileWhileOthersHaveTheMemory) {
+  std::vector<std::unique_ptr<replay_store>> kept;
+  for (std::size_t i = 0; i != replay_bodies; ++i) {
+    kept.push_back(std::make_unique<replay_store>(terms(1000, 0)));
+    keep(*kept.back(), bytes(1000));
+  }
+  replay_store other(terms(1000, 5000));
+  const auto all = bytes(5000);
+  keep(other, all);
+  EXPECT_TRUE(other.in_file());
+  EXPECT_EQ(read_back(other), all);
+}
+
+TEST_F(ReplayStore, WhatIsGivenUpTakesNothing) {
+  {
+    replay_store large(terms(1000, 5000)), forgotten(terms(1000, 5000)), ended(terms(1000, 5000));
+    for (auto* one : {&large, &forgotten, &ended}) keep(*one, bytes(4000));
+    keep(large, bytes(4000));
+    forgotten.forget();
+    EXPECT_FALSE(large.whole());
+    EXPECT_EQ(all_.memory, 1000U);
+    EXPECT_EQ(all_.files, 3000U);
+  }
+  EXPECT_EQ(all_.memory, 0U);
+  EXPECT_EQ(all_.files, 0U);
+}
+
+TEST_F(ReplayStore, OfWhatIsKeptOnlyTheRestNeedsRoom) {
+  replay_store store(terms(1000, 5000));
+  keep(store, bytes(900));
+  EXPECT_TRUE(store.has_room_for(1000));
+  EXPECT_TRUE(store.has_room_for(5900));
+  EXPECT_FALSE(store.has_room_for(5901));
+}
+
 TEST_F(ReplayStore, NoFileWhenItIsSwitchedOff) {
   replay_store store(terms(1000, 0));
   keep(store, bytes(1001));
@@ -122,7 +182,7 @@ TEST_F(ReplayStore, NoFileWhenItIsSwitchedOff) {
 
 TEST_F(ReplayStore, ADirectoryThatIsNotThereIsNoErrorOfTheBody) {
   const auto missing = directory_ + "/missing";
-  replay_store store({.memory = 1000, .file = 100'000, .directory = missing});
+  replay_store store({.memory = 1000, .file = 100'000, .directory = missing, .all = all_});
   keep(store, bytes(2000));
   EXPECT_FALSE(store.whole());
   EXPECT_TRUE(store.file_failed());
@@ -142,6 +202,7 @@ TEST_F(ReplayStore, AFileThatMayNotGrowIsGivenUp) {
   EXPECT_FALSE(store.whole());
   EXPECT_TRUE(store.file_failed());
   EXPECT_NE(store.why_not().find("File too large"), std::string::npos) << store.why_not();
+  EXPECT_EQ(all_.files, 0U);
 }
 
 TEST_F(ReplayStore, AFileThatSomebodyCutOffIsAnErrorAndNoShorterBody) {
