@@ -83,8 +83,12 @@ struct ares_channel::state {
       list = from_file ? file.name_servers() : listed;
       last_asked = list;
     }
-    const auto best = std::ranges::find_first_of(list, last_good, {}, &name_server::to_string);
-    if (best != list.end()) std::rotate(list.begin(), best, best + 1);
+    for (const auto& good : last_good) {
+      const auto best = std::ranges::find(list, good, &name_server::to_string);
+      if (best == list.end()) continue;
+      std::rotate(list.begin(), best, best + 1);
+      break;
+    }
     return list;
   }
 

@@ -186,6 +186,19 @@ TEST_F(Discovery, ADeadFirstNameServerCostsOneTryAndThenTheLivingOneIsAskedFirst
   EXPECT_EQ(silent.asked().size(), 1u);
 }
 
+TEST_F(Discovery, TheNameServerThatAnsweredLastIsAskedFirstWhoeverAnsweredBefore) {
+  dns_responder second(io.get_executor(), [](const question& q) { return nothing(q); });
+  dns.nameservers = {server.address(), second.address()};
+  dns.try_timeout = 250ms;
+  make();
+  ask(service::ca);
+  server.answer_with([](const question&) { return answers{}; });
+  ask(service::catalog);
+  const auto before = server.asked().size();
+  ask(service::files);
+  EXPECT_EQ(server.asked().size(), before) << "its silence costs one try, although it is the first and answered once";
+}
+
 TEST_F(Discovery, ARefusedPortIsAFailureBeforeTheDeadline) {
   dns.lookup_deadline = dns.try_timeout = 60000ms;
   server.close();
