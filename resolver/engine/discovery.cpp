@@ -289,7 +289,10 @@ const source_answer* discovery::last_source(service s, std::size_t index) const 
   if (!config.has(s, index)) return nullptr;
   const auto& from = config.at(s, index);
   auto& seen = config.slot_at(s, index);
-  if (from.kind() == source_kind::plugin && seen.expires == clock::time_point::min()) return nullptr;
+  if (from.kind() == source_kind::plugin) {
+    if (seen.expires == clock::time_point::min()) return nullptr;
+    seen.answer.ttl_left = left_until(seen.expires, clock::now());
+  }
   if (from.kind() != source_kind::srv) return &seen.answer;
   srv_collection names(from, s == service::ca);
   auto verdict = names.verdict();

@@ -44,13 +44,14 @@ snapshot::candidate candidate_of(const master& who, std::size_t source, pick_rea
           .own = find(all, who, of)};
 }
 
-snapshot::source_view source_of(const source& asked, const source_answer* known, bool fresh) {
+snapshot::source_view source_of(const source& asked, const source_answer* known) {
+  const bool is_asked = asked.kind() == source_kind::srv || asked.kind() == source_kind::plugin;
   snapshot::source_view view;
   view.kind = asked.kind();
   if (asked.kind() == source_kind::srv) view.names = asked.owner_names();
   else view.names = {asked.origin()};
   view.known = known != nullptr;
-  view.fresh = fresh;
+  view.fresh = known != nullptr && (!is_asked || known->ttl_left > std::chrono::seconds(0));
   if (known != nullptr) view.answer = *known;
   return view;
 }
@@ -93,10 +94,8 @@ snapshot::service_view service_of(service s, const service_options& options, con
   if (const auto* pinned = learned.runs().pinned(s)) view.pinned = *pinned;
   bool ended = false;  // DNS says that the service is not offered: later sources are not asked
   for (std::size_t i = 0; i != options.sources.size(); ++i) {
-    const auto* known = names.cached_source(s, i);
-    const bool fresh = known != nullptr;
-    if (!fresh) known = names.last_source(s, i);
-    view.sources.push_back(source_of(options.sources[i], known, fresh));
+    const auto* known = names.last_source(s, i);
+    view.sources.push_back(source_of(options.sources[i], known));
     if (ended) continue;
     if (known == nullptr) {
       view.more_sources = true;

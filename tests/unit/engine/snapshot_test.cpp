@@ -1,3 +1,5 @@
+#include "support/dns_responder.hpp"
+
 #include <bunraku/resolver.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -154,6 +156,34 @@ TEST_F(Snapshot, DrainedMasterComesBehindTheOthersUntilItIsUndrained) {
   EXPECT_TRUE(resolver_.undrain(one));
   EXPECT_FALSE(resolver_.undrain(one));
   EXPECT_EQ(candidate(one).state, health::up);
+}
+
+TEST_F(Snapshot, NobodyIsAskedWhoeverLooksWhileDnsIsSilent) {
+  using test::dns_responder;
+  dns_responder server(io_.get_executor(), [](const dns_responder::question& q) -> dns_responder::answers {
+    if (q.name != "_x-puppet._tcp.test") return {};
+    return {test::dns_packet(q.name, q.type, q.id).srv(q.name, 1, 1, 8140, "one.test", 0)};
+  });
+  auto with_dns = options();
+  with_dns.services[index_of(service::catalog)].sources = {source::srv({"_x-puppet._tcp.test"})};
+  with_dns.dns.nameservers = {server.address()};
+  with_dns.dns.ttl_floor = 0s;
+  const auto ask = [&](service of) {
+    resolver_.replace(with_dns, nullptr);
+    bool over = false;
+    resolver_.async_resolve(of, [&](boost::system::error_code, const resolution&) { over = true; });
+    while (!over) io_.run_one();
+  };
+  ask(service::catalog);
+  with_dns.dns.lookup_deadline = 100ms;
+  ask(service::files);
+  const auto asked = server.asked().size();
+  const auto catalog = of(service::catalog);
+  EXPECT_FALSE(catalog.sources[0].fresh) << "its time is over";
+  EXPECT_THAT(order(catalog), ElementsAre("one.test")) << "a request would not wait for DNS";
+  while (io_.poll() != 0) {
+  }
+  EXPECT_EQ(server.asked().size(), asked);
 }
 
 TEST_F(Snapshot, LookingTakesNobodysTrial) {
