@@ -191,4 +191,11 @@ boost::asio::awaitable<address_answer> find_addresses(std::shared_ptr<dns_answer
   }
 }
 
+void doubt_addresses(dns_answers& dns, io::resolv_conf* resolv, const std::string& host) {
+  for (const auto& name : names_for(host, resolv)) {
+    dns.doubt({name, dns_type::a});
+    dns.doubt({name, dns_type::aaaa});
+  }
+}
+
 }  // namespace bunraku::engine

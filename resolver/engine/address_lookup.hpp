@@ -18,4 +18,7 @@ boost::asio::awaitable<discovery::address_answer> find_addresses(std::shared_ptr
                                                                  std::shared_ptr<io::resolv_conf> resolv,
                                                                  std::string host);
 
+/// The master at `host` cannot be reached: whatever `find_addresses` would ask about it is in doubt.
+void doubt_addresses(dns_answers& dns, io::resolv_conf* resolv, const std::string& host);
+
 }  // namespace bunraku::engine

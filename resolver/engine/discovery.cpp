@@ -311,8 +311,7 @@ void discovery::connect_failed(service s, const master& who) {
   const auto& config = *state_->config;
   for (std::size_t i = 0; i < source_count(s); ++i)
     for (const auto& name : config.at(s, i).owner_names()) state_->answers->doubt({name, dns_type::srv});
-  state_->answers->doubt({who.host(), dns_type::a});
-  state_->answers->doubt({who.host(), dns_type::aaaa});
+  doubt_addresses(*state_->answers, who.source() == source_kind::srv ? nullptr : state_->resolv.get(), who.host());
 }
 
 void discovery::all_failed(service s) {

@@ -1,3 +1,4 @@
+#include "engine/address_lookup.hpp"
 #include "unit/engine/discovery_fixture.hpp"
 
 #include <bunraku/error.hpp>
@@ -127,6 +128,24 @@ TEST_F(SearchList, IsReadAnewWhenItChangesAndDomainsThatMakeNoNameArePassedOver)
   EXPECT_EQ(addresses("m").error, errc::no_address);
   EXPECT_EQ(names(), (name_list{"puppet.one.example", "puppet.two.example", "puppet", "puppet.three.example",
                                 "m.three.example", "m"}));
+}
+
+TEST_F(SearchList, AMasterThatCannotBeReachedIsLookedUpAnewByItsFullName) {
+  server.answer_with([](const question& q) -> answers {
+    if (q.name == "puppet.one.example") return nothing(q);
+    return {reply(q).answer(q.name, q.type, 3600, octets(q.type == rr::a ? 4 : 16, 1))};
+  });
+  const auto known = std::make_shared<dns_answers>(io.get_executor(), dns, log);
+  const auto resolv = std::make_shared<io::resolv_conf>(dns.resolv_conf);
+  const auto said = wait(find_addresses(known, std::make_shared<io::hosts_file>(""), resolv, "puppet"));
+  EXPECT_EQ(said.addresses.size(), 2u);
+  doubt_addresses(*known, resolv.get(), "puppet");
+  for (const auto type : {policy::dns_type::a, policy::dns_type::aaaa}) {
+    const auto doubted = known->look({"puppet.two.example", type});
+    ASSERT_TRUE(doubted);
+    EXPECT_LE(doubted->until, dns_answers::clock::now() + policy::answer_rules{}.doubt_interval);
+  }
+  known->close();
 }
 
 }  // namespace
