@@ -18,6 +18,7 @@ std::optional<std::string> changing_file::read_if_changed() {
   std::string text;
   if (now.size < 0) return text;
   std::ifstream in(path_, std::ios::binary);
+  if (!in.is_open()) last_.reset();  // for want of a descriptor, perhaps
   std::array<char, 4096> piece;
   while (in && text.size() < max_bytes_) {
     in.read(piece.data(), static_cast<std::streamsize>(std::min(piece.size(), max_bytes_ - text.size())));

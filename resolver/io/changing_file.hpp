@@ -14,7 +14,8 @@ class changing_file {
   changing_file(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {}
 
   /// Its text (at most the first `max_bytes`) at the first call and whenever device, inode, size or times differ from
-  /// the last look; otherwise nothing. A file that is missing or cannot be read has an empty text.
+  /// the last look; otherwise nothing. A file that is missing or cannot be read has an empty text; if it cannot be
+  /// opened now, each call tries again.
   /// Blocks as local files do.
   std::optional<std::string> read_if_changed();
 

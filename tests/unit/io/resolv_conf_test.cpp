@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sys/resource.h>
+#include <unistd.h>
+
 namespace bunraku::io {
 namespace {
 
@@ -62,6 +66,20 @@ TEST(ResolvConf, AMissingFileIsAnEmptyOne) {
   EXPECT_EQ(texts(missing.name_servers()), std::vector<std::string>{"127.0.0.1:53"});
   EXPECT_EQ(missing.name_servers().size(), 1u);
   EXPECT_TRUE(missing.search_list().empty());
+}
+
+TEST(ResolvConf, AFileThatCouldNotBeOpenedForWantOfADescriptorIsReadTheNextTime) {
+  const std::string path = testing::TempDir() + "bunraku-resolv-" + std::to_string(::getpid());
+  std::ofstream(path) << "nameserver 192.0.2.53\n";
+  resolv_conf file(path);
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit none{0, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  file.name_servers();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_EQ(texts(file.name_servers()), std::vector<std::string>{"192.0.2.53:53"});
+  ::unlink(path.c_str());
 }
 
 }  // namespace
