@@ -3,6 +3,7 @@
 #include "io/end_wait.hpp"
 #include "policy/answer_file.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -43,13 +44,16 @@ void kept_answers::load_into(policy::answer_book& book) {
                    "\"");
   }
   const auto now = clock::now();
-  const auto today = wall::now();
+  const auto today = std::chrono::floor<std::chrono::seconds>(wall::now());
+  auto youngest = std::chrono::seconds::max();
   for (auto& each : *answers) {
     auto outcome = std::make_shared<policy::dns_outcome>();
     outcome->answer = std::move(each.answer);
-    const auto age = std::chrono::duration_cast<clock::duration>(today - each.learned);
+    const auto age = today - std::min(each.learned, today);  // from the future: learned now, by a clock that was wrong
+    youngest = std::min(youngest, age);
     book.restore(each.question, std::move(outcome), now - age, now);
   }
+  if (!answers->empty()) pace_ = policy::store_pace(now - youngest);
   say(log_level::info, "read=" + std::to_string(answers->size()));
 }
 

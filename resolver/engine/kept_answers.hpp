@@ -15,10 +15,10 @@
 namespace bunraku::engine {
 
 /// Keeps the last good answers of DNS in a file for the next process.
-/// Model:   read once; written a moment after an answer changed, as policy::store_pace says, and at the end. A file
-/// that
-///          cannot be used costs one warning and is replaced by the next answers, unless bunraku did not write it: that
-///          one is left alone. Of writes that fail in a row the first is a warning.
+/// Model:   read once; written a moment after an answer changed, or was confirmed that is old on disk, as
+///          policy::store_pace says, and at the end. A file that cannot be used costs one warning and is replaced by
+///          the next answers, unless bunraku did not write it: that one is left alone. Of writes that fail in a row the
+///          first is a warning.
 /// Threads: the executor's one thread; reading and writing block it as local files do (with an fsync).
 /// Idle:    a timer only while an answer waits to be written.
 class kept_answers : public std::enable_shared_from_this<kept_answers> {

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 namespace bunraku::io {
 namespace {
 
-/// A temporary file this old was left behind by a process that died.
+/// A temporary file this old was left behind by a process that died. So was one that is as far ahead of the clock.
 constexpr std::time_t abandoned_after = 60;
 
 class descriptor {
@@ -62,7 +63,7 @@ bool write_all(int fd, std::string_view text) {
 
 void remove_if_abandoned(const std::string& path) {
   struct ::stat file{};
-  if (::lstat(path.c_str(), &file) == 0 && file.st_mtim.tv_sec + abandoned_after < std::time(nullptr))
+  if (::lstat(path.c_str(), &file) == 0 && std::abs(std::time(nullptr) - file.st_mtim.tv_sec) > abandoned_after)
     ::unlink(path.c_str());
 }
 

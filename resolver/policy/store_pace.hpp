@@ -15,7 +15,8 @@ class store_pace {
   static constexpr std::chrono::seconds retry{300};        ///< after a write that failed
   static constexpr std::chrono::seconds refresh{3600};     ///< for answers that did not change
 
-  explicit store_pace(time_point now) : next_refresh_(now + refresh) {}
+  /// `written`: about when what is on disk was written; now, if there is nothing.
+  explicit store_pace(time_point written) : next_refresh_(written + refresh) {}
 
   void changed(time_point now) {
     if (!due_) due_ = std::max(now + settle, earliest_);

@@ -1,5 +1,6 @@
 // DNS that fails after it worked.
 #include "discovery_fixture.hpp"
+#include "policy/answer_file.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -39,7 +40,16 @@ class Stale : public Discovery {
   }
 
   std::string store() const { return (directory / "answers").string(); }
-  void write(const std::string& text) const { std::ofstream(store()) << text; }
+  void write(const std::string& text, const char* beside = "") const { std::ofstream(store() + beside) << text; }
+  static std::chrono::sys_seconds now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  }
+  /// Makes all answers on disk as old as that.
+  void write_as_learned(std::chrono::sys_seconds then) const {
+    auto answers = policy::read_answer_file(text()).value();
+    for (auto& each : answers) each.learned = then;
+    write(policy::write_answer_file(answers));
+  }
   std::string text() const {
     std::ifstream in(store());
     return {std::istreambuf_iterator<char>(in), {}};
@@ -302,6 +312,32 @@ TEST_F(Stale, ADirectoryThatIsMissingCostsOneWarning) {
   dns.store_file = (directory / "none" / "answers").string();
   learn_and_end();
   EXPECT_EQ(warnings_about_the_store(), 1u);
+}
+
+TEST_F(Stale, AnAnswerThatIsOldOnDiskIsWrittenAnewWhenItIsConfirmed) {
+  dns.store_file = store();
+  learn_and_end();
+  write_as_learned(now() - 2h);
+  learn_and_end();
+  for (const auto& each : policy::read_answer_file(text()).value()) EXPECT_GT(each.learned, now() - 1h);
+}
+
+TEST_F(Stale, AnAnswerOfAnyFutureOnDiskServesWithoutDns) {
+  dns.store_file = store();
+  learn_and_end();
+  write_as_learned(std::chrono::sys_days(9999y / 12 / 31));
+  server.answer_with(silent);
+  make();
+  EXPECT_EQ(ask(service::catalog).state, status::answered);
+}
+
+TEST_F(Stale, WhatAWriterLeftBehindWhenTheClockWasAheadIsInNobodysWay) {
+  dns.store_file = store();
+  write("half", ".new");
+  std::filesystem::last_write_time(store() + ".new", std::filesystem::file_time_type::clock::now() + 24h);
+  learn_and_end();
+  EXPECT_EQ(warnings_about_the_store(), 0u);
+  EXPECT_TRUE(text().contains("m1.example.com"));
 }
 
 TEST_F(Stale, AReaderWritesNothing) {
