@@ -184,7 +184,10 @@ boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self,
     const bool played = co_await play(self, question, own);
     if (played) co_return;
   }
-  const auto said = co_await channel->query(text, type);
+  auto is_believed = [name = *name, type](std::span<const std::uint8_t> wire) {
+    return policy::read_dns_answer(wire, name, type).has_value();
+  };
+  const auto said = co_await channel->query(text, type, std::move(is_believed));
   if (!said) {
     self->finish(question, *own, failed(failure_of(said.error()), said.error().note));
     co_return;

@@ -142,15 +142,15 @@ void ares_channel::close() {
 }
 
 boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::query(
-    std::string name, policy::dns_type type) {
-  return run(state_, std::move(name), type);
+    std::string name, policy::dns_type type, judge is_believed) {
+  return run(state_, std::move(name), type, std::move(is_believed));
 }
 
 boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::run(
-    std::shared_ptr<state> shared, std::string name, policy::dns_type type) {
+    std::shared_ptr<state> shared, std::string name, policy::dns_type type, judge is_believed) {
   const auto question = name + " " + std::string(policy::name_of(type));
   if (shared->closed) co_return std::unexpected(failure{errc::cancelled, "the resolver is gone"});
-  const auto servers = shared->servers(name);
+  auto servers = shared->servers(name);
   if (servers.empty())
     co_return std::unexpected(failure{errc::dns_failed, "no name server to ask: " + shared->invalid});
 
@@ -159,8 +159,8 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
   std::shared_ptr<ares_lookup> lookup;
   // However this coroutine ends, nothing of the lookup stays open or armed.
   std::unique_ptr<ares_lookup, void (*)(ares_lookup*)> closer(nullptr, [](ares_lookup* l) { l->stop(); });
-  bool expired = false;
-  for (bool again = true;; again = false) {
+  bool expired = false, believed = false;
+  for (bool again = true;;) {
     closer.reset();
     lookup = shared->add_lookup();
     closer.reset(lookup.get());
@@ -170,7 +170,14 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
       const auto [stopped] = co_await lookup->over().async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
       expired = !stopped;
     }
-    if (!again || !reached_nobody(*lookup) || std::chrono::steady_clock::now() + pause >= until) break;
+    if (lookup->result() == ares_lookup::status::replied) {
+      believed = is_believed(lookup->wire());
+      const auto is_sender = [&](const name_server& s) { return s.to_string() == lookup->heard().sender; };
+      if (believed || std::erase_if(servers, is_sender) == 0 || servers.empty()) break;
+      continue;
+    }
+    if (!std::exchange(again, false) || !reached_nobody(*lookup) || std::chrono::steady_clock::now() + pause >= until)
+      break;
     lookup->over().expires_after(pause);
     const auto [stopped] = co_await lookup->over().async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return std::unexpected(cancelled);
@@ -178,7 +185,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
 
   switch (lookup->result()) {
     case ares_lookup::status::replied:
-      shared->note_good(lookup->heard().sender);
+      if (believed) shared->note_good(lookup->heard().sender);
       co_return reply{std::move(lookup->wire()), lookup->heard().sender};
     case ares_lookup::status::failed: co_return std::unexpected(failure_of(*lookup, question, list_of(servers)));
     case ares_lookup::status::under_way:

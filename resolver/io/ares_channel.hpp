@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,13 +24,14 @@ namespace bunraku::io {
 ///          dead first name server then costs its timeout once. Several servers are tried, a truncated answer is asked
 ///          for again over TCP, and all of it ends at dns_options::lookup_deadline. The time for one try is shortened
 ///          where that is needed to reach every server before the deadline. When none can even be reached, which shows
-///          at once, they are asked once more after 50 ms.
+///          at once, they are asked once more after 50 ms. Who answers what is not believed, a referral for instance,
+///          is passed over for the others.
 /// Threads: the executor's one thread only.
 /// Owns:    queries under way may outlive this object, whose end closes it.
 class ares_channel {
  public:
   struct reply {
-    std::vector<std::uint8_t> wire;  ///< the message as it came; id and question are checked, nothing else
+    std::vector<std::uint8_t> wire;  ///< the message as it came; id and question are checked
     std::string server;              ///< "address:port" of who sent it
   };
   /// dns_timeout, dns_failed or cancelled; the note is one sentence that names servers and name.
@@ -36,6 +39,8 @@ class ares_channel {
     boost::system::error_code code;
     std::string note;
   };
+
+  using judge = std::function<bool(std::span<const std::uint8_t> wire)>;
 
   ares_channel(boost::asio::any_io_executor executor, const dns_options& dns);
   ~ares_channel();
@@ -54,12 +59,14 @@ class ares_channel {
 
   /// `name` is absolute, without escapes; no search list is applied. NXDOMAIN and empty answers are replies.
   /// Cancels: terminal; then the failure is errc::cancelled.
-  boost::asio::awaitable<std::expected<reply, failure>> query(std::string name, policy::dns_type type);
+  /// `is_believed` judges each reply; one that is not is given only if no other server is left.
+  boost::asio::awaitable<std::expected<reply, failure>> query(std::string name, policy::dns_type type,
+                                                              judge is_believed);
 
  private:
   struct state;
   static boost::asio::awaitable<std::expected<reply, failure>> run(std::shared_ptr<state> shared, std::string name,
-                                                                   policy::dns_type type);
+                                                                   policy::dns_type type, judge is_believed);
   std::shared_ptr<state> state_;
 };
 

@@ -199,6 +199,31 @@ TEST_F(Discovery, TheNameServerThatAnsweredLastIsAskedFirstWhoeverAnsweredBefore
   EXPECT_EQ(server.asked().size(), before) << "its silence costs one try, although it is the first and answered once";
 }
 
+TEST_F(Discovery, ANameServerWhoseAnswerIsNotBelievedIsPassedOverAndNotAskedFirst) {
+  const std::vector<std::function<octets(const question&)>> bad{
+      [](const question& q) -> octets {
+        return reply(q).flags(0x8000).authority("com", rr::ns, 60, wire_name("a.gtld-servers.net"));
+      },
+      [](const question& q) -> octets { return reply(q).rcode(1); },
+      [](const question& q) -> octets { return reply(q).answer(q.name, rr::cname, 1, wire_name(q.name)); },
+  };
+  for (const auto& each : bad) {
+    dns_responder first(io.get_executor(), [&](const question& q) -> answers { return {each(q)}; });
+    dns.nameservers = {first.address(), server.address()};
+    server.answer_with([](const question& q) -> answers { return {reply(q).srv(q.name, 1, 1, 8140, "m")}; });
+    make();
+    EXPECT_EQ(ask(service::catalog).state, status::answered) << ask(service::catalog).note;
+    EXPECT_EQ(ask(service::ca).state, status::answered);
+    EXPECT_EQ(first.asked().size(), 1u);
+    server.answer_with([&](const question& q) -> answers { return {each(q)}; });
+    make();
+    EXPECT_EQ(ask(service::catalog).state, status::failed) << "nobody is left";
+    subject.reset();
+    first.close();
+    io.poll();
+  }
+}
+
 TEST_F(Discovery, ARefusedPortIsAFailureBeforeTheDeadline) {
   dns.lookup_deadline = dns.try_timeout = 60000ms;
   server.close();
