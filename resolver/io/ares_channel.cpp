@@ -26,8 +26,12 @@ std::string list_of(const std::vector<name_server>& servers) {
   return text;
 }
 
+std::string note_on_tcp(const ares_lookup& lookup) {
+  return lookup.heard().truncated ? "; the answer is too large for UDP, and over TCP none came" : "";
+}
+
 ares_channel::failure failure_of(const ares_lookup& lookup, const std::string& question, const std::string& servers) {
-  const auto asked = " about " + question + " (asked " + servers + ")";
+  const auto asked = " about " + question + " (asked " + servers + ")" + note_on_tcp(lookup);
   switch (const int status = lookup.ares_status()) {
     case ARES_ETIMEOUT: return {errc::dns_timeout, "no name server answered" + asked};
     case ARES_ECONNREFUSED:
@@ -190,9 +194,9 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
     case ares_lookup::status::failed: co_return std::unexpected(failure_of(*lookup, question, list_of(servers)));
     case ares_lookup::status::under_way:
       if (expired) {
-        co_return std::unexpected(failure{errc::dns_timeout, "no answer about " + question + " from " +
-                                                                 list_of(servers) + " within " +
-                                                                 std::to_string(shared->deadline.count()) + " ms"});
+        co_return std::unexpected(
+            failure{errc::dns_timeout, "no answer about " + question + " from " + list_of(servers) + " within " +
+                                           std::to_string(shared->deadline.count()) + " ms" + note_on_tcp(*lookup)});
       }
       break;
     case ares_lookup::status::cancelled: break;

@@ -35,7 +35,11 @@ ares_ssize_t receive(ares_socket_t fd, void* data, std::size_t size, int flags, 
   auto& last = *static_cast<last_heard*>(user);
   if (count > 0) last.sender = peer_of(fd);
   const bool datagram = from != nullptr;  // c-ares wants the sender of datagrams only
-  if (datagram && count >= 4) last.response_code = static_cast<const unsigned char*>(data)[3] & 0xf;
+  if (datagram && count >= 4) {
+    const auto* const header = static_cast<const unsigned char*>(data);
+    last.response_code = header[3] & 0xf;
+    last.truncated = last.truncated || (header[2] & 2) != 0;
+  }
   return count;
 }
 

@@ -10,6 +10,7 @@ namespace bunraku::io {
 struct last_heard {
   std::string sender;      ///< "address:port"; empty as long as nobody said anything
   int response_code = -1;  ///< of the last datagram; -1 before the first
+  bool truncated = false;  ///< so was a datagram: TCP was tried for the whole of it
 };
 
 /// Socket calls for a c-ares channel in place of its own, which write to TCP connections with writev(): a name server

@@ -55,6 +55,8 @@ class dns_responder {
     return n;
   }
   void answer_with(responder answer) { answer_ = std::move(answer); }
+  /// From now on it refuses TCP.
+  void close_tcp() { acceptor_.close(); }
   /// No more waiting sockets, so that io_context::run() can end.
   void close() {
     udp_.close();

@@ -174,6 +174,15 @@ TEST_F(Discovery, ANameServerThatHangsUpOnTcpIsAFailureAndNoSignal) {
   EXPECT_EQ(said.error, errc::dns_failed) << said.note;
 }
 
+TEST_F(Discovery, AnAnswerThatIsTooLargeForUdpWhereTcpIsRefusedIsAFailureThatSaysSo) {
+  server.answer_with([](const question& q) -> answers { return {reply(q).flags(0x8380)}; });
+  server.close_tcp();
+  make();
+  const auto said = ask(service::catalog);
+  EXPECT_EQ(said.state, status::failed);
+  EXPECT_NE(said.note.find("too large for UDP, and over TCP none came"), std::string::npos) << said.note;
+}
+
 TEST_F(Discovery, ADeadFirstNameServerCostsOneTryAndThenTheLivingOneIsAskedFirst) {
   dns_responder silent(io.get_executor(), [](const question&) { return answers{}; });
   server.answer_with([](const question& q) -> answers { return {reply(q).srv(q.name, 1, 1, 8140, "m")}; });
