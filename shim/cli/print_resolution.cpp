@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <ostream>
 
 namespace shim::cli {
@@ -29,7 +30,7 @@ std::string headline(const source_answer& a) {
   std::string line = std::string(bunraku::name_of(a.kind)) + " " + a.asked;
   switch (a.state) {
     case source_answer::status::answered:
-      if (a.kind == source_kind::srv) line += fmt::format(", TTL {} s left", a.ttl_left.count());
+      if (a.kind == source_kind::srv) line += fmt::format(", asked again in {} s at the earliest", a.ttl_left.count());
       break;
     case source_answer::status::empty: line += ": no masters"; break;
     case source_answer::status::absent: line += ": \".\", the service is decidedly not offered (RFC 2782)"; break;
@@ -50,11 +51,23 @@ std::vector<master> sorted(const source_answer& a) {
   return out;
 }
 
-std::uint64_t weight_of_tier(const source_answer& a, std::uint16_t priority) {
-  std::uint64_t sum = 0;
+// A master counts at its lowest priority; the weights of its records there add up.
+std::string reason_in_srv(const source_answer& a, const master& who) {
+  std::optional<std::uint16_t> priority;
   for (const auto& m : a.masters)
-    if (m.priority() == priority) sum += m.weight();
-  return sum;
+    if (m == who) priority = std::min(priority.value_or(m.priority()), m.priority());
+  if (!priority) return {};
+  std::uint64_t tier = 0, own = 0;
+  bool alone = true;
+  for (const auto& m : a.masters) {
+    if (m.priority() != *priority) continue;
+    alone = alone && m == who;
+    tier += m.weight();
+    if (m == who) own += m.weight();
+  }
+  auto why = fmt::format("SRV priority {}", *priority);
+  if (!alone) why += tier == 0 ? ", all weights 0" : fmt::format(", weight {} of {}", own, tier);
+  return why;
 }
 
 const source_answer* first_answer(const bunraku::resolution& said) {
@@ -121,12 +134,7 @@ std::string reason_of(const bunraku::resolution& said, const master& who) {
     if (a.kind != source_kind::srv)
       return fmt::format("{} {} in {}{}", bunraku::name_of(a.kind), at - a.masters.begin() + 1, a.asked,
                          earlier ? ", after the sources before it" : "");
-    const auto tier = weight_of_tier(a, at->priority());
-    const auto fellows =
-        std::ranges::count_if(a.masters, [&](const master& m) { return m.priority() == at->priority(); });
-    auto why = fmt::format("SRV priority {}", at->priority());
-    if (fellows > 1) why += tier == 0 ? ", all weights 0" : fmt::format(", weight {} of {}", at->weight(), tier);
-    return why;
+    return reason_in_srv(a, who);
   }
   return {};
 }
@@ -184,7 +192,7 @@ boost::json::object to_json(const resolved& one, const std::optional<pick_count>
     boost::json::array masters;
     for (const auto& m : sorted(a)) masters.push_back(json_of(m, srv));
     boost::json::object o{{"source", bunraku::name_of(a.kind)}, {"asked", a.asked}, {"state", word_for(a.state)}};
-    if (srv && a.state != source_answer::status::failed) o["ttl"] = a.ttl_left.count();
+    if (srv && a.state != source_answer::status::failed) o["ttl_left"] = a.ttl_left.count();
     if (a.error) o["error"] = a.error.message();
     if (!a.note.empty()) o["note"] = a.note;
     o["masters"] = std::move(masters);

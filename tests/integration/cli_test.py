@@ -214,7 +214,7 @@ class WithASite(unittest.TestCase):
     def test_resolve_shows_what_dns_said_and_the_order(self):
         done = bunraku("resolve", "catalog", "--config", self.config())
         self.assertEqual(done.returncode, GOOD, done)
-        self.assertRegex(done.stdout, rf"(?m)^  srv _x-puppet\._tcp\.{self.site.domain}, TTL \d+ s left$")
+        self.assertRegex(done.stdout, rf"(?m)^  srv _x-puppet\._tcp\.{self.site.domain}, asked again in \d+ s at the earliest$")
         self.assertRegex(done.stdout, rf"1 +compile1\.{self.site.domain}:{self.site.port} +SRV priority 10")
         self.assertRegex(done.stdout, rf"2 +compile2\.{self.site.domain}:{self.site.port} +SRV priority 20")
         self.assertIn(f"this node's certname ({self.node})", done.stdout)
@@ -226,7 +226,7 @@ class WithASite(unittest.TestCase):
         self.assertEqual(list(said), ["ca", "catalog", "files", "report"])
         self.assertEqual(said["ca"]["order"][0]["host"], self.site.fqdn("ca"))
         self.assertEqual(said["catalog"]["answers"][0]["state"], "answered")
-        self.assertLessEqual(said["catalog"]["answers"][0]["ttl"], 60)
+        self.assertLessEqual(said["catalog"]["answers"][0]["ttl_left"], 60)
 
     def test_resolve_needs_no_credentials(self):
         puppet_conf = self.write("new.conf", f"[main]\ncertname = new.{self.site.domain}\nssldir = /nowhere\n"
