@@ -104,7 +104,6 @@ class knowledge {
   const health_table& health() const noexcept { return health_; }
   const run_affinity& runs() const noexcept { return runs_; }
   std::size_t open_exchanges() const noexcept { return open_exchanges_; }
-  const overdue& learned_times() const noexcept { return overdue_; }
   /// Which preference this node has: rendezvous_key(certname); nothing without a certname.
   std::optional<std::uint64_t> key() const noexcept { return key_; }
 

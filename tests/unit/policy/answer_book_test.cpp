@@ -367,6 +367,16 @@ TEST_F(AnswerBook, DiskNeverOverrulesDnsNorComesFromTheFuture) {
   EXPECT_EQ(decide(other).learned, now);
 }
 
+TEST_F(AnswerBook, WhatWasSaidLastIsTheTroubleIfThereIsAny) {
+  EXPECT_EQ(book.last(srv), nullptr);
+  learn(one);
+  EXPECT_EQ(book.last(srv), one);
+  const auto failed = failure(refusal);
+  learn(failed);
+  EXPECT_EQ(book.last(srv), failed);
+  EXPECT_EQ(book.last(other), nullptr);
+}
+
 TEST_F(AnswerBook, WhatIsTooOldOnDiskDoesNotServe) {
   book.restore(srv, one, now - 8 * 24h, now);
   expect(action::ask, dns_standing::failed, nullptr);

@@ -199,6 +199,17 @@ TEST_F(RunAffinity, ARunBesideABusyOneTakesOverItsMasters) {
   EXPECT_EQ(runs.current()->requests, 1u);
 }
 
+TEST_F(RunAffinity, ARunIsBusyUntilItsLongRequestEnds) {
+  one(probe, &a);
+  const auto compiling = begin(catalog);
+  now += 5min;
+  end(compiling, &a);
+  now += 1s;
+  one(probe, nullptr);
+  EXPECT_EQ(id(), 2u);
+  EXPECT_EQ(pin(service::files), a);
+}
+
 TEST_F(RunAffinity, ACatalogThatWasUnderWayWhenAnotherRunBeganIsKnown) {
   one(probe, &a);
   const auto compiling = begin(catalog);

@@ -92,6 +92,8 @@ TEST(ConnectRequest, HasNoBody) {
 TEST(ConnectRequest, ItsHeadIsAsStrictAsAnyOther) {
   EXPECT_EQ(refused("CONNECT a:1 HTTP/1.1\nHost: a:1\n\n"), 400);
   EXPECT_EQ(refused("CONNECT  a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"), 400);
+  EXPECT_EQ(refused(" a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"), 400);
+  EXPECT_EQ(refused("CON(NECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"), 400) << "no word, so no other method either";
   EXPECT_EQ(refused("CONNECT a:1 HTTP/2.0\r\nHost: a:1\r\n\r\n"), 505);
   EXPECT_EQ(refused("CONNECT a:1 HTTP/1.1\r\nHost : a:1\r\n\r\n"), 400);
   EXPECT_EQ(refused("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n b\r\n\r\n"), 400);
