@@ -22,6 +22,7 @@ TEST(Target, FindsTheFirstParameterOfAName) {
   EXPECT_EQ(query_value(target, "manage"), std::nullopt);
   EXPECT_EQ(query_value(target, "Environment"), std::nullopt);
   EXPECT_EQ(query_value("/environment=a", "environment"), std::nullopt);
+  EXPECT_EQ(query_value("/a&environment=a", "environment"), std::nullopt) << "a path";
   EXPECT_EQ(query_value("/a?", "environment"), std::nullopt);
   EXPECT_EQ(query_value("/a?b=c%20d=e", "b"), "c%20d=e");
   EXPECT_EQ(query_value("/a?b=?c=d", "c"), std::nullopt);

@@ -228,6 +228,15 @@ TEST(Course, AMasterThatTakesNoMoreOfTheRequestIsAskedToo) {
   EXPECT_EQ(wait.until, start + 7s);
 }
 
+TEST(Course, EachAttemptHasTimeOfItsOwn) {
+  auto c = begun(file, false, {.progress = 30s});
+  for (int i = 0; i < 3; ++i) c.lives();
+  c.begin_attempt(false, start + 100s);
+  EXPECT_EQ(c.asked(), 0U);
+  EXPECT_EQ(c.wait(200ms, {}).until, start + 102s);
+  EXPECT_EQ(c.wait(200ms, {.another = false}).until, start + 130s);
+}
+
 TEST(Course, TheWaitEndsWithTheExchangesDeadline) {
   auto c = begun(report, false, {.first_byte = 60s, .deadline = 5s});
   c.sent_whole(start + 2s);
