@@ -270,6 +270,18 @@ TEST_F(AnswerBook, BelievingThatRecordsVanishedNeedsAWordOfDns) {
   expect(action::serve, dns_standing::stale, one);
 }
 
+TEST_F(AnswerBook, WhatOtherNameServersHaveToSayFirstHasNotVanished) {
+  learn(one);
+  now += 2min;
+  learn(answer(status::no_such_name));
+  now += 2min;
+  learn(failure(refusal));
+  book.forget_failures();
+  book.believe_vanished(srv);
+  EXPECT_EQ(book.last(srv), one);
+  EXPECT_EQ(decide().outcome, one);
+}
+
 TEST_F(AnswerBook, ADotIsBelievedAtOnce) {
   learn(one);
   now += 2min;

@@ -226,6 +226,10 @@ TEST(Course, AMasterThatTakesNoMoreOfTheRequestIsAskedToo) {
   const auto wait = c.wait(200ms, {});
   EXPECT_TRUE(wait.ask_status) << "it is not whole, so nobody has processed it";
   EXPECT_EQ(wait.until, start + 7s);
+  c.lives();
+  EXPECT_EQ(c.wait(200ms, {}).until, start + 9s) << "twice as long";
+  c.progressed(start + 8s);
+  EXPECT_EQ(c.wait(200ms, {}).until, start + 10s) << "it takes more, so all is as before";
 }
 
 TEST(Course, EachAttemptHasTimeOfItsOwn) {
