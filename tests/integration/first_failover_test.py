@@ -5,6 +5,7 @@ import shutil
 import unittest
 from pathlib import Path
 
+from control_site import candidates_of
 from labsite import FullBacklog, MasterSpec, Shim, Site, Srv, service_requests, until
 
 ALL = ("ca", "catalog", "files", "report")
@@ -99,6 +100,16 @@ class FirstFailover(unittest.TestCase):
         self.check_every_service(r"tls: .*refused our certificate with alert 48", first="picky12")
         # In TLS 1.3 the handshake is over for us when the master judges it.
         self.check_every_service(r"the master refused our certificate", first="picky")
+
+    def test_that_it_does_not_take_our_certificate_is_not_held_against_it(self):
+        method, target, body, headers = self.requests["report"]  # whose masters no run stays with
+        for picky in ("picky12", "picky"):
+            self.all_services(picky, "good")
+            with self.subTest(picky), Shim(self.site) as shim:
+                for _ in range(4):
+                    self.assertEqual(shim.ask(method, target, body, headers).status, 200)
+                self.assertEqual([told["attempts"] for told in shim.exchanges(4)], ["2"] * 4)
+                self.assertEqual(candidates_of(shim, "report")[picky]["state"], "up")
 
     def test_static_lists_and_server_list_fail_over_likewise(self):
         self.all_services()

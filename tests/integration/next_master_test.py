@@ -95,6 +95,8 @@ class NextMaster(unittest.TestCase):
             target = "/puppet-ca/v1/certificate_request/agent1.lab.test"
             answer = shim.ask("PUT", target, b"x", {"Content-Type": "text/plain"})
         self.assertEqual(answer.status, 502)
+        message = json.loads(answer.body)["message"]
+        self.assertEqual(message.count("one.lab.test"), 2, f"each time is told: {message}")
         until(lambda: self.counts()["one"] >= 2, "the CA's log")
         self.assertEqual(self.counts(), {"one": 2, "two": 0, "three": 0})
 
