@@ -71,10 +71,15 @@ class FullMasters(unittest.TestCase):
                 self.two.clear_faults()
                 self.two.fault(fault)
                 self.assertEqual(self.ask(shim, OLD).status, 200)
-        self.fill(self.one, 7)
-        with Shim(self.site) as shim:
-            answer = self.ask(shim, NEW)
-            self.assertEqual((answer.status, answer.getheader("Retry-After")), (503, "7"))
+        for fault in ("status:502", "reset_before_answer", "refuse"):
+            with self.subTest(fault, version=NEW), Shim(self.site) as shim:
+                self.one.clear_faults()
+                self.fill(self.one, 7)
+                self.two.clear_faults()
+                self.two.fault(fault)
+                answer = self.ask(shim, NEW)
+                self.assertEqual((answer.status, answer.body), (503, b"queue full"))
+                self.assertIn(answer.getheader("Retry-After"), ("6", "7"))
 
     def test_a_report_that_another_master_may_have_stored_is_not_sent_again_by_anybody(self):
         for version in (OLD, NEW):

@@ -3,7 +3,9 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
+#include <memory>
 
 namespace shim::forward {
 namespace {
@@ -49,6 +51,29 @@ TEST_F(Deadlines, AnEarlierOneIsNotHeldUpByALaterOne) {
   second.set(1ms);
   run_until([&] { return second.expired(); });
   EXPECT_TRUE(second.expired());
+}
+
+TEST_F(Deadlines, PassAgainAfterAllHavePassed) {
+  for (int i = 0; i < 3; ++i) {
+    first.set(1ms);
+    EXPECT_FALSE(first.expired());
+    run_until([&] { return first.expired(); });
+    ASSERT_TRUE(first.expired()) << i;
+  }
+}
+
+TEST_F(Deadlines, EndInAnyOrder) {
+  for (int left = 0; left < 4; ++left) {
+    std::array<std::unique_ptr<deadline>, 4> four;
+    for (auto& each : four) each = std::make_unique<deadline>(all, nobody);
+    for (int i : {1, 2, 0, 3})
+      if (i != left) four.at(static_cast<std::size_t>(i)).reset();
+    auto& last = *four.at(static_cast<std::size_t>(left));
+    last.set(1ms);
+    first.set(1ms);
+    run_until([&] { return last.expired() && first.expired(); });
+    EXPECT_TRUE(last.expired() && first.expired()) << left;
+  }
 }
 
 TEST_F(Deadlines, ThatAreClearedDoNotPass) {

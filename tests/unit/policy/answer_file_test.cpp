@@ -134,6 +134,9 @@ TEST(AnswerFile, LinesThatMakeNoSenseAreRefusedEvenWithARightSum) {
       srv + "= 1 2 3 m.\n",
       srv + "= 1 2 3 m\nx\n",
       srv + "= 1 2 3 m\n\n",
+      srv + "= 1 2 3 m\n= 1 2 3\n",  // a good one beside it is no excuse
+      srv + "= 1 2 3 m\n= 1 2 3 m n\n",
+      "a m found 1\n= 1.2.3.4\n= 1.2.3\n",
       "a m found 1\n= 1.2.3\n",
       "a m found 1\n= 1.2.3.256\n",
       "a m found 1\n= 1.2.3.4.5\n",
