@@ -174,7 +174,6 @@ boost::asio::awaitable<dns_answers::decision> dns_answers::wait(std::shared_ptr<
 boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self, key question,
                                               std::shared_ptr<flight> own) {
   const auto& [text, type] = question;
-  const auto channel = self->channel_;
   const auto name = policy::dns_name::from_text(text);
   if (!name) {
     self->finish(question, *own, failed(failure::malformed, "'" + text + "' is not a domain name"));
@@ -187,7 +186,12 @@ boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self,
   auto is_believed = [name = *name, type](std::span<const std::uint8_t> wire) {
     return policy::read_dns_answer(wire, name, type).has_value();
   };
-  const auto said = co_await channel->query(text, type, std::move(is_believed));
+  auto channel = self->channel_;
+  auto said = co_await channel->query(text, type, is_believed);
+  while (!said && channel != self->channel_) {  // a reload named others meanwhile: what they say counts from now on
+    channel = self->channel_;
+    said = co_await channel->query(text, type, is_believed);
+  }
   if (!said) {
     self->finish(question, *own, failed(failure_of(said.error()), said.error().note));
     co_return;

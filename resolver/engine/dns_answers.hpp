@@ -93,7 +93,7 @@ class dns_answers : public std::enable_shared_from_this<dns_answers> {
   std::uint64_t revision() const noexcept { return book_->revision(); }
 
   /// Other options from now on. Failures are forgotten, and so are answers that `keep` does not want; questions under
-  /// way end as they began.
+  /// way that fail are asked once more, as the options are then.
   void replace(const dns_options& dns, const std::function<bool(const key&)>& keep);
 
   /// Ends every question as cancelled, and writes what is to be kept.

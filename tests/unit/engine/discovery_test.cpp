@@ -407,6 +407,21 @@ TEST_F(Discovery, AReloadDuringAQuestionDisturbsNobody) {
   EXPECT_EQ(subject->source_count(service::catalog), 0u);
 }
 
+TEST_F(Discovery, AQuestionThatFailsAfterAReloadIsPutToTheNameServersOfToday) {
+  dns_responder other(io.get_executor(),
+                      [](const question& q) -> answers { return {reply(q).srv(q.name, 1, 1, 8140, "m")}; });
+  server.answer_with([&](const question&) -> answers {
+    auto today = dns;
+    today.nameservers = {other.address()};
+    today.lookup_deadline = 60000ms;
+    boost::asio::post(io, [this, today] { subject->replace(services(), today); });
+    return {};
+  });
+  dns.lookup_deadline = 200ms;
+  make();
+  EXPECT_EQ(ask(service::catalog).state, status::answered) << ask(service::catalog).note;
+}
+
 TEST_F(Discovery, ResolvConfIsReadAnewWhenItChanges) {
   dns_responder other(io.get_executor(), [](const question& q) { return nothing(q); });
   dns.nameservers.clear();
