@@ -56,6 +56,7 @@ bool ares_lookup::open(std::span<const name_server> servers, std::chrono::millis
   ::ares_channel made = nullptr;
   if (ares_status_ = ares_init_options(&made, &options, given); ares_status_ != ARES_SUCCESS) return false;
   channel_.reset(made);
+  heard_.servers.assign(servers.begin(), servers.end());
   use_own_sockets(made, heard_);
 
   std::vector<ares_addr_port_node> nodes(servers.size());

@@ -1,16 +1,20 @@
 #pragma once
+#include "io/resolv_conf.hpp"
+
 #include <ares.h>
 
 #include <string>
+#include <vector>
 
 namespace bunraku::io {
 
 /// What c-ares 1.18 does not tell: who answered, and with which response code when it gave up on a server for that (it
 /// then reports "connection refused").
 struct last_heard {
-  std::string sender;      ///< "address:port"; empty as long as nobody said anything
-  int response_code = -1;  ///< of the last datagram; -1 before the first
-  bool truncated = false;  ///< so was a datagram: TCP was tried for the whole of it
+  std::vector<name_server> servers;  ///< who may be heard; c-ares has no place for their scopes
+  std::string sender;                ///< "address:port"; empty as long as nobody said anything
+  int response_code = -1;            ///< of the last datagram; -1 before the first
+  bool truncated = false;            ///< so was a datagram: TCP was tried for the whole of it
 };
 
 /// Socket calls for a c-ares channel in place of its own, which write to TCP connections with writev(): a name server

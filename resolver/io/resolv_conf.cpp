@@ -17,10 +17,20 @@ std::expected<name_server, std::string> refuse(std::string_view text, std::strin
   return std::unexpected("'" + std::string(text.substr(0, 100)) + "' is not a name server: " + std::string(why));
 }
 
+/// "fe80::1%eth0" too. Whether there is such an interface is nothing to ask before it is needed.
+bool read_address(std::string_view text, name_server& into) {
+  const auto percent = text.find('%');
+  boost::system::error_code bad;
+  into.address = boost::asio::ip::make_address(std::string(text.substr(0, percent)), bad);
+  if (bad || percent == std::string_view::npos) return !bad;
+  into.scope = text.substr(percent + 1);
+  return !into.scope.empty() && into.address.is_v6() && into.address.to_v6().is_link_local();
+}
+
 }  // namespace
 
 std::string name_server::to_string() const {
-  const auto text = address.to_string();
+  const auto text = address.to_string() + (scope.empty() ? "" : "%" + scope);
   return (address.is_v6() ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
@@ -38,11 +48,8 @@ std::expected<name_server, std::string> parse_name_server(std::string_view text)
   }
 
   name_server server;
-  boost::system::error_code bad;
-  server.address = boost::asio::ip::make_address(std::string(host), bad);
-  if (bad) return refuse(text, "an IP address, perhaps with ':port', is needed (IPv6 with a port in brackets)");
-  if (server.address.is_v6() && server.address.to_v6().scope_id() != 0)
-    return refuse(text, "addresses with a scope cannot be used");
+  if (!read_address(host, server))
+    return refuse(text, "an IP address, perhaps with ':port', is needed (IPv6 with a port in brackets)");
   if (!port.empty()) {
     port.remove_prefix(1);
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
@@ -57,9 +64,8 @@ std::vector<name_server> parse_resolv_conf(std::string_view text) {
   while (!text.empty() && servers.size() < max_servers) {
     const auto words = words_of(take_line(text), "#;");
     if (words.size() < 2 || words[0] != "nameserver") continue;
-    boost::system::error_code bad;
-    const auto address = boost::asio::ip::make_address(std::string(words[1]), bad);
-    if (!bad && !(address.is_v6() && address.to_v6().scope_id() != 0)) servers.push_back({address, 53});
+    name_server server;
+    if (read_address(words[1], server)) servers.push_back(std::move(server));
   }
   if (servers.empty()) servers.push_back({boost::asio::ip::address_v4::loopback(), 53});
   return servers;

@@ -14,12 +14,13 @@ namespace bunraku::io {
 struct name_server {
   boost::asio::ip::address address;
   std::uint16_t port = 53;
+  std::string scope{};  ///< the interface that a link-local address is on, by name or number; else empty
   std::string to_string() const;
   friend bool operator==(const name_server&, const name_server&) = default;
 };
 
-/// "127.0.0.1", "127.0.0.1:5353", "::1", "[::1]", "[::1]:53". Port 53 if not given, never 0. The error is one sentence.
-/// Link-local addresses with a scope ("fe80::1%eth0") are refused: c-ares 1.18 cannot reach them.
+/// "127.0.0.1", "127.0.0.1:5353", "::1", "[::1]", "[::1]:53", "fe80::1%eth0". Port 53 if not given, never 0. The error
+/// is one sentence.
 std::expected<name_server, std::string> parse_name_server(std::string_view text);
 
 /// The `nameserver` lines of a resolv.conf, the first three as in glibc (resolv.conf(5)); lines that cannot be used are

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <linux/sockios.h>
 #include <memory>
 #include <sched.h>
 #include <seccomp.h>
@@ -272,7 +273,8 @@ void allow_by_arguments(filter& rules) {
   rules.allow("socket", {equals(0, AF_NETLINK), equals(2, 0)});  // NETLINK_ROUTE: which addresses this host has
   for (const unsigned long request :
        {static_cast<unsigned long>(FIONBIO), static_cast<unsigned long>(FIONREAD), static_cast<unsigned long>(FIOCLEX),
-        static_cast<unsigned long>(TCGETS), static_cast<unsigned long>(TIOCGWINSZ)})
+        static_cast<unsigned long>(TCGETS), static_cast<unsigned long>(TIOCGWINSZ),
+        static_cast<unsigned long>(SIOCGIFINDEX)})  // "fe80::53%eth0"
     rules.allow("ioctl", {equals(1, request)});
   for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_CAPBSET_READ})
     rules.allow("prctl", {equals(0, static_cast<unsigned>(option))});

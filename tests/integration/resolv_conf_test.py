@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import threading
 import unittest
 
-from labsite import MasterSpec, Shim, Site, until
+from labsite import MasterSpec, Shim, Site, own_network, until
 
 FILE = "/puppet/v3/file_content/modules/lab/generated/100"
 DNS = """[dns]
@@ -20,9 +23,39 @@ exec unshare -m --propagation private sh -c 'mount --bind "$0" /etc && exec "$@"
 """
 
 
+class LinkLocalRelay:
+    """A name server at fe80::53 on loopback, as a router announces itself, which asks another one."""
+
+    def __init__(self, behind):
+        subprocess.run(["ip", "-6", "addr", "add", "fe80::53/64", "dev", "lo", "nodad"], check=True)
+        self.channel = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.channel.bind(("fe80::53", 53, 0, socket.if_nametoindex("lo")))
+        self.behind = behind
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            query, sender = self.channel.recvfrom(4096)
+            if not query:
+                return
+            with socket.socket(type=socket.SOCK_DGRAM) as onward:
+                onward.settimeout(10)
+                onward.connect(self.behind)
+                onward.send(query)
+                self.channel.sendto(onward.recv(4096), sender)
+
+    def close(self):
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as waker:
+            waker.sendto(b"", self.channel.getsockname())
+        self.thread.join()
+        self.channel.close()
+
+
 class ResolvConf(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        own_network()
         cls.site = cls.enterClassContext(Site(masters=[MasterSpec("one")], srv={"files": ("one",)}, key="ec"))
         cls.site.dns.ttl = 1
         cls.site.publish()
@@ -74,6 +107,15 @@ class ResolvConf(unittest.TestCase):
             self.assertEqual(self.status(shim), 200)
             self.replace(self.site.dns.address)
             self.assertEqual(self.status(shim), 200)
+
+    def test_a_name_server_with_a_link_local_address_is_asked_on_its_interface(self):
+        relay = LinkLocalRelay((self.site.dns.address, self.site.dns.port))
+        self.addCleanup(relay.close)
+        for interface in ("lo", str(socket.if_nametoindex("lo"))):
+            with self.subTest(interface):
+                self.replace(f"fe80::53%{interface}")
+                with Shim(self.site, dns=DNS) as shim:
+                    self.assertEqual(self.status(shim), 200, shim.log())
 
 
 if __name__ == "__main__":

@@ -22,11 +22,14 @@ TEST(NameServer, EveryFormThatIsPromised) {
   EXPECT_EQ(text("::1"), "[::1]:53");
   EXPECT_EQ(text("[::1]"), "[::1]:53");
   EXPECT_EQ(text("[2001:db8::1]:65535"), "[2001:db8::1]:65535");
+  EXPECT_EQ(text("fe80::1%eth0"), "[fe80::1%eth0]:53");
+  EXPECT_EQ(text("[fe80::1%2]:5353"), "[fe80::1%2]:5353");
 }
 
 TEST(NameServer, OtherFormsAreRefusedInWords) {
-  for (const std::string bad : {"", "ns.example.com", "ns:53", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
-                                "127.0.0.1:5a", "127.0.0.1: 53", "[::1", "[::1]53", "[::1]:", "127.1", "fe80::1%lo"}) {
+  for (const std::string bad :
+       {"", "ns.example.com", "ns:53", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:5a", "127.0.0.1: 53",
+        "[::1", "[::1]53", "[::1]:", "127.1", "::1%lo", "fe80::1%"}) {
     const auto server = parse_name_server(bad);
     ASSERT_FALSE(server) << bad;
     EXPECT_NE(server.error().find("'" + bad + "'"), std::string::npos);
@@ -42,7 +45,7 @@ TEST(ResolvConf, NameServerLinesInOrderAndOnlyThree) {
 
 TEST(ResolvConf, WithoutANameServerItIsThisHost) {
   EXPECT_EQ(texts(parse_resolv_conf("")), std::vector<std::string>{"127.0.0.1:53"});
-  EXPECT_EQ(texts(parse_resolv_conf("nameservers 192.0.2.1\nnameserver fe80::1%lo\n")),
+  EXPECT_EQ(texts(parse_resolv_conf("nameservers 192.0.2.1\nnameserver ::1%lo\n")),
             std::vector<std::string>{"127.0.0.1:53"});
 }
 
