@@ -79,6 +79,17 @@ class NextMaster(unittest.TestCase):
             told, = shim.exchanges(1)
             self.assertIn("one.lab.test", told["master"])
 
+    def test_an_answer_that_is_large_or_does_not_come_whole_is_not_kept_for_that(self):
+        self.two.fault("reset_before_answer")
+        for size, fault, kept in ((65536, "", True), (65537, "", False), (10, ",close_after_bytes:5", False),
+                                  (10, ",hang_after_bytes:5", False)):
+            with self.subTest(fault, size=size), Shim(self.site) as shim:
+                self.one.clear_faults()
+                self.one.fault(f"status:503{fault}", body="x" * size)
+                answer = self.ask(shim, "catalog")
+                self.assertEqual(answer.status, 503 if kept else 502)
+                self.assertEqual(answer.body == b"x" * size, kept)
+
     def test_a_master_is_not_asked_twice_for_one_request(self):
         for master in (self.one, self.two):
             master.fault("reset_before_answer")

@@ -122,6 +122,11 @@ TEST(Assemble, OurListenersAreNeverDialled) {
                              site_of())
                         .never_dial),
               ElementsAre("127.0.0.1:1", "127.0.1.1:1"));
+  EXPECT_THAT(hosts(assemble(good("[[listen]]\naddress = \"[::]:1\"\nbeyond_loopback = true\n"
+                                  "[[listen]]\naddress = \"192.0.2.1:2\"\nbeyond_loopback = true\n"),
+                             site_of())
+                        .never_dial),
+              ElementsAre("[::1]:1", "127.0.0.1:1", "127.0.1.1:1", "192.0.2.1:2"));
 }
 
 TEST(LegFiles, OverrideTheSitesOneByOne) {
