@@ -62,6 +62,16 @@ class FullMasters(unittest.TestCase):
                 self.one.clear_faults()
                 self.two.clear_faults()
 
+    def test_a_time_that_is_no_number_counts_as_a_minute(self):
+        for said, told in (("Wed, 21 Oct 2026 07:28:00 GMT", ("59", "60")), ("soon", ("59", "60")), ("-7", ("0", "1"))):
+            with self.subTest(said), Shim(self.site) as shim:
+                for master in (self.one, self.two):
+                    master.clear_faults()
+                    master.fault("raw", body=f"HTTP/1.1 503 Busy\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n")
+                answer = self.ask(shim, NEW)
+                self.assertEqual(answer.status, 503)
+                self.assertIn(answer.getheader("Retry-After"), told)
+
     def test_one_that_will_have_room_is_worth_more_than_another_ones_error(self):
         self.fill(self.one, 1, times=1)
         for fault in ("status:502", "reset_before_answer", "refuse"):

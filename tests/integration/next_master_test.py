@@ -3,6 +3,7 @@
 import json
 import unittest
 
+from control_site import candidates_of
 from labsite import MasterSpec, Shim, Site, service_requests, until
 
 ALL = ("ca", "catalog", "files", "report")
@@ -78,6 +79,14 @@ class NextMaster(unittest.TestCase):
             self.assertIsNone(answer.getheader("Retry-After"))
             told, = shim.exchanges(1)
             self.assertIn("one.lab.test", told["master"])
+
+    def test_an_error_that_the_client_gets_counts_against_its_master(self):
+        self.use("one")
+        self.one.fault("status:502", body="no")
+        with Shim(self.site) as shim:
+            for state in ("suspect", "suspect", "down", "down"):
+                self.assertEqual(self.ask(shim, "catalog").status, 502)
+                self.assertEqual(candidates_of(shim)["one"]["state"], state)
 
     def test_an_answer_that_is_large_or_does_not_come_whole_is_not_kept_for_that(self):
         self.two.fault("reset_before_answer")
