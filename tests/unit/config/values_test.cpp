@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 using namespace shim::config;
 using namespace std::chrono_literals;
 
@@ -75,6 +77,17 @@ TEST(HostAndPort, RefusesWhatIsNeither) {
                                   long_label,
                                   long_name})
     EXPECT_EQ(parse_host_and_port(text).has_value(), false) << text;
+}
+
+TEST(IpAddress, IsOneOfEitherFamilyAsItIsWritten) {
+  const std::string longest = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
+  for (const auto& yes :
+       {std::string("192.0.2.1"), std::string("2001:db8::1"), std::string("::ffff:192.0.2.1"), longest})
+    EXPECT_TRUE(is_ip_address(yes)) << yes;
+  for (const auto& no :
+       {std::string(), std::string("192.0.2"), std::string("192.0.2.1:1"), std::string("[::1]"), std::string("::1%lo"),
+        std::string("a"), longest + "0", std::string(46, '1'), std::string(1000, ':'), std::string("::1\0", 4)})
+    EXPECT_FALSE(is_ip_address(no)) << no;
 }
 
 TEST(Loopback, IsAll127AndOneOfIpv6) {

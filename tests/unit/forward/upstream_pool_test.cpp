@@ -128,13 +128,14 @@ TEST_F(UpstreamPool, EndsWhatIsIdleForTooLongAndSaysWhenNothingIsLeft) {
   EXPECT_EQ(idle, 2) << "its timer runs again";
 }
 
-TEST_F(UpstreamPool, NoTimerRunsAfterAllWasEnded) {
+TEST_F(UpstreamPool, NoTimerRunsAfterAllWasEndedAndOneDoesForWhatComesLater) {
   put(a, "1");
   pool.clear();
   context.run();  // returns at once
-  put(a, "2");
-  pool.set_limits(0ms, 3);
-  EXPECT_EQ(pool.size(), 1U);
+  pool.set_limits(20ms, 3);
+  auto& later = put(a, "2");
+  run_until_empty();
+  EXPECT_TRUE(is_closed(later));
 }
 
 }  // namespace
