@@ -44,5 +44,19 @@ TEST(OwnAnswer, ToHeadHasNoBodyAndMayKeepTheConnection) {
   EXPECT_TRUE(head->keep_alive);
 }
 
+TEST(OwnDocument, IsOfItsTypeAndLengthAndRunsNothingOfOthers) {
+  std::string out = "before";
+  write_own_document(out, "text/html; charset=utf-8", "<p>");
+  EXPECT_TRUE(
+      out.starts_with("beforeHTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 3\r\n"))
+      << out;
+  EXPECT_TRUE(out.ends_with("\r\nConnection: close\r\n\r\n<p>")) << out;
+  for (const auto* field :
+       {"\r\nCache-Control: no-store\r\n", "\r\nX-Content-Type-Options: nosniff\r\n",
+        "\r\nReferrer-Policy: no-referrer\r\n", "\r\nContent-Security-Policy: default-src 'none'; ",
+        " connect-src 'self'; ", " base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"})
+    EXPECT_NE(out.find(field), std::string::npos) << field;
+}
+
 }  // namespace
 }  // namespace shim::http
