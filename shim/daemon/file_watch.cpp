@@ -63,10 +63,13 @@ std::string file_watch::add(const std::string& file, int links_left, std::map<in
       return why;
     some = some || is_there;
   }
-  std::error_code not_a_link;
+  std::error_code not_a_link, not_there;
   const fs::path leads_to = fs::read_symlink(file, not_a_link);
   if (not_a_link || links_left == 0) return {};
-  return add((fs::path(file).parent_path() / leads_to).string(), links_left - 1, into);
+  // A relative one begins where its directory really is: ".." of a directory that is a link leads elsewhere.
+  const auto begins = fs::canonical(fs::path(file).parent_path(), not_there);
+  if (not_there) return {};
+  return add((begins / leads_to).string(), links_left - 1, into);
 }
 
 std::string file_watch::add_directory(const std::string& directory, const std::string& name, bool is_its_own,

@@ -196,6 +196,20 @@ class Rotation(unittest.TestCase):
         os.rename(f"{elsewhere}/new", f"{elsewhere}/now")
         self.wait_for(r"credentials\.reloaded .*0 revoked")
 
+    def test_a_relative_link_begins_where_its_directory_really_is(self):
+        elsewhere = os.path.join(self.site.directory, "elsewhere")
+        for directory in ("real/archive", "real/versions/1", "here"):
+            os.makedirs(f"{elsewhere}/{directory}")
+        shutil.copy(self.crl, f"{elsewhere}/real/archive/crl.pem")
+        os.symlink("../../archive/crl.pem", f"{elsewhere}/real/versions/1/crl.pem")
+        os.symlink(f"{elsewhere}/real/versions/1", f"{elsewhere}/here/current")
+        os.symlink(f"{elsewhere}/here/current/crl.pem", f"{self.crl}.new")
+        os.rename(f"{self.crl}.new", self.crl)
+        replace(f"{elsewhere}/real/archive/crl.pem", self.crl_that_revokes("two.lab.test"))
+        self.wait_for(r"credentials\.reloaded .*1 revoked")
+        replace(f"{elsewhere}/real/archive/crl.pem", self.crl_that_revokes("one.lab.test"))
+        self.wait_for(r"credentials\.reloaded .*1 revoked", 2)
+
     def crl_that_revokes(self, name):
         """The text of it; no node of the site gets it."""
         copy = os.path.join(self.site.directory, f"copy-{name}")
