@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <exception>
 #include <expected>
+#include <fcntl.h>
 #include <iostream>
 #include <new>
 #include <stdexcept>
@@ -78,6 +79,16 @@ void* allocate_again(void* what, std::size_t size, const char* file, int line) {
   std::set_new_handler(end_for_want_of_memory);
   usual_end = std::set_terminate(end_for_an_exception);
   CRYPTO_set_mem_functions(allocate, allocate_again, release);
+}
+
+/// Where we were started with one of them closed (2>&-), no socket and no file that is being written may take its
+/// number, and with that what is printed. Writing fails as it would have.
+void fill_standard_descriptors() {
+  for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY))
+    if (fd > STDERR_FILENO) {
+      ::close(fd);
+      return;
+    }
 }
 
 void add_common(CLI::App& to, shim::cli::invocation& into) {
@@ -335,6 +346,7 @@ std::expected<verb, int> take_apart(int argc, char** argv, shim::cli::invocation
 }  // namespace
 
 int main(int argc, char** argv) try {
+  fill_standard_descriptors();
   shim::sandbox::hide_memory();  // most verbs read the node's key
   shim::cli::invocation with;
   with.config_file = shim::config::default_file;

@@ -1,10 +1,11 @@
 """Whoever reads the log may hang: a supervisor that is stopped, a pipe that nobody empties. No agent waits for it."""
 
+import os
 import re
 import subprocess
 import unittest
 
-from labsite import MasterSpec, Shim, Site
+from labsite import MasterSpec, Shim, Site, until
 from labsite.site import with_runtime_directory
 
 SMALL = "/puppet/v3/file_content/modules/lab/generated/1000"
@@ -39,6 +40,22 @@ class LogReader(unittest.TestCase):
         self.assertLess(exchanges, REQUESTS + 1, "the pipe took everything: ask for more")
         self.assertGreater(exchanges, 10, text)
         self.assertGreater(sum(int(count) for count in LOST.findall(text)), REQUESTS - exchanges, text[-2000:])
+
+    def test_without_standard_error_no_descriptor_of_ours_gets_the_log(self):
+        site = self.enterContext(Site(key="ec", masters=(MasterSpec("ca", roles=("ca",)), MasterSpec("compile1"))))
+        shim = Shim(site, start=False)
+        config = f"{site.directory}/bunraku.toml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(shim.config())
+        with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", site.bunraku, "run", "--config", config],
+                              env=with_runtime_directory(site, "bunraku")) as daemon:
+            try:
+                until(lambda: os.path.exists(shim.socket_path), "its socket", 60)
+                self.assertEqual(shim.ask("GET", SMALL, seconds=30.0).status, 200)
+                self.assertEqual({os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in range(3)}, {"/dev/null"})
+            finally:
+                daemon.terminate()
+        self.assertEqual(daemon.returncode, 0)
 
 
 if __name__ == "__main__":
