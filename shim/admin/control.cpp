@@ -95,7 +95,7 @@ control::control(net::any_io_executor executor, controlled daemon)
 control::~control() { close(); }
 
 bunraku::problems control::open(const std::string& path, const std::string& where) {
-  if (path == this->path()) return {};
+  if (path == this->path() && (path.empty() || at_->place.stands())) return {};
   if (path.empty()) {
     close();
     return {};

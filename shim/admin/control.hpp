@@ -76,9 +76,9 @@ class control {
   control(const control&) = delete;
   control& operator=(const control&) = delete;
 
-  /// From now on at this path; empty: nowhere. A file that a killed daemon left there is replaced, one that somebody
-  /// listens on is not. Where it cannot listen it goes on where it did: all problems are warnings.
-  /// `where` is the configuration's line, for problems.
+  /// From now on at this path, anew if its file has gone; empty: nowhere. A file that a killed daemon left there is
+  /// replaced, one that somebody listens on is not. Where it cannot listen it goes on where it did: all problems are
+  /// warnings. `where` is the configuration's line, for problems.
   bunraku::problems open(const std::string& path, const std::string& where);
   /// Nobody comes in any more; those that are in end when their answer is through.
   void close() noexcept;

@@ -77,12 +77,15 @@ std::optional<unix_place> unix_place::claim(const net::any_io_executor& executor
   return std::nullopt;
 }
 
+bool unix_place::stands() const noexcept {
+  struct stat about{};
+  return !path_.empty() && ::lstat(path_.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == inode_;
+}
+
 void unix_place::leave() noexcept {
   error_code ignored;
   acceptor_.close(ignored);
-  struct stat about{};
-  if (!path_.empty() && ::lstat(path_.c_str(), &about) == 0 && about.st_dev == device_ && about.st_ino == inode_)
-    ::unlink(path_.c_str());
+  if (stands()) ::unlink(path_.c_str());
   path_.clear();
 }
 

@@ -28,6 +28,8 @@ class unix_place {
 
   acceptor_type& acceptor() noexcept { return acceptor_; }
   const std::string& path() const noexcept { return path_; }
+  /// Is the file there, and this socket's? Else nobody finds it.
+  bool stands() const noexcept;
   /// Stops listening and removes the file.
   void leave() noexcept;
 

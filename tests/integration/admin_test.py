@@ -172,6 +172,22 @@ class Admin(unittest.TestCase):
                                   capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_a_file_that_was_removed_is_there_again_after_a_reload(self):
+        with self.shim() as shim:
+            path = shim.process.control_path
+            os.unlink(path)
+            shim.reload()
+            self.check_answers(shim)
+            # What somebody has put in its place is left alone, and told.
+            os.unlink(path)
+            with open(path, "w", encoding="ascii") as file:
+                file.write("precious")
+            shim.reload()
+            self.assertRegex(shim.log(), rf"No control socket at {path}: a file that is no socket is there")
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
+        os.unlink(path)
+
     def test_reload_tells_its_problems_and_a_bad_configuration_changes_nothing(self):
         with self.shim() as shim:
             self.assertEqual(control(shim, "POST", "/v1/drain", {"master": "one.lab.test"})[0], 200)
