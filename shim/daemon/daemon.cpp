@@ -410,6 +410,9 @@ admin::reload_result daemon::reload() {
     found.insert(found.end(), opened.begin(), opened.end());
   }
   const bool good = !has_error(found);
+  if (good && !log_->goes_to(setup.configuration->log.to))
+    found.emplace_back(bunraku::severity::warning, setup.configuration->file,
+                       "[log] to is another place, and the log goes on where it went.", "Restart bunraku.");
   reload_failed_ = !good;
   if (good) {
     plugins_ = std::move(loaded);

@@ -12,16 +12,15 @@ namespace {
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-spdlog::sink_ptr make_sink(config::log_target to) {
-  if (to == config::log_target::journal || (to == config::log_target::automatic && stderr_is_journal()))
-    return journal_sink();
-  return stderr_sink();
+bool is_journal(config::log_target to) noexcept {
+  return to == config::log_target::journal || (to == config::log_target::automatic && stderr_is_journal());
 }
 
 }  // namespace
 
 event_log::event_log(const config::log_values& settings)
-    : logger_(std::make_unique<spdlog::logger>("bunraku", make_sink(settings.to))) {
+    : to_journal_(is_journal(settings.to)),
+      logger_(std::make_unique<spdlog::logger>("bunraku", to_journal_ ? journal_sink() : stderr_sink())) {
   set_level(settings.level);
   // A log that cannot be written must not fill stderr with complaints about itself.
   logger_->set_error_handler([](const std::string&) {});
@@ -29,6 +28,8 @@ event_log::event_log(const config::log_values& settings)
 event_log::~event_log() = default;
 
 bunraku::log_level event_log::level() const noexcept { return level_of(logger_->level()); }
+
+bool event_log::goes_to(config::log_target to) const noexcept { return is_journal(to) == to_journal_; }
 
 void event_log::set_level(bunraku::log_level level) noexcept { logger_->set_level(level_of(level)); }
 

@@ -24,10 +24,13 @@ class event_log final : public bunraku::log_sink {
   bunraku::log_level level() const noexcept override;
   /// Control characters in `line` come out as blanks, so that one event is always one line.
   void write(bunraku::log_level level, std::string_view line) noexcept override;
-  /// After a reload. Where the lines go cannot change.
+  /// After a reload.
   void set_level(bunraku::log_level level) noexcept;
+  /// Is that where the lines go? It cannot change.
+  bool goes_to(config::log_target to) const noexcept;
 
  private:
+  bool to_journal_;
   std::unique_ptr<spdlog::logger> logger_;
 };
 

@@ -164,6 +164,13 @@ class Reload(unittest.TestCase):
         # Quiet from now on: what shows that it was taken is that an exchange leaves no line.
         until(self.exchange_is_not_logged, "the log to fall silent")
 
+    def test_that_the_log_goes_on_where_it_went_is_told(self):
+        self.shim.reload(self.shim.config().replace('to = "stderr"', 'to = "journal"'))
+        self.assertRegex(self.shim.log(), r'what="\[log\] to is another place, and the log goes on where it went\. Restart')
+        for same in ("auto", "stderr"):
+            self.shim.reload(self.shim.config().replace('to = "stderr"', f'to = "{same}"'))
+        self.assertEqual(len(self.shim.lines(r"the log goes on where it went")), 1)
+
     def exchange_is_not_logged(self):
         before = len(self.shim.exchanges())
         self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
