@@ -127,7 +127,9 @@ void daemon::write_textfile() {
   const auto text = admin::metrics_text(resolver_.snapshot(), facts(), history_, std::chrono::system_clock::now());
   auto trouble = admin::write_textfile(path, text);
   if (!trouble.empty() && trouble != textfile_trouble_)
-    say(log_level::warning, "no metrics for the textfile collector reason=\"" + trouble + '"');
+    say(log_level::warning, "no metrics for the textfile collector reason=\"" + trouble +
+                                "\" fix=\"see who may write there; a directory that was made after bunraku had started "
+                                "takes a restart\"");
   textfile_trouble_ = std::move(trouble);
 }
 
@@ -213,10 +215,22 @@ void daemon::take(const leg_identities& who) {
   shared_.tls = who.local ? std::make_shared<const bunraku::local_tls>(who.local) : nullptr;
 }
 
+/// What the sandbox keeps from us looks like a file of another user: the reason is said first.
+leg_identities daemon::load_identities_again() const {
+  auto who = load_identities(configuration_, site_);
+  if (!has_error(who.found)) return who;
+  setup now;
+  now.configuration = configuration_;
+  now.site = site_;
+  const auto refused = sandbox::refusals(sandbox_, needs_of(now));
+  who.found.insert(who.found.begin(), refused.begin(), refused.end());
+  return who;
+}
+
 rotation::hooks daemon::rotating() {
   return {.files = [this] { return files_of_identities(configuration_, site_); },
           .stamp = [this] { return stamp_of_identities(configuration_, site_); },
-          .load = [this] { return load_identities(configuration_, site_); },
+          .load = [this] { return load_identities_again(); },
           .take = [this](const leg_identities& who) { take(who); },
           .say = [this](log_level level, std::string_view line) { say(level, line); },
           .tell = [this](const bunraku::problems& found) { tell(found); }};

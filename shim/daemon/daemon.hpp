@@ -60,6 +60,7 @@ class daemon {
   void refused(std::string_view line);
   void take(const setup& setup, const leg_identities& who);
   void take(const leg_identities& who);
+  leg_identities load_identities_again() const;
   rotation::hooks rotating();
   std::vector<admin::credentials_facts> credentials() const;
   bool loop_works();

@@ -45,6 +45,13 @@ class collector {
   void directory(const std::string& path) {
     if (path.starts_with('/')) read_.push_back(without_end_slashes(path));
   }
+  /// A directory of credentials may be replaced as a whole, or be a link that is turned to another one.
+  void credential(const std::string& path) {
+    file(path);
+    for (const auto& one : {path, resolved(path)})
+      if (const auto above = one.starts_with('/') ? directory_of(directory_of(one)) : "/"; above != "/")
+        read_.push_back(above);
+  }
   void made_in(const std::string& path) {
     if (path.starts_with('/')) write_.push_back(without_end_slashes(path));
   }
@@ -66,7 +73,7 @@ class collector {
 
 void add_leg(collector& into, const bunraku::credential_files& leg) {
   for (const auto* file : {&leg.certificate, &leg.private_key, &leg.passphrase_file, &leg.ca, &leg.crl})
-    into.file(*file);
+    into.credential(*file);
   if (!bunraku::is_token_uri(leg.private_key)) return;
   const auto uri = bunraku::parse_token_uri(leg.private_key).value;
   into.file(uri.pin_file);
@@ -84,9 +91,9 @@ needs needs_of(const config::configuration& from, const bunraku::site& site, con
   // The configuration and Puppet's; the user database, resolv.conf, OpenSSL's settings; libraries, time zones; what
   // resolv.conf mostly is a link to; this process itself (procfs makes /proc/self anew under memory pressure, and
   // rights are bound to inodes; what is secret of others there the kernel keeps from us); of /dev what gives zeros or
-  // chance.
+  // chance. Where there is no /lib64 (arm64), all that is above it, the root directory, would be allowed in its place.
   for (const char* always : {"/etc", "/usr", "/lib", "/lib64", "/run", "/proc", "/dev/null", "/dev/urandom"})
-    places.directory(always);
+    places.directory(resolved(always));
   places.file(at.config_file);
   if (!from.puppet.config_file.empty()) places.file(std::filesystem::absolute(from.puppet.config_file));
   places.file(site.config_file);
@@ -94,6 +101,7 @@ needs needs_of(const config::configuration& from, const bunraku::site& site, con
   if (!site.ssldir.empty()) places.file(without_end_slashes(site.ssldir));
   places.directory(site.ssldir);
   places.file(from.dns.hosts_file);
+  places.file(bunraku::dns_options().resolv_conf);  // of WSL it is a link to /mnt/wsl/resolv.conf
   needs out;
   for (const auto* leg : {&from.upstream, &from.local}) {
     const auto files = config::files_of(*leg, site);

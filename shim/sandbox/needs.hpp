@@ -29,8 +29,8 @@ struct found_places {
 };
 
 /// What that configuration needs. A file's whole directory is named, since Puppet and administrators replace files by
-/// renaming; of a symbolic link, the target's directory too; and the ssldir's parent, since ssldirs are removed and
-/// made anew. Looks at symbolic links, else pure.
+/// renaming; of a symbolic link, the target's directory too; and what is above the ssldir and above a credential's
+/// directory, since those are removed and made anew. Looks at symbolic links, else pure.
 needs needs_of(const config::configuration& from, const bunraku::site& site, const found_places& at);
 
 /// What `wanted` has and `granted` has not, each in words for the log; empty: nothing.

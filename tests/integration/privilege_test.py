@@ -118,6 +118,50 @@ class RunningDaemon(unittest.TestCase):
             shim.start()
             self.assert_serves(shim)
 
+    def own_credentials(self, *directories):
+        """Above those directories, each with the node's credentials, outside of all that the daemon reads anyway."""
+        above = tempfile.mkdtemp(prefix="bunraku-elsewhere-")
+        self.addCleanup(shutil.rmtree, above)
+        for directory in directories:
+            os.makedirs(f"{above}/{directory}")
+            shutil.copy(f"{self.ssldir}/certs/agent1.lab.test.pem", f"{above}/{directory}/certificate.pem")
+            shutil.copy(self.key, f"{above}/{directory}/key.pem")
+        return above
+
+    @staticmethod
+    def upstream(directory):
+        return f'[upstream]\ncertificate = "{directory}/certificate.pem"\nkey = "{directory}/key.pem"\n'
+
+    def test_a_directory_of_credentials_may_be_replaced_as_a_whole(self):
+        above = self.own_credentials("live", "next")
+        with self.shim(extra=self.upstream(f"{above}/live")) as shim:
+            shim.start()
+            os.rename(f"{above}/live", f"{above}/last")
+            os.rename(f"{above}/next", f"{above}/live")
+            shim.reload()
+            self.assert_serves(shim)
+
+    def test_a_directory_of_credentials_may_be_a_link_that_is_turned(self):
+        above = self.own_credentials("releases/1", "releases/2")
+        link = os.path.join(self.site.directory, "node", "current")
+        os.symlink(f"{above}/releases/1", link)
+        with self.shim(extra=self.upstream(link)) as shim:
+            shim.start()
+            os.symlink(f"{above}/releases/2", f"{link}.new")
+            os.rename(f"{link}.new", link)
+            shim.reload()
+            self.assert_serves(shim)
+
+    def test_credentials_that_came_to_lie_where_it_may_not_read_are_told_as_that(self):
+        above = self.own_credentials("live")
+        with self.shim() as shim:
+            shim.start()
+            os.symlink(f"{above}/live/key.pem", f"{self.key}.new")
+            os.rename(f"{self.key}.new", self.key)
+            line, = shim.lines(r"credentials\.refused", 1)
+            self.assertRegex(line, rf'where="sandbox" what="[^"]*reading below {above}/live[^"]*" fix="Restart it')
+            self.assert_serves(shim)
+
     def test_ports_below_1024_keep_what_binding_them_takes(self):
         low = self.low_port()
         with self.shim() as shim:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -95,6 +96,15 @@ class ResolvConf(unittest.TestCase):
                     self.assertGreaterEqual(self.status(shim), 500)
                     change(self.site.dns.address)
                     until(lambda: self.status(shim) == 200, lambda: f"an answer:\n{shim.log()}", seconds=60)
+
+    def test_it_may_be_a_link_to_where_nothing_else_of_ours_is(self):
+        elsewhere = tempfile.mkdtemp(prefix="bunraku-elsewhere-")  # as /mnt/wsl/resolv.conf
+        self.addCleanup(shutil.rmtree, elsewhere)
+        self.replace(self.site.dns.address)
+        os.rename(os.path.join(self.etc, "resolv.conf"), f"{elsewhere}/resolv.conf")
+        os.symlink(f"{elsewhere}/resolv.conf", os.path.join(self.etc, "resolv.conf"))
+        with Shim(self.site, dns=DNS) as shim:
+            self.assertEqual(self.status(shim), 200)
 
     def test_when_the_servers_go_their_last_answer_serves_and_the_next_ones_are_asked(self):
         self.replace(self.site.dns.address)

@@ -15,6 +15,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 config::configuration defaults(const std::string& more = {}) {
   auto reading = config::parse_configuration(more, "b.toml");
@@ -77,6 +78,21 @@ TEST(SandboxNeeds, AFileThatIsALinkNeedsItsTargetsDirectory) {
   const auto found = sandbox::needs_of(defaults(), site, places);
   EXPECT_THAT(found.read, Contains(std::filesystem::canonical(root + "/elsewhere").string()));
   std::filesystem::remove_all(root);
+}
+
+TEST(SandboxNeeds, AsksForNothingThatThisHostHasNot) {
+  // What is above it would be allowed in its place, be it the root directory: of each only where it really is.
+  auto found = sandbox::needs_of(defaults(), site_below("/x"), places).read;
+  std::erase_if(found, [](const std::string& path) { return path.starts_with("/x"); });
+  for (const auto& path : found) EXPECT_EQ(std::filesystem::weakly_canonical(path), path);
+  EXPECT_THAT(found, IsSupersetOf({"/etc", "/usr", "/run", "/proc"}));
+}
+
+TEST(SandboxNeeds, ADirectoryOfCredentialsMayBeReplacedAsAWhole) {
+  const auto from = defaults("[upstream]\ncertificate = \"/x/own/certs/a.pem\"\nkey = \"/own/a.pem\"\n");
+  const auto found = sandbox::needs_of(from, site_below("/x"), places).read;
+  EXPECT_THAT(found, IsSupersetOf({"/x/own", "/x/own/certs", "/own"}));
+  EXPECT_THAT(found, Not(Contains("/")));
 }
 
 TEST(SandboxNeeds, PortsBelow1024AreKnown) {
