@@ -89,7 +89,10 @@ class ordering {
   }
 
   void set_scores(random& chance) {
-    for (auto& p : picks_) p.weight *= what_.health[p.index].share;
+    for (auto& p : picks_) {
+      if (p.weight == 0 && is_weightless(p.rank)) p.weight = 1;  // all alike, as before, and a slow start has an effect
+      p.weight *= what_.health[p.index].share;
+    }
     if (what_.exchangeable && !what_.masters.empty() && !has_priorities(what_.masters.front()))
       for (auto& p : picks_) p.score = p.index;  // as written
     else if (what_.key) score_by_rendezvous(*what_.key);
@@ -120,6 +123,12 @@ class ordering {
   std::uint64_t tier_of(std::uint32_t i) const noexcept {
     if (has_priorities(what_.masters[i])) return what_.masters[i].priority();
     return what_.exchangeable ? 0 : i;
+  }
+
+  bool is_weightless(std::uint64_t tier) const noexcept {
+    for (std::uint32_t i = 0; i < what_.masters.size(); ++i)
+      if (what_.masters[i].weight() != 0 && tier_of(i) == tier) return false;
+    return true;
   }
 
   /// Records that differ in the weight only add up; equal ones are one record (RFC 2181, 5).

@@ -40,7 +40,8 @@ std::string state_words(const json_view& c) {
                                    : "was down; a trial request is under way";
   if (state == "suspect") return "suspect for " + age;
   std::string words = state + " for " + age;
-  if (c.number("share") < 0.999)
+  const auto source = c.text("source");
+  if (c.number("share") < 0.999 && (source == "srv" || source == "plugin"))
     words += fmt::format(", back with {:.0f} % of its weight and growing", 100 * c.number("share"));
   return words;
 }

@@ -126,6 +126,8 @@ TEST(Explain, EachStateHasItsWords) {
   c["whole"] = record("up", 6);
   c["share"] = 0.25;
   EXPECT_THAT(explained_one(c), HasSubstr("up for 6 s, back with 25 % of its weight and growing\n"));
+  c["source"] = "list";
+  EXPECT_THAT(explained_one(c), HasSubstr("up for 6 s\n")) << "a list has no weights";
 }
 
 TEST(Explain, NobodyAndOnlyTheDeadAreSaidAsSuch) {
