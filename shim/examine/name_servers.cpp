@@ -25,7 +25,7 @@ std::vector<std::string> servers_in(const std::string& resolv_conf) {
   for (std::string line; std::getline(in, line) && out.size() < most;) {
     std::istringstream words(line);
     std::string key, address;
-    if (words >> key >> address && key == "nameserver" && address.find('%') == address.npos) out.push_back(address);
+    if (words >> key >> address && key == "nameserver") out.push_back(address);
   }
   return out;
 }

@@ -1,5 +1,6 @@
 """Without name servers of its own bunraku asks those of /etc/resolv.conf, and follows that file while it runs."""
 
+import json
 import os
 import shutil
 import socket
@@ -126,6 +127,14 @@ class ResolvConf(unittest.TestCase):
                 self.replace(f"fe80::53%{interface}")
                 with Shim(self.site, dns=DNS) as shim:
                     self.assertEqual(self.status(shim), 200, shim.log())
+        nobody = self.site.range.address(77)
+        self.replace("fe80::53%lo", nobody)
+        config = os.path.join(self.site.directory, "doctor.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(shim.config())
+        done = subprocess.run([self.site.bunraku, "doctor", "--json", "--config", config], capture_output=True, text=True, check=False)
+        findings = json.loads(done.stdout)["findings"]
+        self.assertEqual([one["where"] for one in findings if one["check"] == "name-server-silent"], [nobody], done)
 
 
 if __name__ == "__main__":
