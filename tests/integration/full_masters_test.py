@@ -134,7 +134,7 @@ class FullMasters(unittest.TestCase):
             shim.process.wait_for_line("has room")
             shim.process.signal(signal.SIGTERM)
             asks.join(30)
-            self.assertEqual([answer.status for answer in answers], [503])
+            self.assertEqual([(answer.status, answer.getheader("Connection")) for answer in answers], [(503, "close")])
             self.assertEqual(shim.process.wait(), 0)
         self.assertEqual(self.counts(), (1, 1))
 

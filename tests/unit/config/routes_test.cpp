@@ -78,6 +78,25 @@ TEST(Services, RefusesWhatCannotServe) {
   EXPECT_THAT(bad("[service.x]\nmaster = [\"a:1\"]\n"), HasSubstr("Did you mean `masters`?"));
 }
 
+TEST(Services, ANameThatAgentsAskForIsOfOneServiceAtEachPort) {
+  const auto c = good(
+      "[service.ca]\nnames = [\"A.example.com.\", \"b.example.com\"]\n"
+      "[service.files]\nnames = [\"a.example.com:8141\", \"[2001:DB8::1]\"]\n");
+  ASSERT_EQ(c.services[0].names.size(), 2u);
+  EXPECT_EQ(c.services[0].names[0].host, "a.example.com");
+  EXPECT_EQ(c.services[0].names[0].port, 8140);
+  ASSERT_EQ(c.services[2].names.size(), 2u);
+  EXPECT_EQ(c.services[2].names[0].port, 8141);
+  EXPECT_EQ(c.services[2].names[1].host, "2001:db8::1");
+  EXPECT_THAT(bad("[service.ca]\nnames = [\"a.example.com\"]\n[service.files]\nnames = [\"b.example.com\", "
+                  "\"A.example.com:8140\"]\n"),
+              HasSubstr("\"A.example.com:8140\" is a name of service `ca` already (b.toml:1)"));
+  for (const char* no : {"", ":8140", "a.example.com:0", "a.example.com:65536", "https://a.example.com", "a b"})
+    EXPECT_THAT(bad("[service.ca]\nnames = [\"" + std::string(no) + "\"]\n"),
+                HasSubstr("is no name that an agent could ask for"))
+        << no;
+}
+
 TEST(Services, OneThatNothingIsSentToIsAWarning) {
   const auto made = parse_configuration("[service.x]\nmasters = [\"a:1\"]\n", "b.toml");
   ASSERT_TRUE(made.value);
