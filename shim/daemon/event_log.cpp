@@ -19,7 +19,8 @@ bool is_journal(config::log_target to) noexcept {
 }  // namespace
 
 event_log::event_log(const config::log_values& settings)
-    : to_journal_(is_journal(settings.to)),
+    : to_(settings.to),
+      to_journal_(is_journal(settings.to)),
       logger_(std::make_unique<spdlog::logger>("bunraku", to_journal_ ? journal_sink() : stderr_sink())) {
   set_level(settings.level);
   // A log that cannot be written must not fill stderr with complaints about itself.
@@ -29,7 +30,7 @@ event_log::~event_log() = default;
 
 bunraku::log_level event_log::level() const noexcept { return level_of(logger_->level()); }
 
-bool event_log::goes_to(config::log_target to) const noexcept { return is_journal(to) == to_journal_; }
+bool event_log::goes_to(config::log_target to) const noexcept { return to == to_ || is_journal(to) == to_journal_; }
 
 void event_log::set_level(bunraku::log_level level) noexcept { logger_->set_level(level_of(level)); }
 

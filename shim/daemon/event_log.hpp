@@ -30,6 +30,7 @@ class event_log final : public bunraku::log_sink {
   bool goes_to(config::log_target to) const noexcept;
 
  private:
+  config::log_target to_;
   bool to_journal_;
   std::unique_ptr<spdlog::logger> logger_;
 };

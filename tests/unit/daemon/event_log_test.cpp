@@ -16,6 +16,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -70,6 +71,18 @@ TEST(EventLog, TimesAreThisHostsWithTheirDistanceFromUtc) {
     EXPECT_THAT(caught.text(), testing::MatchesRegex(time + distance + " warning master.lost\n"));
   }
   in_zone("UTC0");
+}
+
+TEST(EventLog, WithoutTheJournalsSocketStderrIsWhatLeadsToIt) {
+  const caught_stderr stderr_now;
+  struct stat about{};
+  ASSERT_EQ(::fstat(STDERR_FILENO, &about), 0);
+  ::setenv("JOURNAL_STREAM", (std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino)).c_str(), 1);
+  EXPECT_TRUE(shim::daemon::stderr_is_journal(::testing::TempDir()));
+  EXPECT_FALSE(shim::daemon::stderr_is_journal(::testing::TempDir() + "no-socket-here"));
+  ::setenv("JOURNAL_STREAM", "1:1", 1);
+  EXPECT_FALSE(shim::daemon::stderr_is_journal(::testing::TempDir()));
+  ::unsetenv("JOURNAL_STREAM");
 }
 
 TEST(EventLog, TheJournalIsToldThePriorityOfSyslog) {
