@@ -128,8 +128,7 @@ void daemon::write_textfile() {
   auto trouble = admin::write_textfile(path, text);
   if (!trouble.empty() && trouble != textfile_trouble_)
     say(log_level::warning, "no metrics for the textfile collector reason=\"" + trouble +
-                                "\" fix=\"see who may write there; a directory that was made after bunraku had started "
-                                "takes a restart\"");
+                                "\" fix=\"let bunraku's unit and user write in its directory, and restart it\"");
   textfile_trouble_ = std::move(trouble);
 }
 

@@ -143,7 +143,7 @@ class Metrics(unittest.TestCase):
         until(lambda: len(shim.lines("run over")) == 2, "two runs")
         line, = shim.lines("no metrics for the textfile collector")
         self.assertIn("cannot make /proc/none/bunraku.prom.new: No such file or directory", line)
-        self.assertRegex(line, r'fix="[^"]*made after bunraku had started takes a restart"')
+        self.assertRegex(line, r'fix="let bunraku.s unit and user write in its directory, and restart it"')
 
     def test_over_loopback_anybody_may_look_and_nobody_may_do_anything(self):
         port = self.site.range.free_port((101,))

@@ -223,6 +223,26 @@ class Packages(unittest.TestCase):
         self.host.write("/etc/bunraku/bunraku.toml", good)
         self.host.run("systemctl", "reload", "bunraku")
 
+    def test_05b_the_textfile_is_written_where_its_page_lets_the_unit_write(self):
+        with open(f"{pages.TOP}/contrib/doc/monitoring.md", encoding="utf-8") as file:
+            more = re.search(r"(?s)```ini\n(\[Service\]\n.*?)```", file.read())[1]
+        directory, group = (re.search(rf"(?m)^{key}=-?(\S+)$", more)[1] for key in ("ReadWritePaths", "SupplementaryGroups"))
+        good = self.host.read("/etc/bunraku/bunraku.toml")
+        drop_in = "/etc/systemd/system/bunraku.service.d"
+        self.host.run("groupadd", "--system", group)
+        self.host.run("install", "-d", "-g", group, "-m", "775", directory)
+        self.host.write(f"{drop_in}/textfile.conf", more)
+        self.host.write("/etc/bunraku/bunraku.toml", f'{good}\n[admin]\ntextfile = "{directory}/bunraku.prom"\n')
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "bunraku")
+        self.assertIn("bunraku_runs_total", self.host.read(f"{directory}/bunraku.prom"), self.journal())
+        self.host.write("/etc/bunraku/bunraku.toml", good)
+        self.host.run("rm", "-r", drop_in, os.path.dirname(directory))
+        self.host.run("groupdel", group)
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "bunraku")
+        self.host.run("systemctl", "reset-failed", "bunraku")  # of its starts, too, seven are allowed within a minute
+
     def test_06_restart_upgrade_and_downgrade_under_load_lose_no_request(self):
         newer = self.host.path("/root/bunraku_0.1.1.deb")
         as_version(deb("bunraku"), "0.1.1", newer)
