@@ -243,6 +243,25 @@ class Packages(unittest.TestCase):
         self.host.run("systemctl", "restart", "bunraku")
         self.host.run("systemctl", "reset-failed", "bunraku")  # of its starts, too, seven are allowed within a minute
 
+    def test_05c_it_starts_after_what_knows_the_users_of_its_sockets(self):
+        good = self.host.read("/etc/bunraku/bunraku.toml")
+        unit = "/etc/systemd/system/late-users.service"  # as sssd's, at a boot
+        self.host.write(unit, "[Unit]\nWants=nss-user-lookup.target\nBefore=nss-user-lookup.target\n[Service]\nType=oneshot\n"
+                        "ExecStart=sh -c 'sleep 3; useradd --system late'\n")
+        self.host.write("/etc/bunraku/bunraku.toml",
+                        f'{good}\n[[listen]]\naddress = "127.0.1.1:8140"\n[[listen]]\nway = "socket"\npath = "/run/bunraku/late.sock"\n'
+                        'users = ["late"]\n')
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "stop", "bunraku.service")
+        self.host.run("systemctl", "start", "late-users.service", "bunraku.service")
+        self.assertEqual((self.state("bunraku.service"), self.show("NRestarts")), ("active", "0"), self.journal())
+        self.host.write("/etc/bunraku/bunraku.toml", good)
+        self.host.run("rm", unit)
+        self.host.run("userdel", "late")
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "bunraku")
+        self.host.run("systemctl", "reset-failed", "bunraku")
+
     def test_06_restart_upgrade_and_downgrade_under_load_lose_no_request(self):
         newer = self.host.path("/root/bunraku_0.1.1.deb")
         as_version(deb("bunraku"), "0.1.1", newer)
