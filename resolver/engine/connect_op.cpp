@@ -46,6 +46,8 @@ void connect_op::cancel() noexcept {
   io::end_wait(wake_);
 }
 
+void connect_op::doubt(const master& who) { names_->connect_failed(service_, who); }
+
 void connect_op::give_up(plan& from) {
   if (is_over() && !winner_) return;
   cancel();

@@ -49,6 +49,9 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   /// The same for a caller who does not wait for that: what is under way is over at once, and so told. `from` is
   /// run()'s plan.
   void give_up(plan& from);
+  /// After run() was cancelled because it took too long: what led to `who` is asked for before its time is over, as it
+  /// is when a dial fails.
+  void doubt(const master& who);
   /// False while no address is known to dial.
   bool has_dialled() const noexcept { return dialled_; }
   const boost::asio::any_io_executor& executor() const noexcept { return executor_; }

@@ -69,6 +69,7 @@ net::awaitable<status_op::result> status_op::run(std::chrono::milliseconds limit
   timer_.cancel();
   if (made_.stream().is_open()) made_.stream().close();
   out.late = late_ && !cancelled_;
+  if (out.late && out.dialled && !out.connected) race_->doubt(who_);
   if (cancelled_) out.error = errc::cancelled;
   else if (late_)
     out.reason = "no answer to a status question within " + std::to_string(limit.count()) + " ms of waiting for it";

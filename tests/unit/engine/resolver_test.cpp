@@ -233,6 +233,29 @@ TEST_F(ResolverTest, RecordsOfAMasterThatCannotBeReachedAreAskedForBeforeTheirTi
   EXPECT_LE(said->answers.at(0).ttl_left, std::chrono::seconds(10));
 }
 
+TEST_F(ResolverTest, RecordsOfAMasterThatIsSilentWhenAskedWhetherItLivesAreAskedForBeforeTheirTimeIsOver) {
+  const auto silent = hanging("good1.test");
+  test::dns_responder server(
+      io_.get_executor(), [&](const test::dns_responder::question& q) -> test::dns_responder::answers {
+        return {test::dns_packet(q.name, q.type, q.id).srv(q.name, 1, 1, silent.port(), "good1.test", 3600)};
+      });
+  connect_options how;
+  how.status_limit = std::chrono::milliseconds(50);
+  auto r = make({source::srv({"_x-puppet._tcp.test"})}, how);
+  auto options = r.options();
+  options.dns.nameservers = {server.address()};
+  r.replace(options, identity_);
+  std::optional<error_code> said;
+  r.async_resolve(service::catalog, [&](error_code, const resolution&) {
+    r.async_ask_status(silent, service::catalog, [&](error_code error) { said = error; });
+  });
+  while (!said) io_.run_one();
+  EXPECT_EQ(*said, errc::connect_timeout);
+  const auto known = r.snapshot().services[index_of(service::catalog)].sources.front();
+  EXPECT_EQ(known.answer.state, source_answer::status::answered);
+  EXPECT_LE(known.answer.ttl_left, std::chrono::seconds(10)) << "it may have moved";
+}
+
 TEST_F(ResolverTest, NextMastersAddressesAreKnownWhenDnsIsGone) {
   const auto one = serving("good1.test"), two = serving("spare.test");
   bool silent = false;
