@@ -19,6 +19,7 @@ constexpr std::size_t key_memory_bytes = std::size_t{4} << 20;
 
 int run(const invocation& with) {
   daemon::hold_reloads();
+  std::signal(SIGPIPE, SIG_IGN);  // who read the log through a pipe has gone
   std::signal(SIGXFSZ, SIG_IGN);  // beyond RLIMIT_FSIZE a write fails, be it of the log or of a body kept for replay
   bunraku::guard_key_memory(key_memory_bytes);  // as well as this kernel lets: a daemon without is no worse than others
   auto setup = daemon::load_setup(with);

@@ -41,6 +41,34 @@ class LogReader(unittest.TestCase):
         self.assertGreater(exchanges, 10, text)
         self.assertGreater(sum(int(count) for count in LOST.findall(text)), REQUESTS - exchanges, text[-2000:])
 
+    def test_agents_are_served_when_who_read_the_log_has_gone(self):
+        site = self.enterContext(Site(key="ec", masters=(MasterSpec("ca", roles=("ca",)), MasterSpec("compile1"))))
+        shim = Shim(site, start=False)
+        config = f"{site.directory}/bunraku.toml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(shim.config())
+        # Python gives its children the usual SIGPIPE, as any supervisor but systemd does.
+        with subprocess.Popen([site.bunraku, "run", "--config", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, env=with_runtime_directory(site, "bunraku")) as daemon:
+            try:
+                for line in daemon.stderr:
+                    if b" ready listen=" in line:
+                        break
+                daemon.stderr.close()
+                for _ in range(3):
+                    self.assertEqual(shim.ask("GET", SMALL, seconds=30.0).status, 200)
+            finally:
+                daemon.terminate()
+        self.assertEqual(daemon.returncode, 0)
+
+    @staticmethod
+    def answer(shim):
+        """Nothing while it does not listen yet."""
+        try:
+            return shim.ask("GET", SMALL, seconds=30.0).status
+        except OSError:
+            return None
+
     def test_without_standard_error_no_descriptor_of_ours_gets_the_log(self):
         site = self.enterContext(Site(key="ec", masters=(MasterSpec("ca", roles=("ca",)), MasterSpec("compile1"))))
         shim = Shim(site, start=False)
@@ -50,8 +78,7 @@ class LogReader(unittest.TestCase):
         with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", site.bunraku, "run", "--config", config],
                               env=with_runtime_directory(site, "bunraku")) as daemon:
             try:
-                until(lambda: os.path.exists(shim.socket_path), "its socket", 60)
-                self.assertEqual(shim.ask("GET", SMALL, seconds=30.0).status, 200)
+                until(lambda: self.answer(shim) == 200, "an answer", 60)
                 self.assertEqual({os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in range(3)}, {"/dev/null"})
             finally:
                 daemon.terminate()
