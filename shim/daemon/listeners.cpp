@@ -188,10 +188,11 @@ int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& fo
   const bool unix_wanted = what.way == listen_at::way_in::socket;
   for (std::size_t i = 0; i != inherited_.size(); ++i) {
     if (inherited_[i].name != what.inherit && i != number) continue;
-    if (inherited_[i].is_unix != unix_wanted) {
+    if (unix_wanted ? !inherited_[i].is_unix : !inherited_[i].is_tcp) {
       refuse(what,
-             unix_wanted ? "the inherited socket is not a Unix socket" : "the inherited socket is not a TCP socket",
-             "Compare ListenStream= of the socket unit with `way`.", found);
+             unix_wanted ? "the inherited socket is not a listening Unix socket"
+                         : "the inherited socket is not a listening TCP socket",
+             "Compare ListenStream= of the socket unit with `way`; it must be without Accept=.", found);
       return -1;
     }
     return ::dup(inherited_[i].descriptor);
@@ -205,7 +206,7 @@ int listeners::inherited_descriptor(const listen_at& what, bunraku::problems& fo
 int listeners::inherited_at(const listen_at& what) const {
   const auto wanted = place_of(what);
   for (const auto& one : inherited_) {
-    const bool same_kind = one.is_unix == (what.way == listen_at::way_in::socket);
+    const bool same_kind = what.way == listen_at::way_in::socket ? one.is_unix : one.is_tcp;
     if (same_kind && !wanted.empty() && place_of(one) == wanted) return ::dup(one.descriptor);
   }
   return -1;

@@ -23,13 +23,14 @@ int taken_number(const char* variable) {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
-bool is_listening_unix_stream(int fd) {
+/// AF_UNIX, AF_INET or AF_INET6 of a listening stream socket; else -1.
+int family_of(int fd) {
   const auto asked = [fd](int option) {
     int value = -1;
     socklen_t size = sizeof value;
     return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
   };
-  return asked(SO_DOMAIN) == AF_UNIX && asked(SO_TYPE) == SOCK_STREAM && asked(SO_ACCEPTCONN) == 1;
+  return asked(SO_TYPE) == SOCK_STREAM && asked(SO_ACCEPTCONN) == 1 ? asked(SO_DOMAIN) : -1;
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ std::vector<inherited_socket> take_inherited_sockets() {
     std::string name = named && !rest.empty() ? std::string(rest.substr(0, colon)) : "unknown";
     rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-    found.push_back({fd, std::move(name), is_listening_unix_stream(fd)});
+    const int family = family_of(fd);
+    found.push_back({fd, std::move(name), family == AF_UNIX, family == AF_INET || family == AF_INET6});
   }
   return found;
 }

@@ -1,5 +1,6 @@
 """Where the shim listens: inherited sockets, addresses that are taken, ports of the kernel's choice."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -157,7 +158,7 @@ class Listening(unittest.TestCase):
                                                       '[[listen]]\ninherit = "0"\n'))
 
     def test_an_inherited_socket_of_another_kind_or_name_is_told(self):
-        for listen, reason in (('inherit = "local"', r"the inherited socket is not a TCP socket"),
+        for listen, reason in (('inherit = "local"', r"the inherited socket is not a listening TCP socket"),
                                ('inherit = "agents"', r"no such socket was inherited \(LISTEN_FDS brought 2"),
                                ('inherit = "2"', r"no such socket was inherited")):
             with self.subTest(listen):
@@ -165,6 +166,27 @@ class Listening(unittest.TestCase):
                 self.assertEqual(shim.process.wait(), 2)
                 self.assertRegex(shim.process.stderr(), rf"strange\.toml:\d+: error: Cannot listen on .*{reason}")
                 os.unlink(shim.socket_path)
+
+    def test_an_inherited_socket_that_takes_no_connections_is_not_taken_for_one_that_does(self):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            address = (self.site.range.address(104), self.site.range.free_port((104,)))
+            udp.bind(address)
+            tcp.bind(address)
+            tcp.listen()
+            shim = Shim(self.site, name="datagrams", start=False)
+            shim.parts["listen"] = f'[[listen]]\naddress = "{address[0]}:{address[1]}"\n'
+            config = os.path.join(self.site.directory, "datagrams.toml")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(shim.config())
+            first, second = (fcntl.fcntl(one, fcntl.F_DUPFD, 50) for one in (udp, tcp))
+            self.addCleanup(os.close, first)
+            self.addCleanup(os.close, second)
+            shim.process = self.site.start_process("datagrams", [
+                "bash", "-c", f'export LISTEN_PID=$$ LISTEN_FDS=2; exec "$@" 3<&{first} 4<&{second}', "bash",
+                self.site.bunraku, "run", "--config", config], pass_fds=(first, second))
+            shim.process.wait_for_line(r"\bready listen=")
+            self.check_tls(shim)
+            self.assertEqual(shim.process.terminate(), 0)
 
     def test_what_others_can_reach_is_for_the_nodes_own_key_after_a_reload_too(self):
         reason = r"it can be reached by other hosts, and nobody here would ask them who they are"

@@ -62,7 +62,7 @@ void take(const std::vector<int>& sockets, const char* names, const std::string&
   given(own_pid(), std::to_string(sockets.size()), names);
   std::string said;
   for (const auto& each : take_inherited_sockets()) {
-    said += std::to_string(each.descriptor) + each.name + (each.is_unix ? "*" : "");
+    said += std::to_string(each.descriptor) + each.name + (each.is_unix ? "*" : "") + (each.is_tcp ? ":" : "");
     said += (::fcntl(each.descriptor, F_GETFD) & FD_CLOEXEC) != 0 ? " " : "!";
   }
   std::fputs(said.c_str(), stderr);
@@ -71,18 +71,21 @@ void take(const std::vector<int>& sockets, const char* names, const std::string&
 
 TEST(InheritedSockets, AreNamedInTheirOrderAndClosedOnExec) {
   const int tcp = listening(AF_INET), local = listening(AF_UNIX);
-  EXPECT_EXIT(take({tcp, local}, "agents:socket", "3agents 4socket* "), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(take({local, tcp}, nullptr, "3unknown* 4unknown "), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(take({local, tcp}, "first", "3first* 4unknown "), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(take({tcp, local}, "agents:socket", "3agents: 4socket* "), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(take({local, tcp}, nullptr, "3unknown* 4unknown: "), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(take({local, tcp}, "first", "3first* 4unknown: "), testing::ExitedWithCode(0), "");
   ::close(tcp);
   ::close(local);
 }
 
-TEST(InheritedSockets, OnlyAListeningStreamSocketIsOneOfUnixKind) {
+TEST(InheritedSockets, OnlyAListeningStreamSocketIsOneOfUnixOrTcpKind) {
   const int datagrams = ::socket(AF_UNIX, SOCK_DGRAM, 0), idle = ::socket(AF_UNIX, SOCK_STREAM, 0);
   const int packets = listening(AF_UNIX, SOCK_SEQPACKET), file = ::open("/dev/null", O_RDONLY);
   EXPECT_EXIT(take({datagrams, idle, packets, file}, "a:b:c:d", "3a 4b 5c 6d "), testing::ExitedWithCode(0), "");
   for (const int fd : {datagrams, idle, packets, file}) ::close(fd);
+  const int udp = ::socket(AF_INET, SOCK_DGRAM, 0), unbound = ::socket(AF_INET6, SOCK_STREAM, 0);
+  EXPECT_EXIT(take({udp, unbound}, "a:b", "3a 4b "), testing::ExitedWithCode(0), "");
+  for (const int fd : {udp, unbound}) ::close(fd);
 }
 
 }  // namespace
