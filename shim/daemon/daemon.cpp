@@ -263,7 +263,8 @@ bunraku::problems daemon::start(const setup& setup, const leg_identities& who) {
   take(setup, who);
   const auto control = open_control();
   found.insert(found.end(), control.begin(), control.end());
-  if (configuration_.sandbox.use) sandbox_ = sandbox::enter(needs_of(setup), found);
+  sandbox_wanted_ = configuration_.sandbox.use;
+  if (sandbox_wanted_) sandbox_ = sandbox::enter(needs_of(setup), found);
   try_tokens(who, found);
   // After that, so that their threads have given up the same.
   const auto loaded = load_plugins(setup);
@@ -423,9 +424,7 @@ admin::reload_result daemon::reload() {
     found.insert(found.end(), opened.begin(), opened.end());
   }
   const bool good = !has_error(found);
-  if (good && !log_->goes_to(setup.configuration->log.to))
-    found.emplace_back(bunraku::severity::warning, setup.configuration->file,
-                       "[log] to is another place, and the log goes on where it went.", "Restart bunraku.");
+  if (good) tell_what_stays(*setup.configuration, found);
   reload_failed_ = !good;
   if (good) {
     plugins_ = std::move(loaded);
@@ -442,6 +441,17 @@ admin::reload_result daemon::reload() {
   }
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   return {good, std::move(found)};
+}
+
+/// What was settled at the start, and no reload changes.
+void daemon::tell_what_stays(const config::configuration& wanted, bunraku::problems& found) const {
+  const auto tell_one = [&](const char* what) {
+    found.emplace_back(bunraku::severity::warning, wanted.file, what, "Restart bunraku.");
+  };
+  if (!log_->goes_to(wanted.log.to)) tell_one("[log] to is another place, and the log goes on where it went.");
+  if (wanted.sandbox.use != sandbox_wanted_)
+    tell_one(sandbox_wanted_ ? "[sandbox] use is \"off\", and what was given up at the start stays so."
+                             : "[sandbox] use is \"auto\", and nothing was given up at the start.");
 }
 
 void daemon::drain() {

@@ -66,6 +66,7 @@ class daemon {
   bool loop_works();
   void await_signal();
   admin::reload_result reload();
+  void tell_what_stays(const config::configuration& wanted, bunraku::problems& found) const;
   bunraku::problems open_control();
   admin::controlled controlled();
   void write_textfile();
@@ -106,6 +107,7 @@ class daemon {
   local::audit_pace refusals_;
   std::string certname_;
   sandbox::confinement sandbox_;
+  bool sandbox_wanted_ = false;  // at the start
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drain_until_;
 };

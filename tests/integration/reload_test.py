@@ -171,6 +171,18 @@ class Reload(unittest.TestCase):
             self.shim.reload(self.shim.config().replace('to = "stderr"', f'to = "{same}"'))
         self.assertEqual(len(self.shim.lines(r"the log goes on where it went")), 1)
 
+    def test_that_the_sandbox_stays_as_it_is_is_told(self):
+        off = self.shim.config() + '[sandbox]\nuse = "off"\n'
+        self.shim.reload(off)
+        self.assertRegex(self.shim.log(), r"what was given up at the start stays so\. Restart bunraku")
+        self.shim.reload(self.shim.config())
+        self.assertEqual(len(self.shim.lines(r"at the start")), 1)
+        with Shim(self.site, name="open", start=False) as other:
+            other.parts["extra"] = '[sandbox]\nuse = "off"\n'
+            other.start()
+            other.reload(other.config(extra=""))
+            self.assertRegex(other.log(), r"nothing was given up at the start\. Restart bunraku")
+
     def exchange_is_not_logged(self):
         before = len(self.shim.exchanges())
         self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
