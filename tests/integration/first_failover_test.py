@@ -110,6 +110,11 @@ class FirstFailover(unittest.TestCase):
                     self.assertEqual(shim.ask(method, target, body, headers).status, 200)
                 self.assertEqual([told["attempts"] for told in shim.exchanges(4)], ["2"] * 4)
                 self.assertEqual(candidates_of(shim, "report")[picky]["state"], "up")
+            self.all_services(picky)
+            with self.subTest(picky, alone=True), Shim(self.site) as shim:
+                answer = shim.ask(method, target, body, headers)
+                self.assertEqual(answer.status, 502)
+                self.assertNotIn("may have arrived", json.loads(answer.body)["message"])
 
     def test_static_lists_and_server_list_fail_over_likewise(self):
         self.all_services()

@@ -149,6 +149,17 @@ class Fault(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - begun, 0.7)
         self.assertIn("one", self.served("files"))
 
+    def test_a_connection_that_a_fault_had_is_not_kept(self):
+        shim = self.shim()
+        self.add(shim, kind="delay", delay_ms=1, service="files", master=self.one)
+        self.ask(shim, "files")
+        self.order(shim, {"clear": True})
+        self.ask(shim, "files")
+        self.ask(shim, "files")
+        faulty, second, third = (line["connection"] for line in self.site.masters["one"].requests())
+        self.assertNotEqual(faulty, second)
+        self.assertEqual(second, third)
+
     def test_status_with_headers_is_judged_like_a_masters_own(self):
         shim = self.shim()
         self.add(shim, kind="status", status=503, headers={"Retry-After": "60"}, body="busy", master=self.one)

@@ -28,8 +28,9 @@ int listening(int family, int type = SOCK_STREAM) {
   const int fd = ::socket(family, type, 0);
   sockaddr_storage any{};
   any.ss_family = static_cast<sa_family_t>(family);
-  ::bind(fd, reinterpret_cast<const sockaddr*>(&any), family == AF_UNIX ? sizeof(sa_family_t) : sizeof(sockaddr_in));
-  ::listen(fd, 1);
+  const auto size = family == AF_UNIX ? sizeof(sa_family_t) : sizeof(sockaddr_in);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&any), static_cast<socklen_t>(size)), 0);
+  EXPECT_EQ(::listen(fd, 1), 0);
   return fd;
 }
 
