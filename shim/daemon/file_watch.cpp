@@ -45,7 +45,7 @@ std::string file_watch::follow(const std::vector<std::string>& files) {
   }
   std::map<int, names> now;
   for (const auto& file : files)
-    if (auto why = add(file, most_links, now); !why.empty()) return why;
+    if (auto why = add(file, true, most_links, now); !why.empty()) return why;
   for (const auto& [watch, names] : watched_)
     if (!now.contains(watch)) ::inotify_rm_watch(descriptor_.native_handle(), watch);
   watched_ = std::move(now);
@@ -53,23 +53,30 @@ std::string file_watch::follow(const std::vector<std::string>& files) {
   return {};
 }
 
-std::string file_watch::add(const std::string& file, int links_left, std::map<int, names>& into) {
+std::string file_watch::add(const std::string& file, bool is_its_own, int links_left, std::map<int, names>& into) {
   fs::path at = fs::path(file).lexically_normal();
   bool some = false;
   for (int level = 0; at.has_relative_path() && (level < levels || !some); ++level, at = at.parent_path()) {
     bool is_there = false;
     const auto directory = at.parent_path().string();
-    if (auto why = add_directory(directory, at.filename().string(), level == 0, into, is_there); !why.empty())
+    if (auto why = add_directory(directory, at.filename().string(), is_its_own && level == 0, into, is_there);
+        !why.empty())
       return why;
     some = some || is_there;
+    if (auto why = add_target(at, is_its_own && level == 0, links_left, into); !why.empty()) return why;
   }
+  return {};
+}
+
+/// What a link leads to may be replaced, and may be another link that is turned.
+std::string file_watch::add_target(const fs::path& link, bool is_its_own, int links_left, std::map<int, names>& into) {
   std::error_code not_a_link, not_there;
-  const fs::path leads_to = fs::read_symlink(file, not_a_link);
+  const fs::path leads_to = fs::read_symlink(link, not_a_link);
   if (not_a_link || links_left == 0) return {};
   // A relative one begins where its directory really is: ".." of a directory that is a link leads elsewhere.
-  const auto begins = fs::canonical(fs::path(file).parent_path(), not_there);
+  const auto begins = fs::canonical(link.parent_path(), not_there);
   if (not_there) return {};
-  return add((begins / leads_to).string(), links_left - 1, into);
+  return add((begins / leads_to).string(), is_its_own, links_left - 1, into);
 }
 
 std::string file_watch::add_directory(const std::string& directory, const std::string& name, bool is_its_own,

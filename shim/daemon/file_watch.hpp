@@ -2,6 +2,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,8 +15,9 @@ namespace shim::daemon {
 /// Tells when files may have changed: written, replaced by a rename, created, removed, made readable, or one of the
 /// directories above them made anew. The kernel says so (inotify): nothing wakes up while nothing happens.
 /// Model:   watched are a file's directory and the two above it, or the nearest one that exists; and the same for what
-///          a symbolic link leads to. Events about other names in them are dropped. One change may be told several
-///          times; what has changed is for the caller to see. A file that another host changes (NFS) is not noticed.
+///          each of them leads to that is a symbolic link. Events about other names in them are dropped. One change may
+///          be told several times; what has changed is for the caller to see. A file that another host changes (NFS) is
+///          not noticed.
 /// Threads: the executor's only.
 class file_watch {
  public:
@@ -34,7 +36,10 @@ class file_watch {
   using names = std::set<std::string, std::less<>>;
   void wait();
   bool read_events();
-  std::string add(const std::string& file, int links_left, std::map<int, names>& into);
+  /// `is_its_own`: the file itself, not a directory above it.
+  std::string add(const std::string& file, bool is_its_own, int links_left, std::map<int, names>& into);
+  std::string add_target(const std::filesystem::path& link, bool is_its_own, int links_left,
+                         std::map<int, names>& into);
   std::string add_directory(const std::string& directory, const std::string& name, bool is_its_own,
                             std::map<int, names>& into, bool& is_there);
   std::string give_up(const std::string& what, int error);

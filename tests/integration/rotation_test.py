@@ -196,6 +196,23 @@ class Rotation(unittest.TestCase):
         os.rename(f"{elsewhere}/new", f"{elsewhere}/now")
         self.wait_for(r"credentials\.reloaded .*0 revoked")
 
+    def test_a_directory_may_be_a_link_to_a_link_that_is_turned(self):
+        elsewhere = os.path.join(self.site.directory, "elsewhere")
+        for version, text in (("1", read(self.crl)), ("2", self.crl_that_revokes("one.lab.test"))):
+            os.makedirs(f"{elsewhere}/{version}")
+            with open(f"{elsewhere}/{version}/crl.pem", "w", encoding="ascii") as file:
+                file.write(text)
+        os.makedirs(f"{elsewhere}/here")
+        os.symlink("1", f"{elsewhere}/live")
+        os.symlink("../live", f"{elsewhere}/here/current")
+        os.symlink(f"{elsewhere}/here/current/crl.pem", f"{self.crl}.new")
+        replace(f"{elsewhere}/1/crl.pem", self.crl_that_revokes("two.lab.test"))
+        os.rename(f"{self.crl}.new", self.crl)
+        self.wait_for(r"credentials\.reloaded .*1 revoked")
+        os.symlink("2", f"{elsewhere}/new")
+        os.rename(f"{elsewhere}/new", f"{elsewhere}/live")
+        self.wait_for(r"credentials\.reloaded .*1 revoked", 2)
+
     def test_a_relative_link_begins_where_its_directory_really_is(self):
         elsewhere = os.path.join(self.site.directory, "elsewhere")
         for directory in ("real/archive", "real/versions/1", "here"):
