@@ -55,7 +55,8 @@ exchange::step exchange::judge_silence(error_code error) {
   }
   if (next == move::same_master && how == silence::closed && reused_) return step::again;  // nothing to speak of
   if (how == silence::hung) shared_.pool.drop(who_);
-  if (how != silence::refused) tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, reason);
+  if (how == silence::refused) tell(outcome::cancelled);  // says nothing about it, as in TLS 1.2's handshake
+  else tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, reason);
   note(stage::first_byte, error, std::move(reason), 0);
   return next == move::next_master || next == move::same_master ? step::again : step::give_up;
 }

@@ -109,7 +109,10 @@ class FirstFailover(unittest.TestCase):
                 for _ in range(4):
                     self.assertEqual(shim.ask(method, target, body, headers).status, 200)
                 self.assertEqual([told["attempts"] for told in shim.exchanges(4)], ["2"] * 4)
-                self.assertEqual(candidates_of(shim, "report")[picky]["state"], "up")
+                seen = candidates_of(shim, "report")[picky]
+                self.assertEqual(seen["state"], "up")
+                # Told each time, so that no trial of a master on probation is waited for.
+                self.assertEqual(seen["own"]["own_faults"] + seen["own"]["cancelled"], 4, seen)
             self.all_services(picky)
             with self.subTest(picky, alone=True), Shim(self.site) as shim:
                 answer = shim.ask(method, target, body, headers)
