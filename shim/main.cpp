@@ -244,7 +244,7 @@ void add_control(CLI::App& app, shim::cli::invocation& with) {
   status->add_flag("--watch", with.watch, "show it again every two seconds, until interrupted")->excludes("--json");
   status->footer(
       "Sends nothing to anybody but the daemon. Exit status 0: each service has a master that is not down, as far as "
-      "is known; 1: one has none; 2: there is no daemon.");
+      "is known; 1: one has none, or this node's own fault keeps it from them; 2: there is no daemon.");
   auto* explain = app.add_subcommand(
       "explain", "show which masters a request for a service would be sent to, in which order, and why");
   explain->add_option("service", with.service, "ca, catalog, files, report or a configured one")->required();

@@ -1,6 +1,8 @@
 // The streams of bunraku.h: used on the caller's thread, and waited for with poll(2).
 #include "capi/handles.hpp"
 
+#include <bunraku/error.hpp>
+
 #include <boost/asio/error.hpp>
 
 #include <cerrno>
@@ -102,6 +104,7 @@ int bunraku_stream_read(bunraku_stream* stream, void* data, size_t size, int32_t
       error_code error;
       *got = from.read_some(&checked(static_cast<char*>(data)), size, error);
       if (!error || error == boost::asio::error::eof) return BUNRAKU_OK;
+      if (error == errc::refused_us) throw failure{capi::code_of(error), from.refusal()};
       if (error != boost::asio::error::would_block) throw capi::failure_of(error);
       wait(handle, direction::read, until);
     }

@@ -228,8 +228,10 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
   if (why == kind::connect_failed || why == kind::bad_certificate) names_->connect_failed(service_, e.who);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
-  if (log_ && log_->level() <= log_level::info)
-    log_->write(log_level::info, "attempt failed " + failed_.back().to_string());
+  // Those two do not pass by themselves.
+  const bool lasts = why == kind::bad_certificate || why == kind::own_fault;
+  const auto level = lasts ? log_level::warning : log_level::info;
+  if (log_ && log_->level() <= level) log_->write(level, "attempt failed " + failed_.back().to_string());
 }
 
 /// Hands what became of the entrants over to the plan. Those that were only slower than the winner may be tried again.

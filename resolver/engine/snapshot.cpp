@@ -20,6 +20,7 @@ snapshot::record record_of(const policy::health_line& line) {
           .since = line.since,
           .until = line.until,
           .failures = line.failures,
+          .own_faults = line.own_faults,
           .reason = line.reason,
           .first_byte = line.first_byte,
           .share = share_of(line.share),

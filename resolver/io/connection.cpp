@@ -1,4 +1,5 @@
 #include "io/stream.hpp"
+#include "io/tls_context.hpp"
 #include "io/x509_text.hpp"
 
 #include <bunraku/connection.hpp>
@@ -137,6 +138,9 @@ std::optional<peer_certificate> connection::certificate() const {
   out.names.insert(out.names.end(), named.ip.begin(), named.ip.end());
   if (const auto key = io::spki_of(shown)) out.spki_sha256 = io::hex(*key);
   return out;
+}
+std::string connection::refusal() const {
+  return native_ && native_->refusal() != 0 ? io::refusal_text(native_->refusal()) : std::string();
 }
 bool connection::resumed() const noexcept {
   return native_ && native_->ssl() != nullptr && SSL_session_reused(native_->ssl()) == 1;

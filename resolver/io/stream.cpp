@@ -21,8 +21,10 @@ namespace {
 
 /// With TLS 1.3 a master refuses our certificate only after the handshake is over for us: the alert comes with the
 /// first read. Whatever was written before it was never looked at.
-bool is_certificate_alert(unsigned long error) noexcept {
-  return ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_our_certificate(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
+/// Its number; 0 for any other error.
+int certificate_alert(unsigned long error) noexcept {
+  const int alert = ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_our_certificate(alert) ? alert : 0;
 }
 
 /// SSL_get_error believes whatever it finds in the queue, so that must be empty before each operation. It nearly always
@@ -161,7 +163,8 @@ std::size_t stream::fail(int result, direction natural, direction& wants, error_
       if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
       // In TLS 1.3 a master judges our certificate when the handshake is over for us. OpenSSL takes a fatal alert for
       // the beginning of another one, so SSL_is_init_finished does not tell.
-      else if (SSL_is_server(ssl_.get()) == 0 && is_certificate_alert(ERR_peek_error())) error = errc::refused_us;
+      else if (SSL_is_server(ssl_.get()) == 0 && (refusal_ = certificate_alert(ERR_peek_error())) != 0)
+        error = errc::refused_us;
       else error = error_code(EPROTO, boost::system::generic_category());
       return 0;
   }

@@ -67,6 +67,8 @@ class stream {
   socket_type& socket() noexcept { return socket_; }
   SSL* ssl() const noexcept { return ssl_.get(); }
   const std::string& peer() const noexcept { return peer_; }
+  /// The alert behind errc::refused_us; 0: there was none.
+  int refusal() const noexcept { return refusal_; }
 
  private:
   friend struct socket_bio;
@@ -83,7 +85,8 @@ class stream {
   int bio_errno_ = 0;     // why the BIO failed last, if the socket said so
   bool drained_ = false;  // the last recv was short: another one would only say EAGAIN
   bool settled_ = false;  // the last read through TLS gave data: tickets come before it
-  bool broken_ = false;   // after a fatal TLS error nothing may be sent any more, close_notify included
+  int refusal_ = 0;
+  bool broken_ = false;  // after a fatal TLS error nothing may be sent any more, close_notify included
   direction wants_ = direction::read, read_wants_ = direction::read, write_wants_ = direction::write;
   std::string peer_, put_back_;
   std::size_t put_back_used_ = 0;

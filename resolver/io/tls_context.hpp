@@ -51,6 +51,8 @@ handshake_failure explain_failure(SSL* ssl);
 
 /// Does this alert (RFC 8446, 6.2) of the peer mean that it does not want our certificate, or that it saw none?
 bool is_about_our_certificate(int alert) noexcept;
+/// A master's: "the master refused our certificate with alert 44 "certificate revoked": the CA has revoked it".
+std::string refusal_text(int alert);
 
 /// The peer certificate's subject for log lines: printable ASCII, at most 256 bytes; empty if there is none.
 std::string peer_subject(const SSL* ssl);

@@ -38,6 +38,22 @@ std::string alert_name(int alert) {
   return SSL_alert_desc_string_long(alert);
 }
 
+std::string text_of(int alert) { return "alert " + std::to_string(alert) + " \"" + alert_name(alert) + "\""; }
+
+std::string advice_on(int alert) {
+  switch (alert) {
+    case SSL_AD_CERTIFICATE_REVOKED: return ": the CA has revoked it";
+    case SSL_AD_CERTIFICATE_EXPIRED: return ": by its clock it is expired";
+    case SSL_AD_UNKNOWN_CA: return ": it does not know the CA that signed it";
+    case TLS13_AD_CERTIFICATE_REQUIRED: return ": it saw none";
+    default: return {};
+  }
+}
+
+std::string refusal_by(const std::string& peer, int alert) {
+  return peer + " refused our certificate with " + text_of(alert) + advice_on(alert);
+}
+
 // Words and codes depend on the leg: the codes about certificates speak of masters.
 class explainer {
  public:
@@ -66,20 +82,8 @@ class explainer {
   static handshake_failure plain(std::string text) { return {errc::tls_failed, std::move(text)}; }
 
   handshake_failure from_alert(int alert) const {
-    const std::string name = "alert " + std::to_string(alert) + " \"" + alert_name(alert) + "\"";
-    if (!is_about_our_certificate(alert)) return plain(peer_ + " ended the handshake with " + name);
-    return {to_client_ ? errc::tls_failed : errc::refused_us,
-            peer_ + " refused our certificate with " + name + advice_on(alert)};
-  }
-
-  std::string advice_on(int alert) const {
-    switch (alert) {
-      case SSL_AD_CERTIFICATE_REVOKED: return ": the CA has revoked it";
-      case SSL_AD_CERTIFICATE_EXPIRED: return ": by its clock it is expired";
-      case SSL_AD_UNKNOWN_CA: return ": it does not know the CA that signed it";
-      case TLS13_AD_CERTIFICATE_REQUIRED: return ": it saw none";
-      default: return {};
-    }
+    if (!is_about_our_certificate(alert)) return plain(peer_ + " ended the handshake with " + text_of(alert));
+    return {to_client_ ? errc::tls_failed : errc::refused_us, refusal_by(peer_, alert)};
   }
 
   std::optional<handshake_failure> from_reason(int reason) const {
@@ -100,6 +104,8 @@ class explainer {
 };
 
 }  // namespace
+
+std::string refusal_text(int alert) { return refusal_by("the master", alert); }
 
 handshake_failure explain_failure(SSL* ssl) {
   const explainer words(ssl);

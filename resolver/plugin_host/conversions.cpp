@@ -139,6 +139,7 @@ std::uint32_t number_of(outcome::kind what) noexcept {
     case outcome::kind::no_tls: return BUNRAKU_OUTCOME_UNREACHABLE;
     case outcome::kind::bad_certificate: return BUNRAKU_OUTCOME_BAD_CERTIFICATE;
     case outcome::kind::spoke_tls:
+    case outcome::kind::refused_us:
     case outcome::kind::cancelled: break;
   }
   return BUNRAKU_OUTCOME_GIVEN_UP;

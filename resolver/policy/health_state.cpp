@@ -83,7 +83,7 @@ void health_state::on_lost_race(time_point now, random& chance, const health_lim
 }
 
 void health_state::answered(const health_event& e, time_point now) noexcept {
-  failures_ = 0;
+  failures_ = own_faults_ = 0;
   times_down_ = 0;
   const auto measured = e.first_byte;
   if (measured.count() > 0)
@@ -127,8 +127,13 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
       if (e.what == kind::probe_begun) next_probe_ = now + backoff::jittered(limits.next_probe, chance);
       break;
     case kind::own_fault:
+      ++counts_.own_faults;
+      own_faults_ = std::min(own_faults_ + 1, 1'000'000u);
+      if (state_ == health::up) remember(e.reason);
+      release_trial(now);
+      break;
     case kind::cancelled:
-      ++(e.what == kind::own_fault ? counts_.own_faults : counts_.cancelled);
+      ++counts_.cancelled;
       release_trial(now);
       break;
     case kind::answered:

@@ -98,8 +98,10 @@ class health_state {
   /// When a status question is of use; nothing if none is.
   std::optional<time_point> probe_due(time_point now) const noexcept;
 
-  std::uint32_t failures() const noexcept { return failures_; }   ///< in a row, since the last real answer
-  const std::string& reason() const noexcept { return reason_; }  ///< of the last failure; kept after recovery
+  std::uint32_t failures() const noexcept { return failures_; }      ///< in a row, since the last real answer
+  std::uint32_t own_faults() const noexcept { return own_faults_; }  ///< likewise
+  /// Of the last failure; kept after recovery. Of an own fault while it is up: else it says why it is not.
+  const std::string& reason() const noexcept { return reason_; }
   const counters& counts() const noexcept { return counts_; }
   std::chrono::microseconds first_byte() const noexcept { return first_byte_; }  ///< moving mean; 0: none yet
 
@@ -121,7 +123,7 @@ class health_state {
   time_point trial_until_;  ///< of probation: the trial under way, or in the past
   time_point next_probe_;   ///< of suspect and probation
   std::optional<time_point> recovered_;
-  std::uint32_t failures_ = 0, times_down_ = 0;
+  std::uint32_t failures_ = 0, own_faults_ = 0, times_down_ = 0;
   std::chrono::microseconds first_byte_{0};
   counters counts_;
   std::string reason_;

@@ -175,8 +175,8 @@ std::optional<health_table::time_point> health_table::next_probe(time_point now)
 
 health_line health_table::line(const master& who, std::optional<service> of, const health_state& s,
                                time_point now) const {
-  return {who,          of,         s.at(now),  s.since(now),   s.until(now),
-          s.failures(), s.reason(), s.counts(), s.first_byte(), s.share(now, limits_)};
+  return {who,        of,         s.at(now),      s.since(now),         s.until(now), s.failures(), s.own_faults(),
+          s.reason(), s.counts(), s.first_byte(), s.share(now, limits_)};
 }
 
 std::vector<health_line> health_table::snapshot(time_point now) const {

@@ -32,8 +32,8 @@ struct health_line {
   health state;
   health_state::time_point since;
   std::optional<health_state::time_point> until;
-  std::uint32_t failures;  ///< in a row
-  std::string reason;      ///< of the last failure, perhaps long ago
+  std::uint32_t failures, own_faults;  ///< in a row
+  std::string reason;                  ///< of the last failure, perhaps long ago
   health_state::counters counts;
   std::chrono::microseconds first_byte;
   std::uint32_t share;

@@ -21,6 +21,7 @@ kind kind_of(outcome::kind what) noexcept {
     case outcome::kind::spoke_tls: return kind::probe_answered;  // it can be reached: as much as a probe shows
     case outcome::kind::no_tls: return kind::connect_failed;
     case outcome::kind::bad_certificate: return kind::bad_certificate;
+    case outcome::kind::refused_us: return kind::own_fault;
     case outcome::kind::cancelled: break;
   }
   return kind::cancelled;

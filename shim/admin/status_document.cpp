@@ -59,6 +59,7 @@ json::object json_of(const snapshot::record& r, const wall_times& at) {
   at.past(o, "since", r.since);
   if (r.until) at.future(o, "until", *r.until);
   o["failures_in_a_row"] = r.failures;
+  o["own_faults_in_a_row"] = r.own_faults;
   if (!r.reason.empty()) o["last_failure"] = r.reason;
   if (r.first_byte.count() != 0) o["first_byte_ms"] = static_cast<double>(r.first_byte.count()) / 1000;
   o["share"] = r.share;

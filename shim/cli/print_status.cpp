@@ -46,11 +46,18 @@ std::string state_words(const json_view& c) {
   return words;
 }
 
+/// It may be well, and what this node asked of it last failed all the same: its certificate is refused, say.
+bool is_our_fault(const json_view& candidate) { return in_charge(candidate).count("own_faults_in_a_row") != 0; }
+
 /// Why it is not simply up, and whose trouble that is.
 std::string trouble_words(const json_view& c, const std::string& service) {
   const auto state = c.text("state");
-  if (state == "up" || state == "draining") return {};
   const auto record = in_charge(c);
+  if (state == "up" && is_our_fault(c)) {
+    const auto n = record.count("own_faults_in_a_row");
+    return "this node's own fault: " + record.text("last_failure") + (n > 1 ? fmt::format(" ({} in a row)", n) : "");
+  }
+  if (state == "up" || state == "draining") return {};
   auto reason = record.text("last_failure");
   if (reason.empty()) reason = state == "suspect" ? "slower than another master" : "";
   if (const auto n = record.count("failures_in_a_row"); n > 1) reason += fmt::format(" ({} failures in a row)", n);
@@ -65,6 +72,7 @@ std::string use_words(const json_view& c) {
   if (const auto n = record.count("failed") + (c.has("own") ? c.object("whole").count("failed") : 0); n != 0)
     words += ", " + counted(n, "failure", "failures");
   if (const auto n = record.count("saturated"); n != 0) words += fmt::format(", {} times \"busy\"", n);
+  if (const auto n = record.count("own_faults"); n != 0) words += fmt::format(", {} through this node's own fault", n);
   if (record.has("first_byte_ms"))
     words += fmt::format(", first byte after {:.{}f} ms", record.number("first_byte_ms"),
                          record.number("first_byte_ms") < 10 ? 1 : 0);
@@ -101,8 +109,14 @@ std::string run_words(const json_view& d) {
   return words;
 }
 
+/// It had one, or has one that cannot be used. One that was never enrolled has none to be refused.
+bool has_lost_its_certificate(const json_view& d) {
+  return d.has("credentials_refused") && d.has("credentials") && d.array("credentials").empty();
+}
+
 /// What a request made now would meet.
-std::string next_words(const json_view& service) {
+std::string next_words(const json_view& d, const json_view& service) {
+  if (has_lost_its_certificate(d)) return "nobody is asked: no certificate is in use, and `bunraku check` says why";
   std::vector<std::string> masters;
   bool somebody = false;
   service.for_each("candidates", [&](const json_view& c) {
@@ -152,9 +166,18 @@ void print_candidate(std::ostream& to, const json_view& c, const std::string& se
 bool is_served(const json_view& service) {
   bool open = service.flag("more_sources"), usable = false;
   service.for_each("candidates", [&](const json_view& c) {
-    usable = usable || (c.text("state") != "down" && c.text("state") != "saturated");
+    usable = usable || (c.text("state") != "down" && c.text("state") != "saturated" && !is_our_fault(c));
   });
   return open || usable;
+}
+
+/// What each source said, where nobody is known.
+std::string nobody_words(const json_view& service) {
+  std::string words;
+  service.for_each("sources", [&](const json_view& s) {
+    words += (words.empty() ? "" : "; ") + (s.text("note").empty() ? source_words(s) : s.text("note"));
+  });
+  return words;
 }
 
 std::string lasts_words(const json_view& thing) {
@@ -238,6 +261,8 @@ void print_status(std::ostream& to, const boost::json::object& document) {
   to << "listens on " << d.text("listen") << "; " << counted(d.count("connections"), "connection", "connections")
      << ", " << counted(d.count("open_exchanges"), "exchange", "exchanges") << " under way, "
      << counted(d.count("retries_left"), "retry", "retries") << " left\n";
+  if (d.flag("reload_failed"))
+    to << "the last reload was refused: an older configuration is in use (`bunraku check` says why)\n";
   print_credentials(to, d);
   to << run_words(d) << "\n\n";
   text_table table({"service", "#", "master", "state"});
@@ -251,7 +276,9 @@ void print_status(std::ostream& to, const boost::json::object& document) {
                  state_words(c) + (trouble.empty() ? "" : ": " + trouble)});
       first = false;
     });
-    if (first) table.add({name, "", s.flag("more_sources") ? "not asked yet" : "nobody", ""});
+    if (!first) return;
+    if (s.flag("more_sources")) table.add({name, "", "not asked yet", ""});
+    else table.add({name, "", "nobody", nobody_words(s)});
   });
   table.print(to, 0);
   print_tunnels(to, d);
@@ -285,7 +312,7 @@ void print_explain(std::ostream& to, const boost::json::object& document) {
     to << "\nMasters, in the order the next request tries them:\n";
     if (s.array("candidates").empty()) to << "  none is known\n";
     s.for_each("candidates", [&](const json_view& c) { print_candidate(to, c, name); });
-    to << "\nNext: " << next_words(s) << ".\n";
+    to << "\nNext: " << next_words(d, s) << ".\n";
     to << "Run: " << run_words(d);
     if (const auto pinned = s.text("pinned"); !pinned.empty()) to << "; it stays with " << pinned;
     to << ".\n";
@@ -293,8 +320,9 @@ void print_explain(std::ostream& to, const boost::json::object& document) {
 }
 
 bool somebody_is_missing(const boost::json::object& document) {
-  bool missing = false;
-  json_view(document).for_each("services", [&](const json_view& s) { missing = missing || !is_served(s); });
+  const json_view d(document);
+  bool missing = has_lost_its_certificate(d);
+  d.for_each("services", [&](const json_view& s) { missing = missing || !is_served(s); });
   return missing;
 }
 

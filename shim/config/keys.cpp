@@ -192,7 +192,9 @@ constexpr std::array table{
 
     key_row{"log", "level", shape::choice, "\"info\"", 0, 0, "trace|debug|info|warning|error",
             "the least that is told"},
-    key_row{"log", "access", shape::boolean, "true", 0, 0, "", "one line for each exchange, at level info"},
+    key_row{
+        "log", "access", shape::boolean, "true", 0, 0, "",
+        "one line for each exchange, at level info; those that no master served are warnings, and told in any case"},
     key_row{"log", "to", shape::choice, "\"auto\"", 0, 0, "auto|stderr|journal",
             "auto: the journal if stderr is connected to it"},
 };

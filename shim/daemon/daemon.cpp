@@ -85,8 +85,9 @@ daemon::daemon(const places& where, const setup& setup, const leg_identities& wh
   });
   forwarding_.record = [this](const forward::exchange_record& record) {
     history_.note(record, std::chrono::steady_clock::now());
-    if (!configuration_.log.access) return;
-    if (log_->level() <= log_level::info) log_->write(log_level::info, forward::to_line(record));
+    if (!configuration_.log.access && !record.unserved) return;
+    const auto level = record.unserved ? log_level::warning : log_level::info;
+    if (log_->level() <= level) log_->write(level, forward::to_line(record));
   };
 }
 

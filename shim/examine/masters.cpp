@@ -90,11 +90,13 @@ class questioner {
     if (const auto theirs = moment_in(said.date))
       into.clock_ahead = *theirs - std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (!said.puppet_version.empty()) into.puppet_version = said.puppet_version;
-    const auto told = said.error.empty() ? bunraku::outcome::kind::answered : bunraku::outcome::kind::unanswered;
+    const auto told = said.error.empty()               ? bunraku::outcome::kind::answered
+                      : said.cause == errc::refused_us ? bunraku::outcome::kind::refused_us
+                                                       : bunraku::outcome::kind::unanswered;
     resolver_.report(who_, of_, bunraku::outcome(told, said.error));
     if (said.cause == errc::refused_us) {  // in TLS 1.3 the handshake does not show it
       into.what = trouble::refused_us;
-      into.error = "tls: " + said.cause.message();
+      into.error = "tls: " + made.stream().refusal();
     }
     co_return doctor::http_fact{.status = said.error.empty() ? said.status : 0, .error = said.error};
   }

@@ -191,12 +191,12 @@ net::awaitable<exchange::step> exchange::attempt_once() {
     co_return step::done;
   }
   // A master may answer before it has the whole request, and then stop reading: its answer is worth more than the
-  // error. One that stood still had its time.
+  // error, and so is its word that it refuses us. One that stood still had its time.
   std::optional<error_code> error = send_error;
   if (send_error != net::error::timed_out) error = co_await read_head();
   if (*last_) keep_client_ = false;
   if (error) {
-    const bool own = send_error && *error != net::error::timed_out;
+    const bool own = send_error && *error != net::error::timed_out && *error != bunraku::errc::refused_us;
     up_.stream().close();
     co_return judge_silence(own ? send_error : *error);
   }

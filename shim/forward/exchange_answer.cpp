@@ -52,6 +52,7 @@ net::awaitable<exchange::step> exchange::relay() {
   }
   const bool whole = how == ending::whole;
   record_.cut = !whole;
+  record_.unserved = how == ending::broken;
   if (!whole) cut_client();
   if (whole && !lost && !told_) tell(outcome::answered);
   if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
@@ -209,13 +210,19 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     if (once && taken) message += ". It may have arrived there, so no other master was sent it";
     else if (!body_.replayable())
       message += ". The request could not be kept for another master: " + body_.kept().why_not();
-  } else if (own_service() == nullptr) {
-    message += "service " + std::string(to_.service_name) +
-               ": a reload of bunraku.toml took it away while this request was under way. Ask again";
   } else {
-    message += "service " + std::string(to_.service_name) + ": " + error.message() + ". 'bunraku resolve " +
-               std::string(to_.service_name) + "' shows what was asked";
+    auto why = error.message();
+    auto hint = "'bunraku resolve " + std::string(to_.service_name) + "' shows what was asked";
+    if (own_service() == nullptr) {
+      why = "a reload of bunraku.toml took it away while this request was under way";
+      hint = "Ask again";
+    } else if (error == errc::credentials_invalid) {
+      hint = "'bunraku check' says why";
+    }
+    record_.why += (record_.why.empty() ? "" : "; ") + why;
+    message += "service " + std::string(to_.service_name) + ": " + why + ". " + hint;
   }
+  record_.unserved = true;
   co_await answer(status, message);
 }
 

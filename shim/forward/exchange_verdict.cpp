@@ -41,6 +41,7 @@ exchange::step exchange::judge_silence(error_code error) {
     reason = "no answer within the time limit";
   } else if (error == bunraku::errc::refused_us) {
     how = silence::refused;
+    reason = up_.stream().refusal();
   } else if (error == boost::system::errc::protocol_error) {
     how = silence::unreadable;
     reason = std::move(last_failure_);
@@ -55,8 +56,10 @@ exchange::step exchange::judge_silence(error_code error) {
   }
   if (next == move::same_master && how == silence::closed && reused_) return step::again;  // nothing to speak of
   if (how == silence::hung) shared_.pool.drop(who_);
-  if (how == silence::refused) tell(outcome::cancelled);  // says nothing about it, as in TLS 1.2's handshake
-  else tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, reason);
+  tell(how == silence::refused      ? outcome::refused_us
+       : how == silence::unreadable ? outcome::broken_answer
+                                    : outcome::unanswered,
+       reason);
   note(stage::first_byte, error, std::move(reason), 0);
   return next == move::next_master || next == move::same_master ? step::again : step::give_up;
 }
@@ -175,6 +178,7 @@ net::awaitable<void> exchange::deliver_kept() {
   http::write_response_head(client_.out, *head, !keep_client_, framing, kept_->full ? room_left() : std::nullopt);
   const bool sent = co_await to_client(kept_->body);
   record_.cut = !sent;
+  record_.unserved = !kept_->full && kept_->status != 404;
   record_.bytes_down = sent ? kept_->body.size() : 0;
   if (!sent) cut_client();
 }

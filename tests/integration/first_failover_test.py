@@ -5,9 +5,10 @@ import shutil
 import unittest
 from pathlib import Path
 
-from control_site import candidates_of
+from control_site import bunraku, candidates_of
 from labsite import FullBacklog, MasterSpec, Shim, Site, Srv, service_requests, until
 
+CATALOG = "/puppet/v3/catalog/agent1.lab.test?environment=production"
 ALL = ("ca", "catalog", "files", "report")
 # How each bad certificate's master is named, and what the log must say of it.
 CERTIFICATES = {"wrong-name": r"certificate .*name|name .*certificate", "other-ca": r"CA|issuer|trust",
@@ -99,7 +100,22 @@ class FirstFailover(unittest.TestCase):
     def test_does_not_take_our_certificate(self):
         self.check_every_service(r"tls: .*refused our certificate with alert 48", first="picky12")
         # In TLS 1.3 the handshake is over for us when the master judges it.
-        self.check_every_service(r"the master refused our certificate", first="picky")
+        self.check_every_service(r"first_byte: the master refused our certificate with alert 48 'unknown CA'", first="picky")
+
+    def test_what_this_node_is_refused_is_its_own_fault_in_every_view(self):
+        self.all_services("picky")
+        with Shim(self.site) as shim:
+            for body in (None, b"x" * 1_000_000):  # a large one is still being written when the refusal comes
+                answer = shim.ask("POST" if body else "GET", CATALOG, body)
+                self.assertEqual(answer.status, 502)
+                self.assertIn("the master refused our certificate with alert 48", json.loads(answer.body)["message"])
+            self.assertEqual(len(shim.lines(r" warning exchange .* status=502 .*alert 48 'unknown CA'", 2)), 2)
+            for verb in (["status"], ["explain", "catalog"]):
+                done = bunraku(shim, *verb)
+                self.assertRegex(done.stdout, r"up for \S+ s: this node's own fault: .*: it does not know the CA")
+                self.assertEqual(done.returncode, 1)
+            metrics = shim.ask("GET", "/metrics", path=shim.process.control_path).body.decode()
+            self.assertRegex(metrics, r'bunraku_master_outcomes_total\{master="picky[^}]*outcome="own_fault"\} 2\n')
 
     def test_that_it_does_not_take_our_certificate_is_not_held_against_it(self):
         method, target, body, headers = self.requests["report"]  # whose masters no run stays with

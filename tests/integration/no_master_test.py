@@ -39,6 +39,27 @@ class NoMaster(unittest.TestCase):
             self.assert_names_each(said["message"])
             self.assertNotIn("\n", said["message"])
 
+    def test_the_log_warns_of_it_whether_or_not_it_has_each_exchange(self):
+        for access in ("true", "false"):
+            with self.subTest(access=access), Shim(self.site) as shim:
+                shim.reload(shim.config().replace("[log]\n", f"[log]\naccess = {access}\n"))
+                for service in ("catalog", "files", "catalog"):
+                    shim.ask(*service_requests(self.site)[service])
+                for line in shim.lines(r" warning exchange service=catalog ", 2):
+                    self.assertRegex(line, r' status=502 .* failed="one\.lab\.test:\d+: first_byte: ')
+                self.assertEqual(len(shim.lines(r" info exchange service=files ")), 1 if access == "true" else 0)
+                self.assertTrue(shim.lines(r" warning attempt failed old\.lab\.test:\d+: tls: .*expired"))
+
+    def test_the_log_says_why_nobody_was_asked(self):
+        dns = '[dns]\nnameservers = ["127.0.0.1:1"]\nhosts_file = ""\nsrv = true\n'
+        with Shim(self.site, dns=dns) as shim:
+            answer = shim.ask(*service_requests(self.site)["catalog"])
+            why = "the name servers answered with an error, or none could be reached"
+            self.assertIn(f"service catalog: {why}", json.loads(answer.body)["message"])
+            line, = shim.lines(r" warning exchange service=catalog .* status=503 ", 1)
+            self.assertIn(" attempts=0 ", line)
+            self.assertIn(f'failed="{why}"', line)
+
     def test_an_agent_prints_all_of_it(self):
         agent = self.site.agent()
         with Shim(self.site) as shim:

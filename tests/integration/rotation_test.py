@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import unittest
 
+from control_site import bunraku
 from labsite import MasterSpec, Shim, Site, until
 
 ROLES = ("ca", "catalog", "files", "report")
@@ -264,7 +265,12 @@ class Rotation(unittest.TestCase):
         with self.assertRaises(OSError):
             with self.shim.client() as client:
                 client.request("GET", TARGET)
-        self.assertGreaterEqual(self.shim.ask("GET", TARGET).status, 500)
+        answer = self.shim.ask("GET", TARGET)
+        self.assertEqual(answer.status, 503)
+        self.assertIn("cannot be used. 'bunraku check' says why", json.loads(answer.body)["message"])
+        done = bunraku(self.shim, "status")
+        self.assertIn("no certificate is in use\n", done.stdout)
+        self.assertEqual(done.returncode, 1)
         ca = f"{self.site.pki}/ca/inter"
         request = os.path.join(self.site.directory, "again.csr")
         openssl("req", "-new", "-key", self.key, "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}",

@@ -267,8 +267,10 @@ exchange::step exchange::judge_silence(error_code error) {
   told_story_.sent.back().mishap = how == silence::refused || (!course_.has_sent_whole() && !course_.has_heard())
                                        ? mishap::unsent
                                        : mishap::unanswered;
-  if (how != silence::refused)
-    tell(how == silence::unreadable ? outcome::broken_answer : outcome::unanswered, "silence");
+  tell(how == silence::refused      ? outcome::refused_us
+       : how == silence::unreadable ? outcome::broken_answer
+                                    : outcome::unanswered,
+       "silence");
   note(stage::first_byte, error, error.message(), 0);
   return next == move::next_master || next == move::same_master ? step::again : step::give_up;
 }

@@ -132,6 +132,9 @@ class connection {
   const std::string& peer() const noexcept;
   /// Nothing without TLS.
   std::optional<peer_certificate> certificate() const;
+  /// After `errc::refused_us`: that, with what the master's alert says of it ("the CA has revoked it", say). Else
+  /// empty.
+  std::string refusal() const;
   /// TLS session resumed instead of a full handshake?
   bool resumed() const noexcept;
 

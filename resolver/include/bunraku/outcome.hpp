@@ -78,10 +78,11 @@ class outcome {
     broken_answer,    ///< the answer broke off, or broke HTTP's rules
     server_error,     ///< 502, 504, or 503 without Retry-After
     saturated,        ///< 503 or 429 with Retry-After
-    cancelled,        ///< the caller went away, or its certificate is not taken: says nothing about the master
+    cancelled,        ///< the caller went away: says nothing about the master
     spoke_tls,        ///< dialled (async_dial), and its side of TLS began
     no_tls,           ///< dialled, and no byte of TLS came within the limit, or something else did
     bad_certificate,  ///< dialled, and it showed a certificate that must not be accepted
+    refused_us,       ///< errc::refused_us from the first read: our fault, and says nothing about the master
   };
   explicit outcome(kind what, std::string reason = {}) : what_(what), reason_(std::move(reason)) {}
 

@@ -33,7 +33,7 @@ constexpr std::string_view text_of(pick_reason why) noexcept {
   switch (why) {
     case pick_reason::pinned: return "the run is with this master";
     case pick_reason::healthy: return "healthy; placed by priority, weight and this node's preference";
-    case pick_reason::suspect: return "it failed lately, so healthy masters of its priority come first";
+    case pick_reason::suspect: return "it failed or was slow lately, so healthy masters of its priority come first";
     case pick_reason::spared: return "it counts as down, but so do too many of its priority to leave all of them out";
     case pick_reason::trial: return "it was down and may now have one trial request";
     case pick_reason::saturated: return "it asked to be left alone for a while";

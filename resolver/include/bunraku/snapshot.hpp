@@ -31,9 +31,10 @@ struct snapshot {
     health state = health::up;
     time_point since;
     std::optional<time_point> until =
-        std::nullopt;                         ///< of down, saturated, draining; of probation: the trial under way
-    std::uint32_t failures = 0;               ///< in a row, since the last real answer
-    std::string reason;                       ///< of the last failure, perhaps long ago; empty: none
+        std::nullopt;              ///< of down, saturated, draining; of probation: the trial under way
+    std::uint32_t failures = 0;    ///< in a row, since the last real answer
+    std::uint32_t own_faults = 0;  ///< likewise: this node's fault, as when the master refused its certificate
+    std::string reason;            ///< of the last failure, perhaps long ago; empty: none
     std::chrono::microseconds first_byte{0};  ///< moving mean; 0: no answer yet
     double share = 1;                         ///< of its weight, less than 1 while it starts slowly after an outage
     counters counts;

@@ -140,6 +140,43 @@ TEST(Explain, NobodyAndOnlyTheDeadAreSaidAsSuch) {
   EXPECT_FALSE(somebody_is_missing(outage()));
 }
 
+TEST(Status, WhatFailsThroughThisNodeAloneIsSaidOfMastersThatAreUp) {
+  auto one = candidate(1, "one.test:8140", "up", "healthy");
+  one["whole"] = record("up", 6, "the master refused our certificate with alert 44 \"certificate revoked\"");
+  EXPECT_THAT(status_of(document({one})), Not(HasSubstr("refused our certificate")));
+  EXPECT_FALSE(somebody_is_missing(document({one})));
+  auto& whole = one["whole"].as_object();
+  whole["own_faults"] = 7;
+  whole["own_faults_in_a_row"] = 2;
+  EXPECT_THAT(status_of(document({one})), HasSubstr("up for 6 s: this node's own fault: the master refused our "
+                                                    "certificate with alert 44 \"certificate revoked\" (2 in a row)"));
+  EXPECT_THAT(explained_one(one), HasSubstr("so far: 12 answers, 7 through this node's own fault\n"));
+  EXPECT_TRUE(somebody_is_missing(document({one})));
+}
+
+TEST(Status, ANodeWhoseCertificateIsRefusedServesNobody) {
+  auto d = outage();
+  d["credentials"] = boost::json::array();
+  EXPECT_FALSE(somebody_is_missing(d));  // it was never enrolled
+  d["credentials_refused"] = boost::json::object{{"severity", "error"}, {"where", "x.pem"}, {"what", "is revoked"}};
+  EXPECT_TRUE(somebody_is_missing(d));
+  EXPECT_THAT(explained(d), HasSubstr("Next: nobody is asked: no certificate is in use"));
+}
+
+TEST(Status, AReloadThatWasRefusedIsSaid) {
+  auto d = outage();
+  EXPECT_THAT(status_of(d), Not(HasSubstr("reload")));
+  d["reload_failed"] = true;
+  EXPECT_THAT(status_of(d), HasSubstr("\nthe last reload was refused: an older configuration is in use"));
+}
+
+TEST(Status, WhereNobodyIsKnownTheSourcesSayWhy) {
+  auto d = document({});
+  EXPECT_THAT(status_of(d), HasSubstr("nobody  srv _x-puppet._tcp.test: 2 masters"));
+  d["services"].at(0).at("sources").at(0).as_object()["note"] = "no name server could be reached";
+  EXPECT_THAT(status_of(d), HasSubstr("nobody  no name server could be reached\n"));
+}
+
 TEST(Explain, AnOldAnswerOfDnsIsSaidAsSuch) {
   auto d = outage();
   auto& source = d["services"].at(0).at("sources").at(0).as_object();

@@ -198,6 +198,22 @@ TEST(HealthState, OnlyTheMastersOwnFaultsHurt) {
   EXPECT_EQ(s.state.counts().failed, 0u);
 }
 
+TEST(HealthState, OwnFaultsInARowEndWithARealAnswer) {
+  auto s = up();
+  s.tell(kind::own_fault, "it refused us").tell(kind::own_fault, "it refused us").tell(kind::cancelled);
+  EXPECT_EQ(s.state.own_faults(), 2u);
+  EXPECT_EQ(s.state.reason(), "it refused us");
+  s.tell(kind::answered);
+  EXPECT_EQ(s.state.own_faults(), 0u);
+  EXPECT_EQ(s.state.counts().own_faults, 2u);
+}
+
+TEST(HealthState, WhyItIsNotUpIsNotOverwrittenByAFaultOfOurs) {
+  auto s = up().tell(kind::connect_failed, "refused");
+  s.tell(kind::own_fault, "no descriptors");
+  EXPECT_EQ(s.state.reason(), "refused");
+}
+
 TEST(HealthState, LosingRacesNeverMakesItDown) {
   auto s = up();
   for (int i = 0; i < 100; ++i) s.tell(kind::lost_race);
