@@ -24,6 +24,7 @@ std::string_view text_of(framing_error e) noexcept {
     case bare_line_feed: return "a line of the head ends with LF alone instead of CR LF";
     case bare_carriage_return: return "the head has a CR that no LF follows";
     case control_character: return "the head has a control character in it";
+    case speaks_tls: return "it is TLS, where plain HTTP is expected";
     case start_line_too_long: return "the first line of the message is longer than the limit";
     case head_too_large: return "the head is larger than the limit";
     case too_many_fields: return "the head has more header fields than the limit";

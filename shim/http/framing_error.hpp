@@ -13,6 +13,7 @@ enum class framing_error : std::uint8_t {
   bare_line_feed,        ///< LF without CR
   bare_carriage_return,  ///< CR without LF
   control_character,     ///< below 0x20 except HTAB, or DEL
+  speaks_tls,            ///< it begins as a TLS handshake does
   start_line_too_long,
   head_too_large,
   too_many_fields,

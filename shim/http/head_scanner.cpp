@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace shim::http {
+namespace {
+
+constexpr char tls_handshake = 0x16;  // the type of its records (RFC 8446, 5.1)
+
+}  // namespace
 
 std::expected<std::size_t, framing_error> head_scanner::scan(std::string_view all) noexcept {
   const char* const begin = all.data();
@@ -17,7 +22,9 @@ std::expected<std::size_t, framing_error> head_scanner::scan(std::string_view al
       continue;
     }
     if (*p == '\n') return std::unexpected(framing_error::bare_line_feed);
-    if (*p != '\r') return std::unexpected(framing_error::control_character);
+    if (*p != '\r')
+      return std::unexpected(p == begin && *p == tls_handshake ? framing_error::speaks_tls
+                                                               : framing_error::control_character);
     if (p == begin) return std::unexpected(framing_error::leading_line_break);
     if (p + 1 == end) break;
     if (p[1] != '\n') return std::unexpected(framing_error::bare_carriage_return);

@@ -109,7 +109,9 @@ class session {
             co_await client_.stream.fill(client_.in, left, byte_buffer::usual + shared_.forwarding.heads.head_bytes);
       }
       if (error == net::error::timed_out) {
-        co_await answer(408, "the request's head was not complete in time");
+        constexpr std::string_view why = "the request's head was not complete in time";
+        if (shared_.refused) shared_.refused(client_.stream.stream().peer(), why);
+        co_await answer(408, why);
         co_return 0;
       }
       if (error) co_return 0;

@@ -140,6 +140,9 @@ class UnixSocketUsers(unittest.TestCase):
             done = run("curl", "-sS", "--fail", "--unix-socket", shim.socket_path,
                        "http://localhost/puppet-ca/v1/certificate/ca")
             self.assertIn("BEGIN CERTIFICATE", done)
+            subprocess.run(["curl", "-sk", "--unix-socket", shim.socket_path, "https://localhost/"], check=False, timeout=60,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            self.assertEqual(len(shim.lines(r"refused request .*reason=\"it is TLS, where plain HTTP is expected\"", 1)), 1)
 
 
 def run(*command, **more):

@@ -140,6 +140,7 @@ class Silence(Limits):
             client = self.raw(part)
             self.assert_own_error(client.read_answer(), 408, "in time")
             self.assertEqual(client.tls.recv(1), b"")
+        self.shim.wait_for_line(r'warning refused request client="[^"]+" reason="the request\'s head was not complete in time"')
 
     def test_a_head_that_trickles_is_not_waited_for_forever(self):
         client = self.connect()

@@ -58,7 +58,8 @@ TEST(HeadScanner, RefusesAtTheFirstForbiddenByte) {
       {std::string("GET /\0", 6), framing_error::control_character},
       {"GET / HTTP/1.1\r\nA: \x7f", framing_error::control_character},
       {"GET / HTTP/1.1\r\nA: \x0b", framing_error::control_character},
-      {"\x16\x03\x01", framing_error::control_character},  // a TLS ClientHello
+      {"\x16\x03\x01", framing_error::speaks_tls},
+      {"GET\x16", framing_error::control_character},
   };
   for (const row& r : rows) {
     EXPECT_EQ(head_scanner().scan(r.bytes), scanned(std::unexpected(r.why))) << r.bytes;
