@@ -2,6 +2,7 @@
 #include "cli/verbs.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/event_log.hpp"
+#include "daemon/log_sinks.hpp"
 
 #include <bunraku/private_key.hpp>
 
@@ -14,6 +15,18 @@ namespace {
 /// A connection under way takes 64 bytes of it and an identity 5 KiB: enough for more than there are descriptors for,
 /// and half of what a user may mostly lock.
 constexpr std::size_t key_memory_bytes = std::size_t{4} << 20;
+
+/// There is no log yet. Where systemd gives these lines to the journal, it takes their priorities from their first
+/// bytes (sd-daemon(3)): what keeps the daemon from its start must be there for `journalctl -p err`.
+void tell(const bunraku::problems& found) {
+  const bool to_journal = daemon::stderr_is_journal("/");  // whether its socket is there or not
+  const char* const error = to_journal ? "<3>" : "";
+  for (const auto& p : found) {
+    std::cerr << (p.level() == bunraku::severity::error ? error : to_journal ? "<4>" : "");
+    print(std::cerr, {p});
+  }
+  if (has_error(found)) std::cerr << error << "bunraku: not started, because of the errors above.\n";
+}
 
 }  // namespace
 
@@ -28,18 +41,12 @@ int run(const invocation& with) {
     who = daemon::load_identities(*setup.configuration, *setup.site);
     setup.found.insert(setup.found.end(), who.found.begin(), who.found.end());
   }
-  print(std::cerr, setup.found);
-  if (has_error(setup.found)) {
-    std::cerr << "bunraku: not started, because of the errors above.\n";
-    return not_done;
-  }
+  tell(setup.found);
+  if (has_error(setup.found)) return not_done;
   daemon::daemon one(with, setup, who, std::make_shared<daemon::event_log>(setup.configuration->log));
   const auto found = one.start(setup, who);
-  print(std::cerr, found);
-  if (has_error(found)) {
-    std::cerr << "bunraku: not started, because of the errors above.\n";
-    return not_done;
-  }
+  tell(found);
+  if (has_error(found)) return not_done;
   return one.run();
 }
 

@@ -191,6 +191,20 @@ class WithASite(unittest.TestCase):
         self.assertEqual(done.returncode, NOT_DONE)
         self.assertRegex(done.stderr, r"bunraku\.toml:7: error: .*`idel`")
 
+    def test_what_keeps_it_from_its_start_has_its_priority_in_the_journal(self):
+        config = self.config("[limits]\nidel = \"60s\"\n")
+        os.chmod(config, 0o644)
+        with tempfile.TemporaryFile("w+", dir=self.directory) as journal:
+            about = os.fstat(journal.fileno())
+            done = subprocess.run([os.environ["BUNRAKU_BIN"], "run", "--config", config], stderr=journal, check=False,
+                                  stdin=subprocess.DEVNULL, timeout=120,
+                                  env={**os.environ, "JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"})
+            journal.seek(0)
+            said = journal.read()
+        self.assertEqual(done.returncode, NOT_DONE)
+        self.assertRegex(said, r"(?m)^<3>\S+bunraku\.toml:7: error: .*`idel`")
+        self.assertRegex(said, r"(?m)^<3>bunraku: not started")
+
     def test_what_must_not_be_read_is_told_with_its_remedy(self):
         with tempfile.TemporaryDirectory(prefix="bunraku-cli-") as place:
             os.chmod(place, 0o755)
