@@ -75,6 +75,13 @@ class loader {
     return std::nullopt;
   }
 
+  std::string enrol_anew() const {
+    return ", or enrol anew: `puppetserver ca clean --certname " + parts_.certname +
+           "` at the CA, then `puppet ssl clean` here";
+  }
+  /// A new key would not fit the certificate that is there.
+  std::string key_fix() const { return parts_.certificate ? "restore it" + enrol_anew() : std::string(enrol); }
+
   void read_certificate() {
     const std::string& path = parts_.files.certificate;
     const auto bytes = read(path, "hostcert", "this node's certificate", enrol);
@@ -121,7 +128,7 @@ class loader {
   void read_key() {
     const std::string& path = parts_.files.private_key;
     if (is_token_uri(path)) return read_token_key();
-    const auto bytes = read(path, "hostprivkey", "this node's private key", enrol);
+    const auto bytes = read(path, "hostprivkey", "this node's private key", key_fix());
     if (!bytes) return;
     if ((bytes->mode() & (S_IROTH | S_IWOTH)) != 0)
       warning(path, "every user of this host can read or change the private key", "chmod o= " + path);
@@ -143,7 +150,7 @@ class loader {
     using failure = key_reading::failure;
     switch (why) {
       case failure::none: return;
-      case failure::no_key: return error(path, "there is no PEM private key in it", enrol);
+      case failure::no_key: return error(path, "there is no PEM private key in it", key_fix());
       case failure::damaged:
         return error(path, "the private key is damaged or of an unknown kind",
                      "restore it, or enrol this node anew; RSA and EC keys in PKCS#1, SEC1 or PKCS#8 can be read");
@@ -163,8 +170,7 @@ class loader {
     if (X509_check_private_key(parts_.certificate.get(), parts_.private_key.get()) != 1)
       return error(parts_.files.private_key,
                    "the private key does not belong to the certificate in " + parts_.files.certificate,
-                   "restore the one that does, or enrol anew: `puppetserver ca clean --certname " + parts_.certname +
-                       "` at the CA, then `puppet ssl clean` here");
+                   "restore the one that does" + enrol_anew());
     // OpenSSL's own limits (its security level may be set for the whole host) are asked for rather than guessed.
     const ssl_ctx_ptr trial(SSL_CTX_new(TLS_method()));
     ERR_clear_error();

@@ -224,6 +224,17 @@ TEST_F(Credentials, RefuseFilesThatAreNotPem) {
                                    Problem(error, files.crl, HasSubstr("no PEM CRL"))));
 }
 
+TEST_F(Credentials, KnowThatANewKeyWouldNotFitTheCertificateThatIsThere) {
+  for (const auto& spoil : {+[](const std::string& file) { std::filesystem::remove(file); },
+                            +[](const std::string& file) { std::filesystem::resize_file(file, 0); }}) {
+    spoil(files.private_key);
+    const auto said = found();
+    ASSERT_EQ(said.size(), 1u);
+    EXPECT_THAT(said.front().fix(), HasSubstr("restore it, or enrol anew: `puppetserver ca clean --certname"));
+    dir.write("key.pem", "");
+  }
+}
+
 TEST_F(Credentials, RefuseEmptyFiles) {
   for (const char* name : {"cert.pem", "key.pem", "ca.pem", "crl.pem"}) dir.write(name, "");
   EXPECT_EQ(found().size(), 4u);
