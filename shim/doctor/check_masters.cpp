@@ -36,8 +36,9 @@ constexpr words table[] = {
      "It is not of this node's CA: another site's, an old CA's, or somebody who poses as it.",
      "openssl s_client -connect NAME -servername HOST -showcerts </dev/null | openssl x509 -noout -issuer   # compare "
      "with: openssl x509 -noout -subject -in FILE"},
-    {trouble::expired, "master-expired", "No agent trusts it any more.",
-     "On the CA: puppetserver ca clean --certname HOST; on HOST: puppet ssl clean && puppet ssl bootstrap, sign it on "
+    {trouble::expired, "master-expired", "No agent trusts it, unless it is this node's clock that is wrong.",
+     "timedatectl   # is this node's clock right? If so, on the CA: puppetserver ca clean --certname HOST; on HOST: "
+     "puppet ssl clean && puppet ssl bootstrap, sign it on "
      "the CA, and restart puppetserver"},
     {trouble::revoked, "master-revoked", "The CA has withdrawn it: somebody else may have its key.",
      "Take it out of the records; on the CA: puppetserver ca generate --certname HOST"},

@@ -119,6 +119,10 @@ class Masters(DoctorCase):
                 self.with_master(name)
                 self.check(check, where=rf"^{name}\.lab\.test:\d+ \(catalog\)")
 
+    def test_a_certificate_out_of_its_time_may_be_a_clock_that_is_wrong(self):
+        self.with_master("early")
+        self.check("master-expired", what=r"is not valid before .* \(local clock: ", fix=r"^timedatectl   # is this node's clock right\?")
+
     @plants("master-crl")
     def test_a_master_whose_ca_has_no_crl_here(self):
         ssl = self.own_ssldir()

@@ -14,7 +14,8 @@ from pathlib import Path
 from labsite import MasterSpec, Shim, Site
 
 ALL = ("ca", "catalog", "files", "report")
-BAD = {"expired": "--expired", "soon": "--soon", "revoked": "--revoked", "stranger": "--other-ca", "client": "--client-only"}
+BAD = {"expired": "--expired", "soon": "--soon", "revoked": "--revoked", "stranger": "--other-ca", "client": "--client-only",
+       "early": "--not-yet"}
 IDENTITY = '[identity]\nmaster_names = ["puppet.lab.test"]\n'
 _NAMESPACE = """set -e
 d=$1; shift
