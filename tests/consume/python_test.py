@@ -4,13 +4,14 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 import unittest
 from pathlib import Path
 
-from labsite import MasterSpec, Site, Srv
+from labsite import MasterSpec, Shim, Site, Srv
 
 PYTHON = Path(__file__).resolve().parents[2] / "contrib/python"
 LIBRARY = os.environ["BUNRAKU_C_LIBRARY"]
@@ -27,9 +28,13 @@ class PythonTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         masters = (MasterSpec("one", SERVICES), MasterSpec("two", SERVICES),
-                   MasterSpec("expired", SERVICES, ssldir="old.lab.test"))
+                   MasterSpec("expired", SERVICES, ssldir="old.lab.test"), MasterSpec("picky", SERVICES, ssldir="picky.lab.test"))
         cls.site = site = cls.enterClassContext(Site(masters=masters, srv={}, key="ec", files=("small1",),
-                                                     pki=["--expired", "old.lab.test,expired.lab.test"]))
+                                                     pki=["--expired", "old.lab.test,expired.lab.test",
+                                                          "--other-ca", "stranger.lab.test", "--name", "picky.lab.test=picky.lab.test"]))
+        picky = site.masters["picky"]  # believes in another CA than this site's
+        shutil.copy(Path(site.pki, "other-ca/ca_crt.pem"), Path(picky.directory, "ssl/certs/ca.pem"))
+        picky.reload()
         cls.conf = cls.write_conf("python.conf", site.fqdn("agent1"), site.ssldir("agent1"))
         cls.name_server = f"{site.dns.address}:{site.dns.port}"
 
@@ -71,7 +76,32 @@ class TheCheck(PythonTest):
             self.assertEqual((figures[f"{service}_masters"], figures[f"{service}_passed_over"]), ("2", "0"))
             self.assertLess(float(figures[f"{service}_time"].rstrip("s")), 10)
         self.assertIn(f"catalog: two.lab.test:{self.site.port} by srv, up: healthy", "\n".join(details))
-        self.assertEqual(self.site.requests(), {}, "it sends nothing")
+        asked = {line["target"] for lines in self.site.requests().values() for line in lines}
+        self.assertEqual(asked, {"/status/v1/simple/server"})
+
+    def test_a_master_that_refuses_this_node_is_critical(self):
+        self.site.srv("catalog", "picky")
+        text, _, _ = self.check(2, "-s", "catalog")
+        self.assertRegex(text, r"catalog: picky\S+: the master refused our certificate with alert 48 \"unknown CA\"")
+
+    def test_a_master_that_does_not_answer_well_is_critical(self):
+        one = self.site.masters["one"]
+        self.addCleanup(one.clear_faults)
+        one.fault("status:503", path_prefix="/status/", body="starting")
+        self.assertRegex(self.check(2, "-s", "catalog")[0], r"catalog: one\S+: status 503: starting")
+        one.clear_faults()
+        one.fault("raw", path_prefix="/status/", body="hello")
+        self.assertIn("it does not answer as a master does", self.check(2, "-s", "catalog")[0])
+
+    def test_through_a_daemon_it_says_what_the_daemon_says(self):
+        with Shim(self.site) as shim:
+            address, _ = shim.address
+            self.site.publish(f"agent1 A {address}")
+            self.assertIn(f"catalog: agent1.lab.test:{shim.port}", self.check(0, conf=shim.puppet_conf)[0])
+            for master in self.site.masters.values():
+                master.kill()
+            self.assertRegex(self.check(2, "-s", "catalog", conf=shim.puppet_conf)[0],
+                             r"catalog: agent1\S+: status 502: .*no master of service catalog answered: one\.lab\.test")
 
     def test_a_master_that_is_passed_over_is_a_warning_with_its_reason(self):
         self.site.masters["one"].kill()
