@@ -1,4 +1,5 @@
 #include "admin/control.hpp"
+#include "log_value.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -89,7 +90,7 @@ net::awaitable<std::expected<json::object, refusal>> order_plugin(controlled& da
   if (!running) co_return std::unexpected(std::move(why));
   const auto reply = co_await tell(all, what);
   daemon.say(bunraku::log_level::warning, "plugin.told plugin=" + what.plugin +
-                                              (reply.done ? " done" : " refused reason=\"" + reply.text + '"') +
+                                              (reply.done ? " done" : " refused reason=" + log_value(reply.text)) +
                                               " by=\"" + caller + '"');
   if (!reply.done) co_return std::unexpected(refusal{409, "plugin_refused", reply.text, {}});
   boost::system::error_code error;

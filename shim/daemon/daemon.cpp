@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "admin/metrics.hpp"
+#include "log_value.hpp"
 
 #include <bunraku/private_key.hpp>
 #include <bunraku/token_uri.hpp>
@@ -73,8 +74,7 @@ daemon::daemon(const places& where, const setup& setup, const leg_identities& wh
   shared_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   shared_.tunnel_ended = [this] { renew_textfile_later(); };
   sessions_.refused = [this](std::string_view client, std::string_view what) {
-    say(log_level::warning,
-        "refused request client=\"" + std::string(client) + "\" reason=\"" + std::string(what) + '"');
+    say(log_level::warning, "refused request client=" + log_value(client) + " reason=" + log_value(what));
   };
   forwarding_.warn = [this](std::string_view line) { say(log_level::warning, line); };
   pool_.when_idle(give_back_memory);
@@ -140,7 +140,7 @@ void daemon::say(log_level level, std::string_view line) const {
 void daemon::tell(const bunraku::problems& found) const {
   for (const auto& p : found)
     say(p.level() == bunraku::severity::error ? log_level::error : log_level::warning,
-        "problem where=\"" + p.where() + "\" what=\"" + p.what() + ' ' + p.fix() + '"');
+        "problem where=" + log_value(p.where()) + " what=" + log_value(p.what() + ' ' + p.fix()));
 }
 
 /// Whoever is turned away leaves one line; those who come in their thousands do not fill the disk.

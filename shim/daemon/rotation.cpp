@@ -1,6 +1,7 @@
 #include "daemon/rotation.hpp"
 
 #include "forward/end_wait.hpp"
+#include "log_value.hpp"
 
 #include <algorithm>
 
@@ -21,7 +22,7 @@ bunraku::problem worst_of(const leg_identities& found, const leg_identities& in_
 }
 
 std::string fields_of(const bunraku::problem& p) {
-  return "where=\"" + p.where() + "\" what=\"" + p.what() + "\" fix=\"" + p.fix() + '"';
+  return "where=" + log_value(p.where()) + " what=" + log_value(p.what()) + " fix=" + log_value(p.fix());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "forward/access_log.hpp"
 
 #include "http/target.hpp"
+#include "log_value.hpp"
 
 #include <cstdio>
 
@@ -39,18 +40,10 @@ std::string to_line(const exchange_record& r) {
   if (r.waited.count() != 0)
     line += " waited_ms=" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(r.waited).count());
   if (r.cut) line += " cut=yes";
-  if (!r.continued.empty()) line += " continued=\"" + r.continued + '"';
-  if (!r.not_kept.empty()) line += " not_kept=\"" + r.not_kept + '"';
-  if (!r.injected.empty()) {
-    line += " injected=\"";
-    for (const char c : r.injected) line += c == '"' ? '\'' : c;
-    line += '"';
-  }
-  if (!r.why.empty()) {
-    line += " failed=\"";
-    for (const char c : r.why) line += c == '"' ? '\'' : c;
-    line += '"';
-  }
+  if (!r.continued.empty()) line += " continued=" + log_value(r.continued);
+  if (!r.not_kept.empty()) line += " not_kept=" + log_value(r.not_kept);
+  if (!r.injected.empty()) line += " injected=" + log_value(r.injected);
+  if (!r.why.empty()) line += " failed=" + log_value(r.why);
   return line;
 }
 

@@ -4,6 +4,7 @@
 #include "local/listener.hpp"
 #include "local/patience.hpp"
 #include "local/splice.hpp"
+#include "log_value.hpp"
 #include "tunnel/client_hello.hpp"
 #include "tunnel/connect_request.hpp"
 
@@ -369,9 +370,8 @@ void session::note_refusal(std::string_view why) {
   if (end_ != tunnel_end::unserved) end_ = tunnel_end::refused;
   std::string line = "refused way=";
   line += way_;
-  line += " client=\"" + peer_ + "\" for=\"" + asked_ + "\" reason=\"";
-  for (const char c : why) line += c == '"' ? '\'' : c;
-  shared_.refused(line + '"');
+  line += " client=\"" + peer_ + "\" for=\"" + asked_ + "\" reason=" + log_value(why);
+  shared_.refused(line);
 }
 
 void session::note_end(const splice::result& how) {
@@ -383,12 +383,8 @@ void session::note_end(const splice::result& how) {
   line += " service=" + service_ + " for=\"" + asked_ + "\" master=" + master_->who().to_string() +
           " attempts=" + std::to_string(failed.size() + 1) + " up=" + std::to_string(how.up) +
           " down=" + std::to_string(how.down) + " ms=" + std::to_string(ms) + " client=\"" + peer_ + '"';
-  if (!how.why.empty()) line += " cut=\"" + how.why + '"';
-  if (!failed.empty()) {
-    line += " failed=\"";
-    for (const char c : forward::join(failed)) line += c == '"' ? '\'' : c;
-    line += '"';
-  }
+  if (!how.why.empty()) line += " cut=" + log_value(how.why);
+  if (!failed.empty()) line += " failed=" + log_value(forward::join(failed));
   shared_.info(line);
 }
 

@@ -1,6 +1,7 @@
 """SIGHUP, SIGTERM and kill -9: what is under way is finished, what is broken is not taken."""
 
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -123,6 +124,13 @@ class Reload(unittest.TestCase):
                     self.check_both_ways_in()
         self.shim.reload(good)
         self.check_both_ways_in()
+
+    def test_whatever_a_problem_quotes_its_line_has_the_same_values(self):
+        self.shim.reload(self.shim.config().replace('level = "debug"', 'level = "a\\"b c"'), expect=r"reload refused: ")
+        line, = self.shim.lines(r" error problem ")
+        where, what = shlex.split(line)[-2:]
+        self.assertRegex(where, r"^where=.*bunraku\.toml:\d+$")
+        self.assertRegex(what, r"^what=.*a'b c")
 
     def test_broken_credentials_and_a_broken_puppet_conf_change_nothing_either(self):
         certificate = f"{self.site.ssldir('agent1')}/certs/agent1.lab.test.pem"
