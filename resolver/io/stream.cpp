@@ -159,12 +159,12 @@ std::size_t stream::fail(int result, direction natural, direction& wants, error_
       return 0;
     default:
       broken_ = true;
-      // OpenSSL 3 reports a peer that left without close_notify as a protocol error.
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
       // In TLS 1.3 a master judges our certificate when the handshake is over for us. OpenSSL takes a fatal alert for
       // the beginning of another one, so SSL_is_init_finished does not tell.
-      else if (SSL_is_server(ssl_.get()) == 0 && (refusal_ = certificate_alert(ERR_peek_error())) != 0)
-        error = errc::refused_us;
+      if (SSL_is_server(ssl_.get()) == 0) refusal_ = certificate_alert(ERR_peek_error());
+      // OpenSSL 3 reports a peer that left without close_notify as a protocol error.
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) error = net::error::connection_reset;
+      else if (refusal_ != 0) error = errc::refused_us;
       else error = error_code(EPROTO, boost::system::generic_category());
       return 0;
   }

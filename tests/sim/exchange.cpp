@@ -283,7 +283,7 @@ task<exchange::step> exchange::judge_status() {
   auto next = course_.failed(*what, situation(), now(), [this] { return may_repeat(); });
   if (w().broken == mutation::believes_not_found && next == move::ask_catalog_master) next = move::deliver;
   w().trace([&] { return "status  " + std::to_string(reply_.status) + " -> " + std::string(name_of(next)); });
-  told_story_.sent.back().mishap = *what;
+  told_story_.sent.back().mishap = what;
   if (next == move::deliver && !prefers_full(*what)) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(reply_.status), reply_.status);
   if (next == move::same_master) ask_same_again();

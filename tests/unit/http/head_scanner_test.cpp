@@ -11,7 +11,7 @@ using scanned = std::expected<std::size_t, framing_error>;
 
 TEST(HeadScanner, FindsTheEndHoweverTheBytesWereCut) {
   const std::string head = head_of("GET / HTTP/1.1|Host: a|X-Tabs: a\tb\t|X-Eight: \xff\x80|");
-  const std::string all = head + "body\n\r\0more";
+  const std::string all = head + std::string("body\n\r\0more", 11);
   for (std::size_t first = 1; first < head.size(); ++first) {
     for (std::size_t second = first; second < head.size(); ++second) {
       head_scanner scanner;

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 using namespace shim::tunnel;
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
