@@ -183,8 +183,10 @@ boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self,
     const bool played = co_await play(self, question, own);
     if (played) co_return;
   }
-  auto is_believed = [name = *name, type](std::span<const std::uint8_t> wire) {
-    return policy::read_dns_answer(wire, name, type).has_value();
+  std::expected<policy::dns_answer, policy::dns_refusal> read;  // the last reply
+  const auto is_believed = [&](std::span<const std::uint8_t> wire) {
+    read = policy::read_dns_answer(wire, *name, type);
+    return read.has_value();
   };
   auto channel = self->channel_;
   auto said = co_await channel->query(text, type, is_believed);
@@ -196,10 +198,8 @@ boost::asio::awaitable<void> dns_answers::run(std::shared_ptr<dns_answers> self,
     self->finish(question, *own, failed(failure_of(said.error()), said.error().note));
     co_return;
   }
-  auto read = policy::read_dns_answer(said->wire, *name, type);
   if (!read) {
-    auto note =
-        text + " " + std::string(policy::name_of(type)) + ": " + read.error().what + " (from " + said->server + ")";
+    auto note = text + " " + std::string(policy::name_of(type)) + ": " + read.error().what + " (from " + *said + ")";
     self->finish(question, *own, failed(failure_of(read.error().why), std::move(note)));
     co_return;
   }

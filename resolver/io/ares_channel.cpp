@@ -145,12 +145,13 @@ void ares_channel::close() {
     if (const auto lookup = each.lock()) lookup->cancel();
 }
 
-boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::query(
-    std::string name, policy::dns_type type, judge is_believed) {
+boost::asio::awaitable<std::expected<std::string, ares_channel::failure>> ares_channel::query(std::string name,
+                                                                                              policy::dns_type type,
+                                                                                              judge is_believed) {
   return run(state_, std::move(name), type, std::move(is_believed));
 }
 
-boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>> ares_channel::run(
+boost::asio::awaitable<std::expected<std::string, ares_channel::failure>> ares_channel::run(
     std::shared_ptr<state> shared, std::string name, policy::dns_type type, judge is_believed) {
   const auto question = name + " " + std::string(policy::name_of(type));
   if (shared->closed) co_return std::unexpected(failure{errc::cancelled, "the resolver is gone"});
@@ -164,6 +165,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
   // However this coroutine ends, nothing of the lookup stays open or armed.
   std::unique_ptr<ares_lookup, void (*)(ares_lookup*)> closer(nullptr, [](ares_lookup* l) { l->stop(); });
   bool expired = false, believed = false;
+  std::string passed_over;
   for (bool again = true;;) {
     closer.reset();
     lookup = shared->add_lookup();
@@ -178,6 +180,7 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
       believed = is_believed(lookup->wire());
       const auto is_sender = [&](const name_server& s) { return s.to_string() == lookup->heard().sender; };
       if (believed || std::erase_if(servers, is_sender) == 0 || servers.empty()) break;
+      passed_over += ", after " + lookup->heard().sender + " sent no usable answer";
       continue;
     }
     if (!std::exchange(again, false) || !reached_nobody(*lookup) || std::chrono::steady_clock::now() + pause >= until)
@@ -190,13 +193,15 @@ boost::asio::awaitable<std::expected<ares_channel::reply, ares_channel::failure>
   switch (lookup->result()) {
     case ares_lookup::status::replied:
       if (believed) shared->note_good(lookup->heard().sender);
-      co_return reply{std::move(lookup->wire()), lookup->heard().sender};
-    case ares_lookup::status::failed: co_return std::unexpected(failure_of(*lookup, question, list_of(servers)));
+      co_return lookup->heard().sender;
+    case ares_lookup::status::failed:
+      co_return std::unexpected(failure_of(*lookup, question, list_of(servers) + passed_over));
     case ares_lookup::status::under_way:
       if (expired) {
-        co_return std::unexpected(
-            failure{errc::dns_timeout, "no answer about " + question + " from " + list_of(servers) + " within " +
-                                           std::to_string(shared->deadline.count()) + " ms" + note_on_tcp(*lookup)});
+        co_return std::unexpected(failure{errc::dns_timeout, "no answer about " + question + " from " +
+                                                                 list_of(servers) + " within " +
+                                                                 std::to_string(shared->deadline.count()) + " ms" +
+                                                                 passed_over + note_on_tcp(*lookup)});
       }
       break;
     case ares_lookup::status::cancelled: break;

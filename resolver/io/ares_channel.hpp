@@ -30,16 +30,13 @@ namespace bunraku::io {
 /// Owns:    queries under way may outlive this object, whose end closes it.
 class ares_channel {
  public:
-  struct reply {
-    std::vector<std::uint8_t> wire;  ///< the message as it came; id and question are checked
-    std::string server;              ///< "address:port" of who sent it
-  };
   /// dns_timeout, dns_failed or cancelled; the note is one sentence that names servers and name.
   struct failure {
     boost::system::error_code code;
     std::string note;
   };
 
+  /// Reads a reply, the message as it came, of which id and question are checked. False: it is not believed.
   using judge = std::function<bool(std::span<const std::uint8_t> wire)>;
 
   ares_channel(boost::asio::any_io_executor executor, const dns_options& dns);
@@ -59,14 +56,16 @@ class ares_channel {
 
   /// `name` is absolute, without escapes; no search list is applied. NXDOMAIN and empty answers are replies.
   /// Cancels: terminal; then the failure is errc::cancelled.
-  /// `is_believed` judges each reply; one that is not is given only if no other server is left.
-  boost::asio::awaitable<std::expected<reply, failure>> query(std::string name, policy::dns_type type,
-                                                              judge is_believed);
+  /// `is_believed` is given each reply until it believes one, or no other server is left to ask. Who sent the last one
+  /// is what is returned, as "address:port".
+  boost::asio::awaitable<std::expected<std::string, failure>> query(std::string name, policy::dns_type type,
+                                                                    judge is_believed);
 
  private:
   struct state;
-  static boost::asio::awaitable<std::expected<reply, failure>> run(std::shared_ptr<state> shared, std::string name,
-                                                                   policy::dns_type type, judge is_believed);
+  static boost::asio::awaitable<std::expected<std::string, failure>> run(std::shared_ptr<state> shared,
+                                                                         std::string name, policy::dns_type type,
+                                                                         judge is_believed);
   std::shared_ptr<state> state_;
 };
 

@@ -46,7 +46,7 @@ class ares_lookup : public std::enable_shared_from_this<ares_lookup> {
 
   status result() const noexcept { return result_; }
   int ares_status() const noexcept { return ares_status_; }
-  std::vector<std::uint8_t>& wire() noexcept { return wire_; }
+  const std::vector<std::uint8_t>& wire() const noexcept { return wire_; }
   const last_heard& heard() const noexcept { return heard_; }
 
  private:

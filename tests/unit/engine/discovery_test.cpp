@@ -227,6 +227,10 @@ TEST_F(Discovery, ANameServerWhoseAnswerIsNotBelievedIsPassedOverAndNotAskedFirs
     server.answer_with([&](const question& q) -> answers { return {each(q)}; });
     make();
     EXPECT_EQ(ask(service::catalog).state, status::failed) << "nobody is left";
+    server.answer_with([](const question&) -> answers { return {}; });
+    make();
+    const auto note = ask(service::catalog).note;
+    EXPECT_NE(note.find("after " + first.address() + " sent no usable answer"), std::string::npos) << note;
     subject.reset();
     first.close();
     io.poll();
