@@ -89,10 +89,7 @@ class ordering {
   }
 
   void set_scores(random& chance) {
-    for (auto& p : picks_) {
-      if (p.weight == 0 && is_weightless(p.rank)) p.weight = 1;  // all alike, as before, and a slow start has an effect
-      p.weight *= what_.health[p.index].share;
-    }
+    for (auto& p : picks_) p.weight *= what_.health[p.index].share;
     if (what_.exchangeable && !what_.masters.empty() && !has_priorities(what_.masters.front()))
       for (auto& p : picks_) p.score = p.index;  // as written
     else if (what_.key) score_by_rendezvous(*what_.key);
@@ -125,12 +122,6 @@ class ordering {
     return what_.exchangeable ? 0 : i;
   }
 
-  bool is_weightless(std::uint64_t tier) const noexcept {
-    for (std::uint32_t i = 0; i < what_.masters.size(); ++i)
-      if (what_.masters[i].weight() != 0 && tier_of(i) == tier) return false;
-    return true;
-  }
-
   /// Records that differ in the weight only add up; equal ones are one record (RFC 2181, 5).
   void merge(pick& known, const pick& fresh) const {
     if (fresh.rank > known.rank) return;
@@ -157,7 +148,9 @@ class ordering {
     constexpr std::uint64_t most = std::uint64_t{1} << 26;
     for (auto& p : picks_) {
       const std::uint64_t draw = rendezvous_draw(key, p.score);
-      p.score = p.weight == 0 ? weightless_last | draw : rendezvous_score(draw, std::min(p.weight, most));
+      // Those of no weight are alike among themselves, but for a slow start.
+      p.score = p.weight == 0 ? weightless_last | rendezvous_score(draw, what_.health[p.index].share)
+                              : rendezvous_score(draw, std::min(p.weight, most));
     }
   }
 

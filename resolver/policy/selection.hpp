@@ -37,9 +37,9 @@ struct selection_limits {
 /// Priorities are those of SRV records; a list is tried as written, each entry a priority of its own.
 ///
 /// Among masters of one priority and the same health, weighted rendezvous hashing by `key` decides (weight 0 comes
-/// after all others, unless all of the priority have it, and weights grow after recovery); without a key the weighted
-/// draw of RFC 2782, exactly, from `chance`. A master that is listed twice stands in the order once, at its lowest
-/// priority, with the weights of that added up.
+/// after all others, and what a master has of its turns grows after recovery); without a key the weighted draw of RFC
+/// 2782, exactly, from `chance`. A master that is listed twice stands in the order once, at its lowest priority, with
+/// the weights of that added up.
 ///
 /// Precondition: `health` is as long as `masters`, which are all of one source. `into` is emptied first; with a key
 /// nothing is allocated beyond it.
