@@ -12,14 +12,14 @@
 namespace shim::cli {
 namespace {
 
-/// A connection under way takes 64 bytes of it and an identity 5 KiB: enough for more than there are descriptors for,
+/// A handshake under way takes 128 bytes of it and an identity 5 KiB: enough for more than there are descriptors for,
 /// and half of what a user may mostly lock.
 constexpr std::size_t key_memory_bytes = std::size_t{4} << 20;
 
 /// There is no log yet. Where systemd gives these lines to the journal, it takes their priorities from their first
 /// bytes (sd-daemon(3)): what keeps the daemon from its start must be there for `journalctl -p err`.
 void tell(const bunraku::problems& found) {
-  const bool to_journal = daemon::stderr_is_journal("/");  // whether its socket is there or not
+  const bool to_journal = daemon::stderr_is_journal();
   const char* const error = to_journal ? "<3>" : "";
   for (const auto& p : found) {
     std::cerr << (p.level() == bunraku::severity::error ? error : to_journal ? "<4>" : "");

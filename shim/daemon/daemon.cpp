@@ -128,8 +128,8 @@ void daemon::write_textfile() {
   const auto text = admin::metrics_text(resolver_.snapshot(), facts(), history_, std::chrono::system_clock::now());
   auto trouble = admin::write_textfile(path, text);
   if (!trouble.empty() && trouble != textfile_trouble_)
-    say(log_level::warning, "no metrics for the textfile collector reason=\"" + trouble +
-                                "\" fix=\"let bunraku's unit and user write in its directory, and restart it\"");
+    say(log_level::warning, "no metrics for the textfile collector reason=" + log_value(trouble) +
+                                " fix=\"let bunraku's unit and user write in its directory, and restart it\"");
   textfile_trouble_ = std::move(trouble);
 }
 

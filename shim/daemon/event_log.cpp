@@ -13,7 +13,7 @@ namespace {
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 bool is_journal(config::log_target to) noexcept {
-  return to == config::log_target::journal || (to == config::log_target::automatic && stderr_is_journal());
+  return to == config::log_target::journal || (to == config::log_target::automatic && journal_is_at_hand());
 }
 
 }  // namespace

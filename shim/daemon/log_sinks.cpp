@@ -149,13 +149,16 @@ std::shared_ptr<spdlog::sinks::sink> journal_sink(const std::string& place) {
   return std::make_shared<journal_lines>(place);
 }
 
-bool stderr_is_journal(const std::string& place) noexcept {
+bool stderr_is_journal() noexcept {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat about{};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &about) != 0) return false;
   unsigned long long device = 0, inode = 0;
-  return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == about.st_dev && inode == about.st_ino &&
-         ::access(place.c_str(), F_OK) == 0;
+  return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == about.st_dev && inode == about.st_ino;
+}
+
+bool journal_is_at_hand(const std::string& place) noexcept {
+  return stderr_is_journal() && ::access(place.c_str(), F_OK) == 0;
 }
 
 std::string journal_fields(bunraku::log_level level) {

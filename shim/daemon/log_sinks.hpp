@@ -22,9 +22,10 @@ inline constexpr const char* journal_place = "/run/systemd/journal/socket";
 /// A datagram for each line to `place`, the journal's socket. Longer ones than it takes are cut at 32 KiB.
 std::shared_ptr<spdlog::sinks::sink> journal_sink(const std::string& place = journal_place);
 
-/// Is stderr connected to the journal, and its socket there? $JOURNAL_STREAM names stderr's device and inode then
-/// (systemd.exec(5)). Below a root directory of one's own stderr may be all that leads to it.
-bool stderr_is_journal(const std::string& place = journal_place) noexcept;
+/// Is stderr connected to the journal? $JOURNAL_STREAM names its device and inode then (systemd.exec(5)).
+bool stderr_is_journal() noexcept;
+/// It is, and the journal's socket is there. Below a root directory of one's own stderr may be all that leads to it.
+bool journal_is_at_hand(const std::string& place = journal_place) noexcept;
 
 /// What stands before a line that the journal is sent, in its native protocol: fields, each `NAME=text` and a newline.
 std::string journal_fields(bunraku::log_level level);

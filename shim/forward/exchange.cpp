@@ -2,6 +2,7 @@
 
 #include "forward/pool_sharing.hpp"
 #include "http/target.hpp"
+#include "log_value.hpp"
 
 #include <bunraku/error.hpp>
 
@@ -129,8 +130,8 @@ void exchange::tell_what_was_not_kept() {
   if (!kept.file_failed() || shared_.files_fail) return;
   shared_.files_fail = true;
   if (shared_.warn)
-    shared_.warn("request bodies larger than limits.replay_bytes cannot be sent to another master reason=\"" +
-                 kept.why_not() + "\" fix=\"make room there, or set limits.replay_file_bytes to 0\"");
+    shared_.warn("request bodies larger than limits.replay_bytes cannot be sent to another master reason=" +
+                 log_value(kept.why_not()) + " fix=\"make room there, or set limits.replay_file_bytes to 0\"");
 }
 
 /// A connection to the plan's next master: an idle one, or a new one. What cannot be sent twice gets a new one: its

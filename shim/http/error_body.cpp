@@ -1,6 +1,6 @@
 #include "http/error_body.hpp"
 
-#include <boost/json.hpp>
+#include <boost/json.hpp>  // values and text, no I/O
 
 namespace shim::http {
 

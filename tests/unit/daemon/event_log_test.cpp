@@ -78,10 +78,11 @@ TEST(EventLog, WithoutTheJournalsSocketStderrIsWhatLeadsToIt) {
   struct stat about{};
   ASSERT_EQ(::fstat(STDERR_FILENO, &about), 0);
   ::setenv("JOURNAL_STREAM", (std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino)).c_str(), 1);
-  EXPECT_TRUE(shim::daemon::stderr_is_journal(::testing::TempDir()));
-  EXPECT_FALSE(shim::daemon::stderr_is_journal(::testing::TempDir() + "no-socket-here"));
+  EXPECT_TRUE(shim::daemon::stderr_is_journal());
+  EXPECT_TRUE(shim::daemon::journal_is_at_hand(::testing::TempDir()));
+  EXPECT_FALSE(shim::daemon::journal_is_at_hand(::testing::TempDir() + "no-socket-here"));
   ::setenv("JOURNAL_STREAM", "1:1", 1);
-  EXPECT_FALSE(shim::daemon::stderr_is_journal(::testing::TempDir()));
+  EXPECT_FALSE(shim::daemon::journal_is_at_hand(::testing::TempDir()));
   ::unsetenv("JOURNAL_STREAM");
 }
 
