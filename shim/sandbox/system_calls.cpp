@@ -1,316 +1,41 @@
 #include "sandbox/system_calls.hpp"
 
-#include "sandbox/build.hpp"
+#include "sandbox/filters.hpp"
 
-#include <array>
 #include <cerrno>
-#include <csignal>
+#include <cstdint>
 #include <cstring>
-#include <linux/sockios.h>
-#include <memory>
-#include <sched.h>
-#include <seccomp.h>
-#include <span>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 namespace shim::sandbox {
 namespace {
 
-// Names that an architecture does not have are passed over by libseccomp.
-constexpr std::array files{"open",
-                           "openat",
-                           "close",
-                           "close_range",
-                           "read",
-                           "readv",
-                           "pread64",
-                           "preadv",
-                           "write",
-                           "writev",
-                           "pwrite64",
-                           "pwritev",
-                           "lseek",
-                           "_llseek",
-                           "stat",
-                           "stat64",
-                           "lstat",
-                           "lstat64",
-                           "fstat",
-                           "fstat64",
-                           "newfstatat",
-                           "fstatat64",
-                           "statx",
-                           "statfs",
-                           "statfs64",
-                           "fstatfs",
-                           "fstatfs64",
-                           "access",
-                           "faccessat",
-                           "faccessat2",
-                           "readlink",
-                           "readlinkat",
-                           "getdents",
-                           "getdents64",
-                           "getcwd",
-                           "fcntl",
-                           "fcntl64",
-                           "flock",
-                           "dup",
-                           "dup2",
-                           "dup3",
-                           "fsync",
-                           "fdatasync",
-                           "ftruncate",
-                           "ftruncate64",
-                           "fadvise64",
-                           "fallocate",
-                           "unlink",
-                           "unlinkat",
-                           "rename",
-                           "renameat",
-                           "renameat2",
-                           "mkdir",
-                           "mkdirat",
-                           "chmod",
-                           "fchmod",
-                           "fchmodat",
-                           "umask",
-                           "memfd_create",
-                           "inotify_init1",
-                           "inotify_add_watch",
-                           "inotify_rm_watch"};
-constexpr std::array sockets{"socketcall", "socketpair", "bind",     "listen",      "accept",
-                             "accept4",    "connect",    "shutdown", "getsockname", "getpeername",
-                             "getsockopt", "setsockopt", "send",     "sendto",      "sendmsg",
-                             "sendmmsg",   "recv",       "recvfrom", "recvmsg",     "recvmmsg"};
-constexpr std::array waiting{"epoll_create",
-                             "epoll_create1",
-                             "epoll_ctl",
-                             "epoll_wait",
-                             "epoll_pwait",
-                             "epoll_pwait2",
-                             "poll",
-                             "ppoll",
-                             "ppoll_time64",
-                             "select",
-                             "_newselect",
-                             "pselect6",
-                             "pselect6_time64",
-                             "eventfd",
-                             "eventfd2",
-                             "pipe",
-                             "pipe2",
-                             "timerfd_create",
-                             "timerfd_settime",
-                             "timerfd_settime64",
-                             "timerfd_gettime",
-                             "timerfd_gettime64",
-                             "signalfd4",
-                             "nanosleep",
-                             "clock_nanosleep",
-                             "clock_nanosleep_time64",
-                             "futex",
-                             "futex_time64",
-                             "sched_yield"};
-constexpr std::array itself{"brk",
-                            "munmap",
-                            "mremap",
-                            "madvise",
-                            "mlock",
-                            "mlock2",
-                            "munlock",
-                            "msync",
-                            "membarrier",
-                            "rseq",
-                            "set_robust_list",
-                            "get_robust_list",
-                            "set_tid_address",
-                            "getpid",
-                            "gettid",
-                            "getppid",
-                            "getpgrp",
-                            "getuid",
-                            "getuid32",
-                            "geteuid",
-                            "geteuid32",
-                            "getgid",
-                            "getgid32",
-                            "getegid",
-                            "getegid32",
-                            "getresuid",
-                            "getresuid32",
-                            "getresgid",
-                            "getresgid32",
-                            "getgroups",
-                            "getgroups32",
-                            "capget",
-                            "getrandom",
-                            "getrlimit",
-                            "ugetrlimit",
-                            "getrusage",
-                            "times",
-                            "time",
-                            "gettimeofday",
-                            "clock_gettime",
-                            "clock_gettime64",
-                            "clock_getres",
-                            "clock_getres_time64",
-                            "uname",
-                            "sysinfo",
-                            "getcpu",
-                            "sched_getaffinity",
-                            "rt_sigaction",
-                            "rt_sigprocmask",
-                            "rt_sigpending",
-                            "rt_sigtimedwait",
-                            "rt_sigreturn",
-                            "sigreturn",
-                            "sigaltstack",
-                            "restart_syscall",
-                            "exit",
-                            "exit_group"};
-// SoftHSM, OpenSC, tpm2-pkcs11 and the network clients of larger ones: locks, shared memory, devices, threads' manners.
-constexpr std::array foreign{"ioctl",
-                             "fchown",
-                             "fchown32",
-                             "fchownat",
-                             "utimensat",
-                             "link",
-                             "linkat",
-                             "symlink",
-                             "symlinkat",
-                             "rmdir",
-                             "truncate",
-                             "shmget",
-                             "shmat",
-                             "shmdt",
-                             "shmctl",
-                             "semget",
-                             "semop",
-                             "semtimedop",
-                             "semctl",
-                             "mlockall",
-                             "sched_getparam",
-                             "sched_getscheduler",
-                             "sched_setaffinity",
-                             "sched_get_priority_max",
-                             "sched_get_priority_min",
-                             "setpriority",
-                             "getpriority",
-                             "mincore",
-                             "timer_create",
-                             "timer_settime",
-                             "timer_delete"};
-// The leak check of sanitizers: a process that shares our memory attaches to us.
-constexpr std::array sanitizer{"clone",     "ptrace",          "wait4",      "waitpid",    "kill",
-                               "tkill",     "tgkill",          "prctl",      "mmap",       "mprotect",
-                               "prlimit64", "set_thread_area", "arch_prctl", "personality"};
-
-/// Numbers are the same on all architectures since 5.x; these came after 6.4 (451: cachestat), as far as may be yet.
-constexpr int first_newer = 451, last_newer = 511;
-
-class filter {
- public:
-  filter() : rules_(::seccomp_init(SCMP_ACT_ERRNO(EPERM)), &::seccomp_release) {
-    if (!rules_) error_ = ENOMEM;
-    set(SCMP_FLTATR_CTL_TSYNC, 1);
-    set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree, not a list
-    set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    // Refusals are told to the kernel's audit log, if there is one. Older kernels cannot: no reason to go without.
-    if (rules_) ::seccomp_attr_set(rules_.get(), SCMP_FLTATR_CTL_LOG, 1);
-  }
-
-  void allow(std::span<const char* const> names) {
-    for (const char* name : names) add(SCMP_ACT_ALLOW, name, {});
-  }
-  void allow(const char* name, std::initializer_list<scmp_arg_cmp> when) { add(SCMP_ACT_ALLOW, name, when); }
-  void pretend_absent(const char* name) { add(SCMP_ACT_ERRNO(ENOSYS), name, {}); }
-  void pretend_absent(int first, int last) {
-    for (int number = first; number <= last; ++number) add(SCMP_ACT_ERRNO(ENOSYS), number, {});
-  }
-  int load() {
-    if (error_ == 0) error_ = -::seccomp_load(rules_.get());
-    return error_;
-  }
-
- private:
-  void set(scmp_filter_attr what, std::uint32_t value) {
-    if (error_ == 0) error_ = -::seccomp_attr_set(rules_.get(), what, value);
-  }
-  void add(std::uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> when) {
-    if (const int number = ::seccomp_syscall_resolve_name(name); number != __NR_SCMP_ERROR) add(action, number, when);
-  }
-  void add(std::uint32_t action, int number, std::initializer_list<scmp_arg_cmp> when) {
-    if (error_ != 0) return;
-    error_ = -::seccomp_rule_add_array(rules_.get(), action, number, static_cast<unsigned>(when.size()), when.begin());
-  }
-
-  std::unique_ptr<void, decltype(&::seccomp_release)> rules_;
-  int error_ = 0;
-};
-
-scmp_arg_cmp equals(unsigned argument, std::uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
-scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
-  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+company company_of(const needs& what) {
+  if (what.plugins) return company::plugins;
+  return what.token ? company::token : company::none;
 }
 
-/// Memory is never writable and executable, at once or one after the other; libraries may still be loaded.
-void allow_memory(filter& rules) {
-  for (const char* name : {"mmap", "mmap2"}) {
-    rules.allow(name, {masked(2, PROT_EXEC, 0)});
-    rules.allow(name, {masked(2, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
-  }
-  rules.allow("mprotect", {masked(2, PROT_EXEC, 0)});
-}
-
-void allow_by_arguments(filter& rules) {
-  for (const int domain : {AF_UNIX, AF_INET, AF_INET6})
-    rules.allow("socket", {equals(0, static_cast<unsigned>(domain))});
-  rules.allow("socket", {equals(0, AF_NETLINK), equals(2, 0)});  // NETLINK_ROUTE: which addresses this host has
-  for (const unsigned long request :
-       {static_cast<unsigned long>(FIONBIO), static_cast<unsigned long>(FIONREAD), static_cast<unsigned long>(FIOCLEX),
-        static_cast<unsigned long>(TCGETS), static_cast<unsigned long>(TIOCGWINSZ),
-        static_cast<unsigned long>(SIOCGIFINDEX)})  // "fe80::53%eth0"
-    rules.allow("ioctl", {equals(1, request)});
-  for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_CAPBSET_READ})
-    rules.allow("prctl", {equals(0, static_cast<unsigned>(option))});
-  rules.allow("prlimit64", {equals(0, 0), equals(2, 0)});                      // asking for one's own limits
-  rules.allow("tgkill", {equals(0, static_cast<std::uint64_t>(::getpid()))});  // abort()
-}
-
-/// fork(), and ending the child if it does not by itself. It has the same filter.
-void allow_trials(filter& rules) {
-  constexpr std::uint64_t of_fork = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CSIGNAL;
-  rules.allow("clone", {masked(0, ~of_fork, 0)});
-  rules.allow("fork", {});
-  rules.allow("wait4", {});
-  rules.allow("kill", {equals(1, SIGKILL)});
-  rules.allow("prctl", {equals(0, PR_SET_PDEATHSIG)});
-  rules.allow("prlimit64", {equals(0, 0)});
-  rules.allow("setrlimit", {});
+/// 0 or an errno. For all threads or for none.
+int load(const sock_fprog& program, unsigned flags) {
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_TSYNC, &program);
+  if (result > 0) return ESRCH;  // the thread that has a filter of its own
+  return result == 0 ? 0 : errno;
 }
 
 }  // namespace
 
 std::string filter_system_calls(const needs& what) {
-  filter rules;
-  for (const std::span<const char* const> group : {std::span<const char* const>(files), {sockets}, {waiting}, {itself}})
-    rules.allow(group);
-  allow_by_arguments(rules);
-  if (sanitized) rules.allow(sanitizer);
-  else allow_memory(rules);
-  if (what.token || what.plugins) {
-    rules.allow(foreign);
-    rules.allow("clone", {masked(0, CLONE_THREAD, CLONE_THREAD)});
-  }
-  if (what.plugins) allow_trials(rules);
-  for (const char* name : {"clone3", "openat2", "futex_waitv"}) rules.pretend_absent(name);
-  rules.pretend_absent(first_newer, last_newer);
-  const int error = rules.load();
+  const auto [instructions, own_pid] = filter_for(company_of(what));
+  std::vector<sock_filter> own(instructions.begin(), instructions.end());
+  own[own_pid].k = static_cast<std::uint32_t>(::getpid());
+  const sock_fprog program{static_cast<unsigned short>(own.size()), own.data()};
+  // Refusals are told to the kernel's audit log, if there is one. Linux before 4.14 cannot: no reason to go without.
+  int error = load(program, SECCOMP_FILTER_FLAG_LOG);
+  if (error == EINVAL) error = load(program, 0);
   return error == 0 ? std::string() : std::string("system calls cannot be filtered: ") + std::strerror(error);
 }
 

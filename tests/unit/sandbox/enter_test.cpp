@@ -29,6 +29,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 // What the kernel really refuses, and really still allows, in a process that has entered the sandbox: a child, since
 // there is no way back.
@@ -136,9 +137,18 @@ TEST_F(Sandbox, TouchesNoOtherProcess) {
   if (sandbox::sanitized) return;
   EXPECT_EQ(within([] { return error_unless(::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr) == 0); }), EPERM);
   EXPECT_EQ(within([] { return error_unless(::kill(::getppid(), 0) == 0); }), EPERM);
+  EXPECT_EQ(within([] { return error_unless(::tgkill(::getppid(), ::getppid(), 0) == 0); }), EPERM);
   EXPECT_EQ(
       within([] { return error_unless(::syscall(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0) == 0); }),
       EPERM);
+}
+
+TEST_F(Sandbox, MayAbortWhoeverElseIsInTheProcess) {
+  for (const auto& [token, plugins] : {std::pair{false, false}, {true, false}, {false, true}}) {
+    what_.token = token;
+    what_.plugins = plugins;
+    EXPECT_EQ(within([] { return error_unless(::tgkill(::getpid(), ::gettid(), 0) == 0); }), 0);
+  }
 }
 
 TEST_F(Sandbox, SpeaksIpAndUnixSocketsAlone) {
