@@ -1,6 +1,7 @@
 #include "io/credentials.hpp"
 
 #include "io/credentials_chain.hpp"
+#include "io/openssl_reason.hpp"
 #include "io/pem_file.hpp"
 #include "io/token_key.hpp"
 
@@ -177,10 +178,8 @@ class loader {
     if (trial && SSL_CTX_use_certificate(trial.get(), parts_.certificate.get()) == 1 &&
         SSL_CTX_use_PrivateKey(trial.get(), parts_.private_key.get()) == 1)
       return;
-    const char* reason = ERR_reason_error_string(ERR_peek_error());
     error(parts_.files.certificate,
-          "OpenSSL on this host does not use the certificate or its key: " +
-              std::string(reason != nullptr ? reason : "unknown reason"),
+          "OpenSSL on this host does not use the certificate or its key: " + openssl_reason(ERR_peek_error()),
           "enrol anew with a stronger key, or lower the host's OpenSSL security level");
   }
 

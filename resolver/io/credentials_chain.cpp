@@ -1,5 +1,6 @@
 #include "io/credentials_chain.hpp"
 
+#include "io/openssl_reason.hpp"
 #include "io/tls_verify.hpp"
 
 #include <openssl/err.h>
@@ -95,9 +96,7 @@ class chain_check {
     if (collected.out_of_memory) throw std::bad_alloc();
     report(collected.findings);
     if (finished != 1 && collected.findings.empty()) {
-      const char* reason = ERR_reason_error_string(ERR_peek_error());
-      add(severity::error, parts_.files.ca,
-          "the certificate cannot be verified: " + std::string(reason != nullptr ? reason : "unknown reason"),
+      add(severity::error, parts_.files.ca, "the certificate cannot be verified: " + openssl_reason(ERR_peek_error()),
           "have the CA's bundle fetched anew; if that does not help, enrol this node anew");
     }
     const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context.get());

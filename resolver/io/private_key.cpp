@@ -1,4 +1,5 @@
 #include "io/credentials.hpp"
+#include "io/openssl_reason.hpp"
 
 #include <bunraku/identity.hpp>
 #include <bunraku/private_key.hpp>
@@ -42,9 +43,9 @@ std::string try_signing(const identity& with) {
   if (digest && EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
       EVP_DigestSign(digest.get(), signature.data(), &length, text.data(), text.size()) == 1)
     return {};
-  const char* reason = ERR_reason_error_string(ERR_peek_error());
+  auto reason = io::openssl_reason(ERR_peek_error());
   ERR_clear_error();
-  return reason != nullptr ? reason : "unknown reason";
+  return reason;
 }
 
 }  // namespace bunraku

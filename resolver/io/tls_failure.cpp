@@ -1,3 +1,4 @@
+#include "io/openssl_reason.hpp"
 #include "io/tls_context.hpp"
 #include "io/tls_verify.hpp"
 
@@ -74,8 +75,7 @@ class explainer {
       if (!known && reason > alert_offset && reason <= alert_offset + 255) known = from_alert(reason - alert_offset);
     }
     if (known || first == 0) return known;
-    const char* words = ERR_reason_error_string(first);
-    return plain(words != nullptr ? std::string("OpenSSL says: ") + words : "OpenSSL error " + std::to_string(first));
+    return plain("OpenSSL says: " + openssl_reason(first));
   }
 
  private:

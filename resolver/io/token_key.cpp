@@ -2,6 +2,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/token_key.hpp"
 
+#include "io/openssl_reason.hpp"
+
 #include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/ui.h>
@@ -31,8 +33,8 @@ problem error(const token_uri& where, std::string what, std::string_view fix) {
 std::string reasons() {
   std::string all;
   while (const unsigned long code = ERR_get_error()) {
-    const char* text = ERR_reason_error_string(code);
-    if (text != nullptr && !all.contains(text)) all += (all.empty() ? "" : ", ") + std::string(text);
+    const auto text = openssl_reason(code);
+    if (!all.contains(text)) all += (all.empty() ? "" : ", ") + text;
   }
   return all.empty() ? "unknown reason" : all;
 }

@@ -6,6 +6,9 @@
 
 #include <bunraku/private_key.hpp>
 
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
 #include <csignal>
 #include <iostream>
 
@@ -28,12 +31,19 @@ void tell(const bunraku::problems& found) {
   if (has_error(found)) std::cerr << error << "bunraku: not started, because of the errors above.\n";
 }
 
+/// 0.1 MiB with the code that would put them into a table at the start. They are loaded when one is told.
+void spare_texts_of_openssl() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, nullptr);
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_SSL_STRINGS, nullptr);
+}
+
 }  // namespace
 
 int run(const invocation& with) {
   daemon::hold_reloads();
   std::signal(SIGPIPE, SIG_IGN);  // who read the log through a pipe has gone
   std::signal(SIGXFSZ, SIG_IGN);  // beyond RLIMIT_FSIZE a write fails, be it of the log or of a body kept for replay
+  spare_texts_of_openssl();
   bunraku::guard_key_memory(key_memory_bytes);  // as well as this kernel lets: a daemon without is no worse than others
   auto setup = daemon::load_setup(with);
   daemon::leg_identities who;
