@@ -66,11 +66,20 @@ leg_files read_leg(table_reader& in) {
 }
 
 std::optional<std::string> read_name_server(table_reader& in, const char* key, const std::string& given) {
-  const auto server = parse_host_and_port(given);
-  if (server && is_ip_address(server->host) && server->port != std::uint16_t{0})
-    return bunraku::master(server->host, server->port.value_or(53), bunraku::source_kind::list).to_string();
+  std::string plain = given, interface;  // of a link-local address: "[fe80::53%eth0]:5353"
+  if (const auto at = given.find('%'); at != std::string::npos) {
+    interface = given.substr(at, std::min(given.find(']', at), given.size()) - at);
+    plain.erase(at, interface.size());
+  }
+  const auto server = parse_host_and_port(plain);
+  if (server && is_ip_address(server->host) && server->port != std::uint16_t{0}) {
+    if (interface.empty())
+      return bunraku::master(server->host, server->port.value_or(53), bunraku::source_kind::list).to_string();
+    if (interface.size() > 1 && server->host.contains(':')) return given;
+  }
   in.error(key, "\"" + given.substr(0, 64) + "\" is no name server's address.",
-           "Give IP addresses, with a port if it is not 53: \"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\".");
+           "Give IP addresses, with a port if it is not 53: \"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\", "
+           "\"fe80::53%eth0\".");
   return std::nullopt;
 }
 

@@ -62,7 +62,7 @@ constexpr std::array table{
             "request headers never passed on, besides the built-in ones (X-Client-DN, Forwarded, ...)"},
 
     key_row{"dns", "nameservers", shape::texts, "[]", 0, 8, "",
-            "\"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\"; empty: /etc/resolv.conf's"},
+            "\"192.0.2.53\", \"127.0.0.1:5353\", \"[::1]:53\", \"fe80::53%eth0\"; empty: /etc/resolv.conf's"},
     key_row{
         "dns", "forward", shape::texts, "[]", 0, 16, "",
         "domains with name servers of their own, \"consul 127.0.0.1:8600\": the domain, then one or more servers; the "

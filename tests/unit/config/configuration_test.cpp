@@ -224,9 +224,15 @@ TEST(Configuration, NoRevocationIsAWarning) {
 }
 
 TEST(Configuration, NameServersAreAddresses) {
-  for (const char* wrong : {"ns1.example.com", "127.0.0.1:0", "127.0.0.1:x", "", "::1:53:99999"})
+  for (const char* wrong : {"ns1.example.com", "127.0.0.1:0", "127.0.0.1:x", "", "::1:53:99999", "fe80::53%",
+                            "192.0.2.53%eth0", "ns1%eth0", "[fe80::53%eth0]:0"})
     EXPECT_THAT(bad("[dns]\nnameservers = [\"" + std::string(wrong) + "\"]\n"), HasSubstr("no name server's address"));
   EXPECT_THAT(bad("[dns]\nnameservers = [53]\n"), HasSubstr("holds an integer"));
+}
+
+TEST(Configuration, ALinkLocalNameServerHasItsInterface) {
+  const auto c = good("[dns]\nnameservers = [\"fe80::53%eth0\", \"[fe80::53%eth0]:5353\"]\n");
+  EXPECT_EQ(c.dns.nameservers, (std::vector<std::string>{"fe80::53%eth0", "[fe80::53%eth0]:5353"}));
 }
 
 TEST(Configuration, TheShorterDeadlineWins) {
