@@ -77,6 +77,12 @@ int fill(const std::string& path, std::string_view text) {
   return error;
 }
 
+/// "/dev/null" may be meant as "none". A file that was renamed to it would be every program's on this host.
+bool is_what_no_file_may_replace(const std::string& path) {
+  struct ::stat file{};
+  return ::lstat(path.c_str(), &file) == 0 && !S_ISREG(file.st_mode) && !S_ISLNK(file.st_mode);
+}
+
 /// Makes the rename itself last. Some file systems cannot; then the old file may come back, which is no harm.
 void sync_directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -111,6 +117,7 @@ std::expected<std::optional<std::string>, std::string> answer_store::read() cons
 }
 
 std::expected<void, std::string> answer_store::write(std::string_view text) const {
+  if (is_what_no_file_may_replace(path_)) return std::unexpected("cannot replace " + path_ + ": it is no regular file");
   const auto temporary = path_ + ".new";
   remove_if_abandoned(temporary);
   if (const int error = fill(temporary, text); error != 0) return failed("cannot write " + temporary, error);

@@ -99,6 +99,14 @@ TEST_F(AnswerStore, ALinkInItsPlaceIsReplacedAndNotFollowed) {
   }
 }
 
+TEST_F(AnswerStore, WhatIsNoFileIsNotReplacedByOne) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto written = answer_store(path, 100).write("text");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error(), "cannot replace " + path.string() + ": it is no regular file");
+  EXPECT_TRUE(fs::is_fifo(path));
+}
+
 TEST_F(AnswerStore, WhatADeadProcessLeftIsTakenAwayAndWhatALivingOneWritesIsNot) {
   const std::string temporary = path.string() + ".new";
   std::ofstream(temporary) << "half";
