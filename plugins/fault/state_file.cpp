@@ -1,5 +1,6 @@
 #include "fault/state_file.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -37,6 +38,11 @@ std::string doubt(const std::string& directory) {
   struct stat about{};
   if (::stat(directory.c_str(), &about) != 0) return directory + ": " + std::strerror(errno);
   return is_ours_alone(about) ? "" : "others may write to the directory " + directory;
+}
+
+void sync_directory(const std::string& path) {
+  const descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) ::fsync(directory.get());
 }
 
 bool same(const struct stat& a, const struct stat& b) noexcept {
@@ -88,15 +94,27 @@ bool state_file::look(wall now) {
 }
 
 std::string state_file::replace(std::vector<rule> rules) {
-  if (auto why = doubt(directory_of(path_)); !why.empty()) return why;
-  if (auto why = write(to_state(rules)); !why.empty())
-    return "cannot write " + path_ + ": " + why +
-           "; if the daemon has given its directory up, name it in [sandbox] files";
+  const bool only_ends =
+      std::ranges::all_of(rules, [&](const rule& r) { return std::ranges::find(rules_, r) != rules_.end(); });
+  auto why = doubt(directory_of(path_));
+  if (why.empty() && !(rules.empty() && remove()))
+    if (why = write(to_state(rules)); !why.empty())
+      why = "cannot write " + path_ + ": " + why +
+            "; if the daemon has given its directory up, name it in [sandbox] files";
+  if (!why.empty() && !only_ends) return why;
   rules_ = std::move(rules);
+  if (!why.empty()) return "what should end has ended, but comes back if the daemon is restarted in its time: " + why;
   trouble_.clear();
   if (::lstat(path_.c_str(), &seen_) != 0) seen_ = {};
   looked_ = true;
   return {};
+}
+
+/// Without any fault there need be no file, and that takes no room on a disk that is full.
+bool state_file::remove() const {
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) return false;
+  sync_directory(directory_of(path_));
+  return true;
 }
 
 /// Whole or not at all, also when the machine stops in the middle.
@@ -118,8 +136,7 @@ std::string state_file::write(const std::string& text) const {
     ::unlink(fresh.c_str());
     return std::strerror(error);
   }
-  const descriptor directory(::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0) ::fsync(directory.get());
+  sync_directory(directory_of(path_));
   return {};
 }
 

@@ -17,7 +17,8 @@ class state_file {
 
   /// Reads the file if it is another one than at the last look. True if the faults may have changed.
   bool look(wall now);
-  /// From now on these; the file first. Error: why it cannot be written, and nothing has changed then.
+  /// From now on these; the file first. Error: why it cannot be written. Then nothing has changed, unless it was
+  /// faults' ends alone: those hold for as long as this process, since nothing may keep a fault on.
   std::string replace(std::vector<rule> rules);
 
   const std::vector<rule>& rules() const noexcept { return rules_; }
@@ -27,6 +28,7 @@ class state_file {
 
  private:
   std::string write(const std::string& text) const;
+  bool remove() const;
 
   std::string path_, trouble_;
   std::vector<rule> rules_;

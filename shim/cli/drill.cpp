@@ -3,6 +3,7 @@
 #include "cli/only_one.hpp"
 #include "cli/print_problems.hpp"
 #include "cli/verbs.hpp"
+#include "config/document.hpp"
 #include "config/values.hpp"
 #include "drill/plan_file.hpp"
 #include "rehearsal/perform.hpp"
@@ -75,6 +76,25 @@ std::optional<std::string> add_options(const invocation& with, std::vector<drill
   return "--file is what the probes of files-reset download, and that is not among what would be played.";
 }
 
+/// The text, or nothing after saying why. No more of it than shows that it is too long: it may be anything.
+std::optional<std::string> read_plan(const std::string& path) {
+  std::ifstream in;
+  in.exceptions(std::ios::badbit);  // a directory can be opened
+  std::string text(config::largest_document + 1, '\0');
+  try {
+    errno = 0;
+    in.open(path, std::ios::binary);
+    if (in.is_open()) {
+      in.read(text.data(), static_cast<std::streamsize>(text.size()));
+      text.resize(static_cast<std::size_t>(in.gcount()));
+      return text;
+    }
+  } catch (const std::ios::failure&) {
+  }
+  refuse("cannot read " + path + ": " + std::strerror(errno) + ".");
+  return std::nullopt;
+}
+
 /// The steps, or nothing after saying why.
 std::optional<std::vector<drill::step>> steps_of(const invocation& with, const daemon::setup& made) {
   const auto services = services_of(made);
@@ -90,13 +110,9 @@ std::optional<std::vector<drill::step>> steps_of(const invocation& with, const d
     refuse("--plan says what is played: name no scenarios beside it.");
     return std::nullopt;
   }
-  std::ifstream in(with.plan, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
-  if (!in && text.empty()) {
-    refuse("cannot read " + with.plan + ": " + std::strerror(errno) + ".");
-    return std::nullopt;
-  }
-  auto reading = drill::parse_plan(text, with.plan, services, utc_seconds());
+  const auto text = read_plan(with.plan);
+  if (!text) return std::nullopt;
+  auto reading = drill::parse_plan(*text, with.plan, services, utc_seconds());
   print(std::cerr, reading.found);
   if (bunraku::has_error(reading.found)) return std::nullopt;
   return std::move(reading.steps);
@@ -195,21 +211,34 @@ struct report_files {
   }
 };
 
+/// A step that never had its turn. What is reported must not look as if it had been none of the drill.
+played left_out(const drill::step& of) {
+  played one{of, {}, {}};
+  one.seen.trouble = was_stopped() ? "the drill was interrupted before its turn." : "the drill ended before its turn.";
+  one.found = drill::judge(one.of, one.seen);
+  return one;
+}
+
+/// Waits for the step's time, if it has one, and makes what it stands on anew. False: it cannot begin.
+bool await_turn(const invocation& with, const std::vector<drill::step>& steps, const drill::step& next,
+                std::ostream& progress, stage& on) {
+  if (was_stopped()) return false;
+  if (!next.start || *next.start <= utc_seconds()) return true;
+  if (!wait_until(*next.start, drill::name_of(next), progress)) return false;
+  auto made = permitted_setup(with);
+  auto anew = made ? set_up(std::move(*made), steps) : std::nullopt;
+  if (!anew) return false;
+  on = std::move(*anew);
+  return true;
+}
+
 /// One after the other, until one cannot begin.
-void play_all(const invocation& with, stage on, const std::vector<drill::step>& steps, std::vector<played>& all,
-              bool& complete) {
+std::vector<played> play_all(const invocation& with, stage on, const std::vector<drill::step>& steps) {
   auto& progress = with.json ? std::cerr : std::cout;
   const bool on_terminal = ::isatty(with.json ? STDERR_FILENO : STDOUT_FILENO) != 0;
+  std::vector<played> all;
   for (const auto& s : steps) {
-    if (was_stopped()) return;
-    if (s.start && *s.start > utc_seconds()) {
-      if (!wait_until(*s.start, drill::name_of(s), progress)) return;
-      auto made = permitted_setup(with);
-      auto anew = made ? set_up(std::move(*made), steps) : std::nullopt;
-      complete = anew.has_value();
-      if (!complete) return;
-      on = std::move(*anew);
-    }
+    if (!await_turn(with, steps, s, progress, on)) break;
     if (on_terminal)
       progress << "playing " << drill::name_of(s) << " (" << all.size() + 1 << " of " << steps.size() << ")"
                << std::flush;
@@ -218,6 +247,8 @@ void play_all(const invocation& with, stage on, const std::vector<drill::step>& 
     progress << (on_terminal ? "\r\033[K" : "") << drill::to_line(one) << std::flush;
     all.push_back(std::move(one));
   }
+  while (all.size() != steps.size()) all.push_back(left_out(steps[all.size()]));
+  return all;
 }
 
 std::string socket_for(const invocation& with, const daemon::setup& made) {
@@ -233,15 +264,23 @@ int play(const invocation& with, stage on, const std::vector<drill::step>& steps
 
   drill::heading of{.certname = on.made.site->certname, .version = BUNRAKU_VERSION, .began = utc_now()};
   const auto began = clock::now();
-  std::vector<played> all;
-  bool complete = true;
-  play_all(with, std::move(on), steps, all, complete);
+  const auto all = play_all(with, std::move(on), steps);
   of.took = std::chrono::duration_cast<drill::milliseconds>(clock::now() - began);
   if (with.json) std::cout << drill::to_json(of, all);
   else std::cout << drill::to_table(all);
   if (!reports.write(of, all)) return refuse("the report could not be written whole.");
   if (was_stopped()) return refuse("interrupted; every fault ended with it.");
-  return complete ? drill::exit_status(all) : not_done;
+  return drill::exit_status(all);
+}
+
+/// Under nohup the end of the terminal is none of the drill. And whoever wants a report gets it, also when nobody reads
+/// the lines on the way any more (`| head -1`).
+void heed_signals(const invocation& with) {
+  struct sigaction action{}, before{};
+  action.sa_handler = [](int) { stop_wanted = 1; };
+  for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
+  if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  if (with.json || !with.html.empty() || !with.junit.empty()) std::signal(SIGPIPE, SIG_IGN);
 }
 }  // namespace
 
@@ -267,9 +306,7 @@ int drill(const invocation& with) {
   const only_one lock;
   if (!lock.is_ours()) return refuse(lock.why_not());
   if (!with.lasts.empty()) return hold(with, socket, *steps);
-  struct sigaction action{};
-  action.sa_handler = [](int) { stop_wanted = 1; };
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  heed_signals(with);
   auto on = set_up(std::move(*made), *steps);
   return on ? play(with, std::move(*on), *steps) : not_done;
 }

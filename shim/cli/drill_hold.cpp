@@ -49,6 +49,8 @@ std::vector<std::string> held(const json::object& answer) {
 }  // namespace
 
 std::string held_now(const std::string& socket) {
+  // A daemon that hangs is sooner given up when it is asked how it is: no drill has to wait for it.
+  if (!ask_daemon(socket, "GET", "/v1/status")) return {};
   const auto on = order(socket, R"({"list": true})");
   const auto names = on ? held(*on) : std::vector<std::string>();
   return names.empty() ? std::string() : names.front();

@@ -22,6 +22,11 @@ constexpr auto recovery = 10s;
 /// which is not cut short, has this long.
 constexpr auto longest_run = 30min;
 
+std::string with_full_stop(std::string sentence) {
+  if (!sentence.ends_with('.')) sentence += '.';
+  return sentence;
+}
+
 /// A performance under way.
 class performance {
  public:
@@ -69,14 +74,18 @@ class performance {
   void begin_fault() {
     const auto rule = rule_for(in_.of, seen_.masters.front(),
                                std::chrono::ceil<std::chrono::seconds>(in_.of.lasts) + longest_run, by_.middle());
-    const auto said = in_.on.control("POST", "/v1/plugin/fault", "{\"add\": " + rule + "}");
+    order("{\"add\": " + rule + "}");
+  }
+
+  void order(const std::string& what) {
+    const auto said = in_.on.control("POST", "/v1/plugin/fault", what);
     if (!said) {
       seen_.trouble = said.error();
       return;
     }
     if (said->status == 200) return;
     const auto message = cli::json_view(said->body).object("error").text("message");
-    seen_.trouble = message.empty() ? "the fault plugin refused." : message;
+    seen_.trouble = with_full_stop(message.empty() ? "the fault plugin refused" : message);
   }
 
   void end_fault() {
@@ -85,7 +94,7 @@ class performance {
       cli::json_view(said->body).object("answer").for_each("faults", [&](const cli::json_view& f) {
         seen_.hits += f.count("hits");
       });
-    (void)in_.on.control("POST", "/v1/plugin/fault", "{\"clear\": true}");
+    order("{\"clear\": true}");  // what comes after it would else be taken for a recovery that failed
   }
 
   const circumstances& in_;
@@ -152,7 +161,7 @@ drill::observation perform(const drill::step& of, const daemon::setup& like, con
   auto stage = private_daemon::start(like, who, of);
   if (!stage) {
     drill::observation seen;
-    seen.trouble = stage.error() + ".";
+    seen.trouble = with_full_stop(stage.error());
     return seen;
   }
   const circumstances in{of, *stage, *like.site, interrupted};

@@ -4,6 +4,8 @@
 #include "daemon/daemon.hpp"
 #include "daemon/event_log.hpp"
 
+#include <boost/json.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -27,6 +30,7 @@ using namespace std::chrono_literals;
 
 constexpr auto start_limit = 20s;
 constexpr const char* directory_name = "bunraku-drill-";
+constexpr std::string_view longest_socket = "/requests.sock";
 
 /// The same, but for where clients come in, what is written, and what breaks.
 daemon::setup rehearsed(const daemon::setup& like, const std::string& directory, const drill::step& of) {
@@ -34,7 +38,7 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   auto& c = *made.configuration;
   config::listen_at socket;
   socket.way = config::listen_at::way_in::socket;
-  socket.path = directory + "/requests.sock";
+  socket.path = directory + std::string(longest_socket);
   socket.where = "drill";
   c.listen = {socket};
   if (of.by == drill::traffic::agent) {
@@ -58,7 +62,7 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   c.plugins.push_back({.name = "fault",
                        .load = "fault",
                        .deadline = 5s,
-                       .settings = "{\"state\": \"" + directory + "/faults.json\"}",
+                       .settings = boost::json::serialize(boost::json::object{{"state", directory + "/faults.json"}}),
                        .where = "drill"});
   // Who serves stays as the daemon has it: that depends on where clients come in, which is another place here.
   // What DNS says must be needed while the drill is on, and steps may be of a second: a floor lasts up to half longer.
@@ -99,20 +103,20 @@ void remove_abandoned(const std::string& base) {
 }
 
 [[noreturn]] void be_the_daemon(pid_t parent, const daemon::setup& like, const daemon::leg_identities& who,
-                                const std::string& directory, const drill::step& of) {
+                                const std::string& directory, int log, const drill::step& of) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(2);
   ::setpgid(0, 0);
   ::unsetenv("NOTIFY_SOCKET");
   ::unsetenv("LISTEN_FDS");
-  const int log = ::open((directory + "/log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
-  if (log >= 0) ::dup2(log, STDERR_FILENO);
+  ::dup2(log, STDERR_FILENO);
   const auto made = rehearsed(like, directory, of);
   daemon::daemon one({}, made, who, std::make_shared<daemon::event_log>(made.configuration->log));
   const auto found = one.start(made, who);
   for (const auto& p : found) {
     const auto line = p.where() + ": " + p.what() + " " + p.fix() + "\n";
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) break;
+    if (p.where() == "drill" && p.what().starts_with("Plugin `fault` is not used")) ::_exit(2);
   }
   if (bunraku::has_error(found)) ::_exit(2);
   const int status = one.run();
@@ -135,17 +139,24 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
   const auto base = where_directories_are();
   remove_abandoned(base);
   std::string directory = base + "/" + directory_name + "XXXXXX";
+  if (directory.size() + longest_socket.size() >= sizeof sockaddr_un::sun_path)
+    return std::unexpected("the path " + base + ", from TMPDIR, is too long for sockets below it: set a shorter one");
   if (::mkdtemp(directory.data()) == nullptr)
     return std::unexpected("cannot make a directory like " + directory + ": " + std::strerror(errno));
-  const int lock = lock_directory(directory);
+  private_daemon made(-1, directory, lock_directory(directory));
+  const auto log_path = directory + "/log";
+  const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+  if (log < 0) return std::unexpected("cannot write " + log_path + ": " + std::strerror(errno));
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(errno));
   if (child == 0) {
-    ::close(lock);  // when the drill is gone the next one clears up, even before this process has ended
-    be_the_daemon(parent, like, who, directory, of);
+    ::close(made.lock_);  // when the drill is gone the next one clears up, even before this process has ended
+    be_the_daemon(parent, like, who, directory, log, of);
   }
-  private_daemon made(child, directory, lock);
+  const int error = errno;
+  ::close(log);
+  if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(error));
+  made.child_ = child;
   for (const auto until = clock::now() + start_limit; clock::now() < until;) {
     if (const int fd = connect_to(directory + "/control.sock"); fd >= 0) {
       ::close(fd);
@@ -154,7 +165,7 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
       made.child_ = -1;
-      const auto why = last_line_of(directory + "/log");
+      const auto why = last_line_of(log_path);
       return std::unexpected("the drill's own daemon did not start: " +
                              (why.empty() ? "it says nothing; `bunraku check` may say why" : why));
     }

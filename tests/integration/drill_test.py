@@ -157,6 +157,35 @@ class Drill(unittest.TestCase):
             self.assertGreater(browser.value("document.querySelectorAll('#catalog-refused svg rect').length"), 10)
             self.assertIn("while it was on", browser.value("document.getElementById('catalog-refused').innerText"))
 
+    def test_a_report_is_written_also_when_nobody_reads_the_lines_on_the_way(self):
+        html = self.directory / "r.html"
+        drill = subprocess.Popen(self.command("--html", str(html), plan=self.plan("ca-refused", "ca-full")),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(drill.kill)
+        drill.stdout.close()  # as `| head -1` does
+        self.assertIn("cannot write to standard output", drill.communicate(timeout=120)[1])
+        self.assertEqual(drill.returncode, NOT_PLAYED)
+        self.assertIn("2 of 2 passed", html.read_text())
+
+    def test_steps_that_had_no_turn_are_in_the_reports_and_no_success(self):
+        junit = self.directory / "r.xml"
+        later = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=1)
+        drill = subprocess.Popen(self.command("--json", "--junit", str(junit), plan=self.plan("ca-refused") + self.plan(
+            "catalog-refused", more=f"start = {later.isoformat()}\n") + self.plan("files-refused")),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(drill.kill)
+        while "waiting (Ctrl-C ends it)" not in drill.stderr.readline():
+            self.assertIsNone(drill.poll())
+        drill.send_signal(signal.SIGTERM)
+        told, _ = drill.communicate(timeout=60)
+        self.assertEqual(drill.returncode, NOT_PLAYED)
+        document = json.loads(told)
+        self.assertFalse(document["passed"])
+        self.assertEqual([step["result"] for step in document["steps"]], ["passed", "not played", "not played"])
+        self.assertEqual(document["steps"][2]["words"], ["It could not be played: the drill was interrupted before its turn."])
+        suite, = xml.parse(junit).getroot()
+        self.assertEqual((suite.get("tests"), suite.get("errors")), ("3", "2"))
+
     # When it begins
 
     def test_a_plan_begins_when_it_says_and_an_interrupt_ends_the_waiting(self):
@@ -176,13 +205,68 @@ class Drill(unittest.TestCase):
         self.assertIn("interrupted", waiting.communicate(timeout=60)[1])
         self.assertEqual(waiting.returncode, NOT_PLAYED)
 
+    def test_under_nohup_it_waits_on_when_the_terminal_has_gone(self):
+        later = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=1)
+        waiting = subprocess.Popen(["nohup", *self.command(plan=f"start = {later.isoformat()}\n" + self.plan("ca-refused"))],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(waiting.kill)
+        self.assertIn("waiting (Ctrl-C ends it)", waiting.stdout.readline())
+        waiting.send_signal(signal.SIGHUP)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=1)  # five times as long as it needs to notice a signal
+        waiting.send_signal(signal.SIGTERM)
+        self.assertIn("interrupted", waiting.communicate(timeout=60)[1])
+
     # What is refused, and how it ends
+
+    def drill_in(self, where, options=None, plan=None):
+        """With TMPDIR there; `options`: of a tmpfs that lies over it, for this drill alone."""
+        words = self.command(plan=plan or self.plan("ca-refused"))
+        if options:
+            words = ["unshare", "-m", "--propagation", "private", "bash", "-ec",
+                     'mount -t tmpfs -o mode=0700,"$0" drill "$TMPDIR"; exec "$@"', options, *words]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+                              env={**os.environ, "TMPDIR": str(where)})
+
+    def test_where_its_directory_is_may_be_strangely_named_but_not_too_deep(self):
+        odd, deep = Path(self.site.directory, 'a "b\\c'), Path(self.site.directory, "x" * 100)
+        odd.mkdir()
+        deep.mkdir()
+        done = self.drill_in(odd)
+        self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
+        done = self.drill_in(deep)
+        self.assertEqual(done.returncode, NOT_PLAYED)
+        self.assertRegex(done.stdout, f"the path {deep}, from TMPDIR, is too long for sockets below it: set a shorter one\\.\n")
+        self.assertEqual(os.listdir(odd) + os.listdir(deep), [])
+
+    def test_that_the_fault_plugin_is_not_there_is_told_with_the_reason(self):
+        path = self.config()
+        path.write_text(path.read_text().replace(str(self.plugins), "/nowhere"))
+        done = subprocess.run([os.environ["BUNRAKU_BIN"], "drill", "--config", str(path), "ca-refused"], capture_output=True,
+                              stdin=subprocess.DEVNULL, text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, NOT_PLAYED)
+        self.assertIn("Plugin `fault` is not used: The directory /nowhere cannot be looked at: No such file", done.stdout)
+
+    def test_a_disk_that_is_full_is_told_and_not_taken_for_a_failover_that_failed(self):
+        room = Path(self.site.directory, "room")
+        room.mkdir()
+        for options, told in (("size=4k", r"cannot write \S+/faults\.json: No space left on device"),
+                              ("nr_inodes=2", r"cannot write \S+/log: No space left on device\.\n"),
+                              ("nr_inodes=3", r"Cannot listen on \S+/requests\.sock: No space left on device\..*[^.]\.\n")):
+            done = self.drill_in(room, options)
+            self.assertEqual(done.returncode, NOT_PLAYED, done.stdout + done.stderr)
+            self.assertRegex(done.stdout, told)
+        # One page for the log and one for the fault: it begins, and its end needs none.
+        done = self.drill_in(room, "size=8k", plan=self.plan("ca-all-gone"))
+        self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
 
     def test_bad_orders_are_refused_before_anything_is_played(self):
         for words, plan, told in ((("catalog-refusde",), None, "Did you mean `catalog-refused`?"),
                                   ((), '[[step]]\nscenario = "ca-all-gone"\nserved = true\n', r"plan\.toml:1: error: .*nobody can serve"),
                                   (("ca-refused", "--html", "/proc/none/r.html"), None, "cannot write /proc/none/r.html: No such file"),
                                   (("ca-refused", "--html", str(self.directory / "r"), "--junit", str(self.directory / "r")), None, "name the same file"),
+                                  (("--plan", "/tmp"), None, "cannot read /tmp: Is a directory"),
+                                  (("--plan", "/dev/zero"), None, "the file is larger than 1 MiB"),
                                   (("ca-refused", "--file", "modules/lab/big"), None, "--file is what the probes of files-reset download"),
                                   (("files-reset", "--file", "../big"), None, "`../big` is no file that masters serve"),
                                   ((), "start = 2020-01-01T00:00:00Z\n" + self.plan("ca-refused"), r"plan\.toml:1: error: .*in the past"),
@@ -301,6 +385,23 @@ class Drill(unittest.TestCase):
         shim.process.kill()
         shim.start()
         self.assertEqual(served_by(), "one")
+
+    def test_a_held_fault_can_be_ended_while_the_disk_is_full(self):
+        state = Path(self.site.directory, "full")
+        state.mkdir(mode=0o700)
+        extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{state}/faults.json"\n'
+        shim = self.enterContext(Shim(self.site, name="full-disk", extra=extra))
+
+        def verb(*words):
+            return bunraku(shim, "drill", *words, options=("--config", shim.process.config_path))
+
+        self.assertEqual(verb("files-refused", "--for", "10m").returncode, PASSED)
+        (state / "faults.json.new" / "full").mkdir(parents=True)  # nothing can be written there, as on a disk that is full
+        self.assertEqual(verb("--end").stdout, "ended drill-files-refused\n")
+        self.assertEqual(verb("--end").stdout, "no drill is on\n")
+        self.assertFalse((state / "faults.json").exists())
+        refused = verb("files-refused", "--for", "10m")
+        self.assertIn("the fault plugin refuses: cannot write", refused.stderr)
 
     def test_what_the_plugin_cannot_hold_is_told_in_its_words(self):
         extra = f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\nstate = "{self.directory}/none/faults.json"\n'
