@@ -6,16 +6,21 @@
             master.send(f"GET /status/v1/simple HTTP/1.0\\r\\nHost: {master}\\r\\n\\r\\n".encode())
             print(master.receive())
 
-What is said here of threads, forks and time is bunraku.h's, which has the last word. Calls block, without the
-interpreter's lock; a signal is handled when they return, so give them a time.
+What is said here of threads, forks and time is bunraku.h's, which has the last word. A resolver may be closed while other
+threads wait on it. Calls block, without the interpreter's lock; while a stream sends or receives, a signal is handled
+when that returns, so give it a time. What is not closed is given back when nobody refers to it any more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import enum
 import os
-from collections.abc import Mapping
+import select
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -27,6 +32,8 @@ _NEEDED = 2  # of bunraku_abi_version()
 class Code(enum.IntEnum):
     """Those of bunraku.h's codes that a program is likely to tell apart."""
 
+    ARGUMENT = 1
+    FORKED = 2
     SITE = 100
     CREDENTIALS = 101
     SERVICE_ABSENT = 200
@@ -97,7 +104,12 @@ def _functions() -> dict[str, tuple[object, list[object]]]:
         "resolver_new": (code, [handle, place]),
         "resolver_free": (None, [handle]),
         "resolver_reload": (code, [handle]),
-        "resolve": (code, [handle, text, limit, place]),
+        "resolve_start": (code, [handle, text, limit, place]),
+        "connect_start": (code, [handle, text, limit, place]),
+        "request_fd": (code, [handle]),
+        "request_candidates": (code, [handle, place]),
+        "request_stream": (code, [handle, place]),
+        "request_free": (None, [handle]),
         "candidates_free": (None, [handle]),
         "candidates_count": (size, [handle]),
         "candidate_host": (text, [handle, size]),
@@ -106,7 +118,6 @@ def _functions() -> dict[str, tuple[object, list[object]]]:
         "candidate_health": (text, [handle, size]),
         "candidate_why": (text, [handle, size]),
         "report": (code, [handle, text, text, port, code, number, text]),
-        "connect": (code, [handle, text, limit, place]),
         "stream_free": (None, [handle]),
         "stream_host": (text, [handle]),
         "stream_port": (port, [handle]),
@@ -157,6 +168,13 @@ class Library:
         return made
 
 
+def _ended_with(owner: object, library: Library, free: str, handle: ctypes.c_void_p) -> weakref.finalize:
+    """Frees it, once. At exit the library does: threads may still be using it."""
+    end = weakref.finalize(owner, library.call, free, handle)
+    end.atexit = False
+    return end
+
+
 def _ms(seconds: float | None) -> int:
     # More than an int32_t holds would come out as a short time, or as none.
     return -1 if seconds is None else int(min(max(0, seconds * 1000), 2**31 - 1))
@@ -170,28 +188,33 @@ class Stream:
         self.host = library.text("stream_host", handle)
         self.port: int = library.call("stream_port", handle)
         self.tried = library.text("stream_tried", handle).splitlines()
+        self._end = _ended_with(self, library, "stream_free", handle)
 
     def __str__(self) -> str:
         return _place(self.host, self.port)
 
     def send(self, data: bytes, seconds: float | None = 30) -> None:
         put = ctypes.c_size_t()
-        self._library.check("stream_write", self._handle, data, len(data), _ms(seconds), ctypes.byref(put))
+        self._library.check("stream_write", self._opened(), data, len(data), _ms(seconds), ctypes.byref(put))
 
     def receive(self, size: int = 65536, seconds: float | None = 30) -> bytes:
         """What is there, at least one byte; b"" is the end."""
         room, got = ctypes.create_string_buffer(size), ctypes.c_size_t()
-        self._library.check("stream_read", self._handle, room, size, _ms(seconds), ctypes.byref(got))
+        self._library.check("stream_read", self._opened(), room, size, _ms(seconds), ctypes.byref(got))
         return room.raw[: got.value]
 
     def report(self, outcome: Outcome, retry_after: int = 0, reason: str | None = None) -> None:
         """Once, when it is known what became of the request."""
         text = reason.encode() if reason is not None else None
-        self._library.check("stream_report", self._handle, outcome, retry_after, text)
+        self._library.check("stream_report", self._opened(), outcome, retry_after, text)
 
     def close(self) -> None:
-        self._library.call("stream_free", self._handle)
-        self._handle = ctypes.c_void_p()
+        self._end()
+
+    def _opened(self) -> ctypes.c_void_p:
+        if not self._end.alive:
+            raise Error(Code.ARGUMENT, "the stream is closed")
+        return self._handle
 
     def __enter__(self) -> Stream:
         return self
@@ -212,11 +235,37 @@ class Resolver:
             self._handle = self._library.make("resolver_new", given)
         finally:
             self._library.call("options_free", given)
+        self._end = _ended_with(self, self._library, "resolver_free", self._handle)
+        self._process, self._lock = os.getpid(), threading.RLock()
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[ctypes.c_void_p]:
+        """The handle, while no other thread can close it."""
+        if os.getpid() != self._process:  # where the lock may be held for ever
+            raise Error(Code.FORKED, f"made by process {self._process}, before it forked: make a new one here")
+        with self._lock:
+            if not self._end.alive:
+                raise Error(Code.ARGUMENT, "the resolver is closed")
+            yield self._handle
+
+    @contextlib.contextmanager
+    def _request(self, start: str, service: str, seconds: float | None) -> Iterator[ctypes.c_void_p]:
+        """A finished one. Waiting is Python's own: signals are handled, and another thread may close the resolver."""
+        with self._opened() as handle:
+            begun = self._library.make(start, handle, service.encode(), _ms(seconds))
+        try:
+            finished = select.poll()
+            finished.register(self._library.call("request_fd", begun), select.POLLIN)
+            finished.poll()
+            yield begun
+        finally:
+            self._library.call("request_free", begun)
 
     def candidates(self, service: str, seconds: float | None = 10) -> list[Candidate]:
         """In the order in which a request made now would try them."""
         library = self._library
-        found = library.make("resolve", self._handle, service.encode(), _ms(seconds))
+        with self._request("resolve_start", service, seconds) as finished:
+            found = library.make("request_candidates", finished)
         try:
             return [Candidate(library.text("candidate_host", found, i), library.call("candidate_port", found, i),
                               library.text("candidate_source", found, i), library.text("candidate_health", found, i),
@@ -227,20 +276,27 @@ class Resolver:
 
     def connect(self, service: str, seconds: float | None = 30) -> Stream:
         """To the first master that TLS can be spoken with."""
-        return Stream(self._library, self._library.make("connect", self._handle, service.encode(), _ms(seconds)))
+        with self._request("connect_start", service, seconds) as finished:
+            return Stream(self._library, self._library.make("request_stream", finished))
 
     def report(self, service: str, host: str, port: int, outcome: Outcome, reason: str | None = None) -> None:
         """For programs that connect by themselves."""
         text = reason.encode() if reason is not None else None
-        self._library.check("report", self._handle, service.encode(), host.encode(), port, outcome, 0, text)
+        if not 0 < port < 65536:
+            raise Error(Code.ARGUMENT, f"{port} is no port")
+        with self._opened() as handle:
+            self._library.check("report", handle, service.encode(), host.encode(), port, outcome, 0, text)
 
     def reload(self) -> None:
         """Reads puppet.conf and the certificate again."""
-        self._library.check("resolver_reload", self._handle)
+        with self._opened() as handle:
+            self._library.check("resolver_reload", handle)
 
     def close(self) -> None:
-        self._library.call("resolver_free", self._handle)
-        self._handle = ctypes.c_void_p()
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._end()
 
     def __enter__(self) -> Resolver:
         return self

@@ -116,7 +116,7 @@ int bunraku_options_set(bunraku_options* options, const char* key, const char* v
 int bunraku_resolver_new(const bunraku_options* options, bunraku_resolver** made) {
   return guarded([&] {
     checked(made) = nullptr;
-    auto core = std::make_shared<capi::core>(options == nullptr ? capi::settings() : *inside(options));
+    auto core = capi::core::make(options == nullptr ? capi::settings() : *inside(options));
     *made = capi::given(std::make_unique<capi::resolver_handle>(capi::resolver_handle{std::move(core)}));
     return BUNRAKU_OK;
   });
@@ -138,7 +138,8 @@ int bunraku_resolver_reload(bunraku_resolver* resolver) {
 int bunraku_resolve(bunraku_resolver* resolver, const char* service, int32_t timeout_ms, bunraku_candidates** found) {
   return guarded([&] {
     checked(found) = nullptr;
-    const auto request = working(resolver)->resolve(service_of(service), limit_of(timeout_ms));
+    const auto core = working(resolver);
+    const auto request = core->resolve(service_of(service), limit_of(timeout_ms));
     request->wait();
     *found = candidates_of(*request);
     return BUNRAKU_OK;
@@ -179,7 +180,7 @@ int bunraku_report(bunraku_resolver* resolver, const char* service, const char* 
 int bunraku_connect(bunraku_resolver* resolver, const char* service, int32_t timeout_ms, bunraku_stream** made) {
   return guarded([&] {
     checked(made) = nullptr;
-    const auto& core = working(resolver);
+    const auto core = working(resolver);
     const auto request = core->connect(service_of(service), limit_of(timeout_ms));
     request->wait();
     *made = capi::given(capi::stream_of(core, *request));
@@ -191,7 +192,7 @@ int bunraku_resolve_start(bunraku_resolver* resolver, const char* service, int32
                           bunraku_request** begun) {
   return guarded([&] {
     checked(begun) = nullptr;
-    const auto& core = working(resolver);
+    const auto core = working(resolver);
     auto request = std::make_unique<capi::request_handle>(capi::request_handle{core, {}, false});
     request->what = core->resolve(service_of(service), limit_of(timeout_ms));
     *begun = capi::given(std::move(request));
@@ -202,7 +203,7 @@ int bunraku_connect_start(bunraku_resolver* resolver, const char* service, int32
                           bunraku_request** begun) {
   return guarded([&] {
     checked(begun) = nullptr;
-    const auto& core = working(resolver);
+    const auto core = working(resolver);
     auto request = std::make_unique<capi::request_handle>(capi::request_handle{core, {}, true});
     request->what = core->connect(service_of(service), limit_of(timeout_ms));
     *begun = capi::given(std::move(request));

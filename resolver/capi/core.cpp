@@ -3,9 +3,12 @@
 #include <bunraku/error.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/error.hpp>
+#include <openssl/ssl.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -68,7 +71,51 @@ std::string why_of(const snapshot::candidate& each) {
   return text;
 }
 
+/// This process' own cores, for its end.
+struct register_of_cores {
+  std::mutex guard;
+  std::vector<std::weak_ptr<core>> all;
+  bool ends_at_exit = false;
+};
+/// Never destroyed: other threads may come here while the process ends.
+register_of_cores& cores() {
+  static auto* const made = new register_of_cores;
+  return *made;
+}
+
+/// With the library's loading, so that no fork finds the register half written or locked for ever.
+[[gnu::constructor]] void keep_through_forks() {
+  cores();
+  ::pthread_atfork([] { cores().guard.lock(); }, [] { cores().guard.unlock(); },
+                   [] {
+                     cores().all.clear();  // the parent's
+                     cores().guard.unlock();
+                   });
+}
+
+void end_all() {
+  std::vector<std::shared_ptr<core>> left;
+  {
+    const std::scoped_lock lock(cores().guard);
+    for (const auto& each : cores().all)
+      if (auto there = each.lock()) left.push_back(std::move(there));
+  }
+  for (const auto& each : left) each->shut_down();
+}
+
 }  // namespace
+
+std::shared_ptr<core> core::make(settings from) {
+  auto made = std::make_shared<core>(std::move(from));
+  const std::scoped_lock lock(cores().guard);
+  if (!cores().ends_at_exit) {
+    OPENSSL_init_ssl(0, nullptr);  // whose handler must be there before ours, to run after it
+    cores().ends_at_exit = std::atexit(end_all) == 0;
+  }
+  std::erase_if(cores().all, [](const auto& each) { return each.expired(); });
+  cores().all.push_back(made);
+  return made;
+}
 
 core::core(settings from) : pid_(::getpid()), settings_(std::move(from)), work_(loop_.get_executor()) {
   auto read = settings_.read();
@@ -87,27 +134,34 @@ void core::check_process() const {
                   "made by process " + std::to_string(pid_) + ", before it forked: make a new one here"};
 }
 
-void core::check() const {
+void core::submit(auto what) {
   check_process();
-  if (over_.load()) throw failure{BUNRAKU_E_CANCELLED, "the resolver was freed"};
+  const std::scoped_lock lock(gate_);
+  if (is_over()) throw failure{BUNRAKU_E_CANCELLED, "the resolver was freed"};
+  post(std::move(what));
 }
 
 // Without memory for it the process ends: there is no other way to end the thread and tell who waits.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void core::shut_down() noexcept {
-  if (over_.exchange(true)) return;
-  post([this] {
-    resolver_.reset();
-    // Behind the handlers that this has posted.
-    post([this] { loop_.stop(); });
+  std::call_once(ended_, [this] {
+    {
+      const std::scoped_lock lock(gate_);
+      over_ = true;
+      post([this] {
+        resolver_.reset();
+        // Behind the handlers that this has posted.
+        post([this] { loop_.stop(); });
+      });
+    }
+    thread_.join();
   });
-  thread_.join();
 }
 
 void core::reload() {
   auto read = settings_.read();
   if (!read.own) throw failure{BUNRAKU_E_CREDENTIALS, std::move(read.no_identity)};
-  post([this, read = std::move(read)]() mutable {
+  submit([this, read = std::move(read)]() mutable {
     no_identity_.clear();
     resolver_->replace(std::move(read.options), std::move(read.own));
   });
@@ -115,7 +169,7 @@ void core::reload() {
 
 std::shared_ptr<pending> core::resolve(service of, std::chrono::milliseconds limit) {
   auto request = std::make_shared<pending>(of);
-  post([this, request, limit] {
+  submit([this, request, limit] {
     auto done = [this, request](error_code error, const resolution& said) {
       if (error) request->failed = failure_of(error);
       else take_candidates(*request, said);
@@ -129,6 +183,10 @@ std::shared_ptr<pending> core::resolve(service of, std::chrono::milliseconds lim
 
 /// All sources have just been asked: the snapshot has what they said, in order.
 void core::take_candidates(pending& into, const resolution& said) const {
+  if (!resolver_) {  // it ended between the answer and this
+    into.failed = failure_of(boost::asio::error::operation_aborted);
+    return;
+  }
   const auto known = resolver_->snapshot();
   for (const auto& each : known.services.at(index_of(into.of)).candidates)
     into.found.push_back({each.who.host(), std::string(name_of(each.who.source())), std::string(name_of(each.state)),
@@ -145,7 +203,7 @@ void core::take_candidates(pending& into, const resolution& said) const {
 
 std::shared_ptr<pending> core::connect(service of, std::chrono::milliseconds limit) {
   auto request = std::make_shared<pending>(of);
-  post([this, request, limit] {
+  submit([this, request, limit] {
     auto done = [this, request](error_code error, connected made) {
       const bool no_identity = error == errc::credentials_invalid;
       if (error) request->failed = failure_of(error, no_identity ? no_identity_ : joined(made.tried(), "; "));

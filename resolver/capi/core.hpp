@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,8 +53,10 @@ std::string joined(const std::vector<attempt>& tried, std::string_view separator
 /// A resolver with a loop and a thread of its own.
 /// Threads: all members from any, in the process that made it. Kept alive by handles and streams, never by its thread.
 /// Fork:    the thread is not in the child, and the epoll set is shared with the parent: a child must not destroy it.
+/// Exit:    exit() shuts down what is still there, before OpenSSL's clean-up pulls the ground from under the threads.
 class core {
  public:
+  static std::shared_ptr<core> make(settings from);
   explicit core(settings from);
   ~core();
   core(const core&) = delete;
@@ -63,9 +66,7 @@ class core {
   bool is_over() const noexcept { return over_.load(); }
   /// Throws failure when it is another process'.
   void check_process() const;
-  /// The same, and when it was shut down.
-  void check() const;
-  /// Ends the thread; what is under way ends as cancelled.
+  /// Ends the thread; what is under way ends as cancelled. Whoever calls it second waits for the first.
   void shut_down() noexcept;
 
   void reload();
@@ -77,6 +78,8 @@ class core {
 
  private:
   void post(auto what) { boost::asio::post(loop_, std::move(what)); }
+  /// The same before the resolver's end is posted, so that it is run; throws failure after it, and in another process.
+  void submit(auto what);
   void take_candidates(pending& into, const resolution& said) const;
 
   const pid_t pid_;
@@ -85,7 +88,9 @@ class core {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::optional<resolver> resolver_;  // the thread's alone, as what follows
   std::string no_identity_;
+  std::mutex gate_;  // between `over_` and what is submitted
   std::atomic<bool> over_ = false;
+  std::once_flag ended_;
   std::thread thread_;
 };
 

@@ -60,11 +60,11 @@ auto& usable(auto* opaque) {
   handle.core->check_process();
   return handle;
 }
-/// Likewise when it was freed.
-inline const std::shared_ptr<core>& working(bunraku_resolver* resolver) {
-  const auto& handle = checked(inside(resolver));
-  handle.core->check();
-  return handle.core;
+/// Likewise. The caller's share of it: a call that waits must survive that another thread frees the resolver.
+inline std::shared_ptr<core> working(bunraku_resolver* resolver) {
+  auto share = checked(inside(resolver)).core;
+  share->check_process();
+  return share;
 }
 outcome outcome_of(int code, std::uint32_t retry_after_s, const char* reason);
 std::unique_ptr<stream_handle> stream_of(const std::shared_ptr<core>& of, pending& from);

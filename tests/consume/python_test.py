@@ -1,13 +1,17 @@
 """libbunraku in Python, and the monitoring check that is made of it."""
 
 import contextlib
+import gc
 import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -152,8 +156,11 @@ class TheCheck(PythonTest):
 
 class TheModule(PythonTest):
     def resolver(self, **more):
+        return self.enterContext(self.unmanaged(**more))
+
+    def unmanaged(self, **more):
         options = {"puppet_conf": self.conf, "name_servers": self.name_server, "hosts_file": "", **more}
-        return self.enterContext(Resolver(options, Library(LIBRARY)))
+        return Resolver(options, Library(LIBRARY))
 
     def test_example_of_the_page_about_it_runs_as_it_stands_there(self):
         done = subprocess.run([sys.executable, "-B", "-W", "error", Path(__file__).with_name("master_status.py"), self.conf,
@@ -175,6 +182,82 @@ class TheModule(PythonTest):
         for seconds in (2**32 / 1000, 1e30, float("inf")):
             with self.resolver() as resolver:
                 self.assertEqual(len(resolver.candidates("catalog", seconds)), 2)
+
+    def test_what_nobody_closes_is_given_back(self):
+        def held():
+            return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+        self.unmanaged().connect("catalog")
+        gc.collect()
+        before = held()
+        for _ in range(3):
+            self.unmanaged().connect("catalog")
+        gc.collect()
+        self.assertEqual(held(), before)
+
+    def test_closed_means_closed(self):
+        resolver = self.resolver()
+        stream = resolver.connect("catalog")
+        for each in (resolver, stream, resolver, stream):
+            each.close()
+        for call in (lambda: resolver.candidates("catalog"), resolver.reload, lambda: stream.send(b"x"), stream.receive):
+            with self.assertRaisesRegex(Error, "is closed"):
+                call()
+
+    def test_may_be_closed_while_threads_search(self):
+        codes = []
+
+        def search():
+            with self.assertRaises(Error) as caught:
+                while True:
+                    resolver.connect("catalog").close()
+            codes.append(caught.exception.code)
+        for _ in range(10):
+            resolver = self.resolver()
+            threads = [threading.Thread(target=search) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.01)
+            resolver.close()
+            for thread in threads:
+                thread.join(60)
+        self.assertEqual((len(codes), set(codes) - {Code.ARGUMENT, 900}), (30, set()))
+
+    def test_signals_are_handled_during_a_search(self):
+        self.site.masters["one"].pause()
+        previous = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError("a signal")))
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            began = time.monotonic()
+            with self.assertRaisesRegex(InterruptedError, "a signal"):
+                self.resolver(catalog=f"one.lab.test:{self.site.port}").connect("catalog", seconds=60)
+            self.assertLess(time.monotonic() - began, 30)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+            self.site.masters["one"].resume()
+
+    def test_child_of_fork_makes_its_own(self):
+        resolver = self.resolver()
+        stream = resolver.connect("catalog")
+        child = os.fork()
+        if child == 0:
+            codes = []
+            for call in (lambda: resolver.candidates("catalog"), stream.receive):
+                try:
+                    call()
+                except Error as why:
+                    codes.append(why.code)
+            stream.close()
+            resolver.close()
+            own = str(self.resolver().connect("catalog"))
+            os._exit(0 if codes == [Code.FORKED] * 2 and own == str(stream) else 1)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        stream.send(b"GET /status/v1/simple HTTP/1.0\r\nHost: %s\r\n\r\n" % str(stream).encode())
+        self.assertIn(b" 200 ", stream.receive())
+
+    def test_a_port_that_cannot_be_is_refused(self):
+        for port in (-1, 0, 65536 + self.site.port):
+            with self.assertRaisesRegex(Error, "is no port"):
+                self.resolver().report("catalog", "one.lab.test", port, Outcome.ANSWERED)
 
     def test_reports_change_the_order(self):
         resolver = self.resolver()

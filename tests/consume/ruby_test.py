@@ -219,6 +219,40 @@ begin r.reach('catalog'); rescue Bunraku::Error => e; puts e.message; end
         self.assertIn("because", said[2])
         self.assertEqual(said[3], "the resolver is closed")
 
+    def test_what_nobody_closes_is_given_back(self):
+        said = self.ruby(self.resolver() + """
+held = -> { GC.start; GC.start; Dir.children('/proc/self/task').size }
+r.reach('catalog')
+before = held.call
+20.times { """ + self.resolver() + """ }
+puts held.call < before + 5
+""")
+        self.assertEqual(said, ["true"])
+
+    def test_times_are_what_they_seem(self):
+        said = self.ruby(self.resolver() + """
+puts [nil, 30, 0.5, 5_000_000, 1e30, Float::INFINITY].map { |s| r.candidates(:catalog, seconds: s).size }.uniq
+puts r.candidates('catalog', seconds: -1).size
+""")
+        self.assertEqual(said, ["2", "2"])
+
+    def test_a_collection_at_any_moment_does_no_harm(self):
+        said = self.ruby(self.resolver() + """
+GC.stress = true
+puts r.candidates('catalog').size, r.reach('catalog').host
+begin r.candidates('x'); rescue Bunraku::Error => e; puts e.code; end
+""")
+        self.assertEqual(said, ["2", "one.lab.test", "1"])
+
+    def test_process_ends_well_with_a_search_under_way(self):
+        for name in ("one", "two"):
+            self.masters[name].pause()
+        try:
+            self.ruby(self.resolver() + "Thread.new { r.reach('catalog', seconds: 60) }\nsleep 0.3\n")
+        finally:
+            for name in ("one", "two"):
+                self.masters[name].resume()
+
     def test_example_of_the_page_about_it_runs_as_it_stands_there(self):
         self.masters["one"].kill()
         self.resolver()

@@ -61,6 +61,12 @@ class CAbi(unittest.TestCase):
     def test_stream_may_be_reported_on_while_its_resolver_is_freed(self):
         self.run_case("report_while_freed")
 
+    def test_resolver_may_be_freed_whatever_its_requests_have_come_to(self):
+        self.run_case("freed_meanwhile")
+
+    def test_process_may_exit_whatever_is_under_way(self):
+        self.run_case("exit")
+
     def test_connection_that_nobody_took_ends_with_its_request(self):
         self.run_case("left_over")
 

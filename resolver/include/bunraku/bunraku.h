@@ -12,6 +12,9 @@
  *          child makes a resolver of its own. Freeing the parent's things is allowed there and touches no connection.
  *          Descriptors are closed by exec.
  *
+ * Exit:    exit() ends all resolvers as if they were freed: nothing has to be freed before it, and other threads may
+ *          still wait on them.
+ *
  * Memory:  what a function gives belongs to the caller and has a ..._free, which takes NULL. Strings that a function
  *          returns live as long as the object they were asked of. Texts are UTF-8. A request or stream may outlive its
  *          resolver, and be used while another thread frees that: requests end with BUNRAKU_E_CANCELLED, streams go on.
@@ -109,7 +112,7 @@ BUNRAKU_API int bunraku_options_set(bunraku_options* options, const char* key, c
 /* Reads puppet.conf and the agent's certificate and starts a thread. `options` may be null and is not kept. Without a
  * usable certificate there is a resolver all the same, which cannot connect. */
 BUNRAKU_API int bunraku_resolver_new(const bunraku_options* options, bunraku_resolver** made);
-/* Ends its thread; no call on it may be under way. */
+/* Ends its thread. Calls that wait on it in other threads end with BUNRAKU_E_CANCELLED; none may begin any more. */
 BUNRAKU_API void bunraku_resolver_free(bunraku_resolver* resolver);
 /* Reads puppet.conf and the certificate again; keeps what it had if that fails. What is known of masters stays. */
 BUNRAKU_API int bunraku_resolver_reload(bunraku_resolver* resolver);

@@ -4,13 +4,16 @@
 #include <bunraku/bunraku.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int32_t patient = 60000;
@@ -501,6 +504,71 @@ static void case_left_over(char** site) {
   bunraku_stream_free(s);
 }
 
+static void* waits(void* shared) {
+  bunraku_candidates* found = NULL;
+  CHECK(bunraku_resolve(shared, "catalog", patient, &found) == BUNRAKU_E_CANCELLED);
+  return NULL;
+}
+/* Whatever a request has come to just then. */
+static void case_freed_meanwhile(char** site) {
+  for (long i = 0; i != 150; ++i) {
+    bunraku_resolver* r = resolver(site);
+    bunraku_request* q[4] = {NULL};
+    for (int k = 0; k != 4; ++k)
+      CHECK((k % 2 ? bunraku_connect_start : bunraku_resolve_start)(r, "catalog", patient, &q[k]) == BUNRAKU_OK);
+    const struct timespec a_moment = {0, i * 100000};
+    nanosleep(&a_moment, NULL);
+    bunraku_resolver_free(r);
+    for (int k = 0; k != 4; ++k) {
+      bunraku_candidates* found = NULL;
+      bunraku_stream* s = NULL;
+      const int code = k % 2 ? bunraku_request_stream(q[k], &s) : bunraku_request_candidates(q[k], &found);
+      CHECK(code == BUNRAKU_OK || code == BUNRAKU_E_CANCELLED);
+      bunraku_candidates_free(found);
+      bunraku_stream_free(s);
+      bunraku_request_free(q[k]);
+    }
+  }
+  /* Who waits, too. Nobody answers at this name server. */
+  const int silent = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof at;
+  CHECK(bind(silent, (struct sockaddr*)&at, size) == 0 && getsockname(silent, (struct sockaddr*)&at, &size) == 0);
+  char where[40];
+  snprintf(where, sizeof where, "127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+  char* nobody[] = {site[0], where};
+  bunraku_options* with = options(nobody);
+  CHECK(bunraku_options_set(with, "lookup_deadline_ms", "60000") == BUNRAKU_OK);
+  bunraku_resolver* r = NULL;
+  CHECK(bunraku_resolver_new(with, &r) == BUNRAKU_OK);
+  bunraku_options_free(with);
+  pthread_t waiting;
+  CHECK(pthread_create(&waiting, NULL, waits, r) == 0);
+  sleep(1);
+  bunraku_resolver_free(r);
+  CHECK(pthread_join(waiting, NULL) == 0);
+  close(silent);
+}
+
+/* With connections half made, in TLS too. */
+static void case_exit(char** site) {
+  for (long i = 0; i != 200; ++i) {
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      bunraku_resolver* r = resolver(site);
+      bunraku_request* q;
+      for (int k = 0; k != 8; ++k) CHECK(bunraku_connect_start(r, "catalog", patient, &q) == BUNRAKU_OK);
+      const struct timespec a_moment = {0, 8000000 + i % 100 * 200000};
+      nanosleep(&a_moment, NULL);
+      exit(0);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+}
+
 int main(int count, char** arguments) {
   static const struct {
     const char* name;
@@ -515,6 +583,8 @@ int main(int count, char** arguments) {
                {"misuse", case_misuse},
                {"threads", case_threads},
                {"report_while_freed", case_report_while_freed},
+               {"freed_meanwhile", case_freed_meanwhile},
+               {"exit", case_exit},
                {"left_over", case_left_over},
                {"tried", case_tried},
                {"settings", case_settings},

@@ -94,7 +94,7 @@ module Bunraku
         %i[server ca_server report_server].each do |name|
           given[name] = ::Puppet[name] if ::Puppet.settings.set_by_config?(name)
         end
-        given[:server_list] = ::Puppet[:server_list].map { |host, port| [host, port].compact.join(':') }
+        given[:server_list] = ::Puppet[:server_list].map { |host, port| [host.include?(':') ? "[#{host}]" : host, port].compact.join(':') }
         given[:srv] = ::Puppet[:use_srv_records] ? 'yes' : 'no'
         given[:srv_domain] = ::Puppet[:srv_domain] if ::Puppet[:use_srv_records]
         given[:store_file] = File.join(::Puppet[:statedir], 'bunraku-answers') if File.directory?(::Puppet[:statedir])

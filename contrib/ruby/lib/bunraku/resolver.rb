@@ -28,21 +28,29 @@ module Bunraku
     # The process that made it.
     attr_reader :process
 
-    # options: bunraku.h's keys and values; nil and empty values are left out.
+    # options: bunraku.h's keys and values; nil and empty values are left out, but for hosts_file: '', which is none.
     def initialize(options = {}, library: Library.load)
       @library = library
       @process = Process.pid
       given = @library.call(:options_new)
       options.each do |key, value|
         text = value.is_a?(Array) ? value.join(',') : value.to_s
-        @library.check(:options_set, given, key.to_s, text) unless text.empty?
+        left_out = value.nil? || (text.empty? && key.to_s != 'hosts_file')
+        @library.check(:options_set, given, key.to_s, text) unless left_out
       end
       @handle = @library.make(:resolver_new, given)
+      ObjectSpace.define_finalizer(self, self.class.ending(@library, @handle))
     ensure
       @library.call(:options_free, given) if given
     end
 
+    # For one that nobody closes: it has a thread and descriptors. Not a block that knows the resolver, which would live on.
+    def self.ending(library, handle)
+      ->(_) { library.call(:resolver_free, handle) }
+    end
+
     # The service's masters, in the order in which a request made now would try them. Raises NoMasters.
+    # seconds: nil: the library's own limits alone; 0: what is there without waiting.
     def candidates(service, seconds: 10)
       request(:resolve_start, service, seconds) do |finished|
         found = @library.make(:request_candidates, finished)
@@ -70,29 +78,39 @@ module Bunraku
 
     # Tells what became of a master, so that the right ones come first from then on.
     def report(service, master, outcome, reason = nil)
-      @library.check(:report, @handle, service, master.host, master.port, outcome, 0, reason)
+      @library.check(:report, opened, service.to_s, master.host, master.port, outcome, 0, reason)
     end
 
     # Reads puppet.conf and the certificate again. Raises NoCredentials when there is still none.
     def reload
-      @library.check(:resolver_reload, @handle)
+      @library.check(:resolver_reload, opened)
     end
 
     # Ends its thread. Allowed again, and in a child, where it does nothing.
     def close
-      @library.call(:resolver_free, @handle) if @handle
+      return unless @handle
+
+      ObjectSpace.undefine_finalizer(self)
+      @library.call(:resolver_free, @handle)
       @handle = nil
     end
 
     private
 
-    def request(start, service, seconds)
-      raise Error, 'the resolver is closed' unless @handle
+    LONGEST = (2**31 - 1) / 1000 # an int32_t holds no more milliseconds
+    private_constant :LONGEST
 
-      begun = @library.make(start, @handle, service, (seconds * 1000).ceil)
+    def opened
+      @handle || raise(Error, 'the resolver is closed')
+    end
+
+    def request(start, service, seconds)
+      seconds = seconds.clamp(0, LONGEST) if seconds
+      begun = @library.make(start, opened, service.to_s, seconds ? (seconds * 1000).ceil : -1)
       # The library ends it in time; that much longer is for a machine that is busy.
-      finished = IO.for_fd(@library.call(:request_fd, begun), autoclose: false).wait_readable(seconds + 10)
-      raise Error, "libbunraku did not answer within #{seconds + 10} s" unless finished
+      longest = seconds && seconds + 10
+      finished = IO.for_fd(@library.call(:request_fd, begun), autoclose: false).wait_readable(longest)
+      raise Error, "libbunraku did not answer within #{longest} s" unless finished
 
       yield begun
     ensure
