@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <thread>
@@ -129,6 +130,11 @@ void say_what_would_be_done(const std::vector<drill::step>& steps, const daemon:
               << (s.by == drill::traffic::agent ? " of each answer's usual time\n" : "\n");
 }
 
+bool is_same(const std::string& one, const std::string& other) {
+  std::error_code missing;
+  return !one.empty() && (one == other || std::filesystem::equivalent(one, other, missing));
+}
+
 bool open_report(const std::string& path, std::ofstream& into) {
   if (path.empty()) return true;
   into.open(path, std::ios::trunc);
@@ -197,10 +203,9 @@ struct report_files {
   std::ofstream html, junit;
 
   bool open(const invocation& with) {
-    if (!with.html.empty() && with.html == with.junit) {
-      refuse("--html and --junit name the same file.");
-      return false;
-    }
+    if (is_same(with.html, with.junit)) return refuse("--html and --junit name the same file.") == good;
+    if (is_same(with.html, with.plan) || is_same(with.junit, with.plan))
+      return refuse("a report would overwrite " + with.plan + ", the plan: name another file.") == good;
     return open_report(with.html, html) && open_report(with.junit, junit);
   }
   /// False: not whole.

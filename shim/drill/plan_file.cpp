@@ -44,6 +44,8 @@ class reader {
     const auto begin = read_start(root);
     for (const auto& each : all->items)
       if (each.type == node::kind::table) read_step(each, out_.steps.empty() ? begin : std::nullopt);
+      else
+        error(each, "This step is no table.", "Write [[step]], and scenario = \"catalog-refused\" in a line below it.");
     return std::move(out_);
   }
 

@@ -23,7 +23,7 @@ constexpr auto recovery = 10s;
 constexpr auto longest_run = 30min;
 
 std::string with_full_stop(std::string sentence) {
-  if (!sentence.ends_with('.')) sentence += '.';
+  if (!sentence.ends_with('.') && !sentence.ends_with('?')) sentence += '.';
   return sentence;
 }
 
@@ -44,6 +44,9 @@ class performance {
       end_fault();
       for (int i = 0; go_on() && (i < by_.after() || is_still_broken()); ++i) by_.go(seen_, began_);
     }
+    // That a daemon of our own is lost says nothing of the masters.
+    if (const auto said = in_.on.control("GET", "/v1/status"); !said && seen_.trouble.empty())
+      seen_.trouble = said.error();
     if (in_.interrupted()) seen_.trouble = "it was interrupted.";
     seen_.total = now();
     return std::move(seen_);

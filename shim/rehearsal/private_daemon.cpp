@@ -193,7 +193,9 @@ private_daemon::~private_daemon() {
 
 std::expected<cli::daemon_answer, std::string> private_daemon::control(std::string_view method, std::string_view target,
                                                                        std::string_view body) const {
-  return cli::ask_daemon(directory_ + "/control.sock", method, target, body);
+  auto said = cli::ask_daemon(directory_ + "/control.sock", method, target, body);
+  if (said) return said;
+  return std::unexpected("the drill's own daemon does not answer any more: was it killed, for want of memory perhaps?");
 }
 
 std::uint16_t private_daemon::proxy_port() const {

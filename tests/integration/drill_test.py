@@ -265,6 +265,8 @@ class Drill(unittest.TestCase):
                                   ((), '[[step]]\nscenario = "ca-all-gone"\nserved = true\n', r"plan\.toml:1: error: .*nobody can serve"),
                                   (("ca-refused", "--html", "/proc/none/r.html"), None, "cannot write /proc/none/r.html: No such file"),
                                   (("ca-refused", "--html", str(self.directory / "r"), "--junit", str(self.directory / "r")), None, "name the same file"),
+                                  ((), 'step = ["ca-refused"]\n', r"plan\.toml:1: error: This step is no table\."),
+                                  (("--html", str(self.directory / "plan.toml")), self.plan("ca-refused"), "a report would overwrite"),
                                   (("--plan", "/tmp"), None, "cannot read /tmp: Is a directory"),
                                   (("--plan", "/dev/zero"), None, "the file is larger than 1 MiB"),
                                   (("ca-refused", "--file", "modules/lab/big"), None, "--file is what the probes of files-reset download"),
@@ -339,6 +341,25 @@ class Drill(unittest.TestCase):
         os.utime(f"/tmp/{directory}", (0, 0))  # what is younger might be another drill's that is just about to begin
         self.assertEqual(self.drill(plan=self.plan("ca-refused")).returncode, PASSED)
         self.assertEqual(self.leftovers(), [])
+
+    def test_a_daemon_of_the_drills_own_that_is_lost_is_no_failover_that_failed(self):
+        for when in ("before the fault", "after it"):
+            drill = subprocess.Popen(self.command(plan=self.plan("ca-all-gone")), stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(drill.kill)
+            faults = lambda: [name for name in self.leftovers() if Path("/tmp", name, "faults.json").exists()]
+            if when == "after it":
+                until(faults, "the fault", 60)
+                until(lambda: not faults(), "its end", 60)
+            else:
+                until(self.leftovers, "the daemon's directory", 60)
+            children = lambda: Path(f"/proc/{drill.pid}/task/{drill.pid}/children").read_text().split()
+            until(children, "the daemon", 60)
+            os.kill(int(children()[0]), signal.SIGKILL)
+            told, _ = drill.communicate(timeout=120)
+            self.assertEqual(drill.returncode, NOT_PLAYED, (when, told))
+            self.assertRegex(told, "the drill's own daemon (does not answer any more|did not start)", when)
+            self.assertEqual(self.leftovers(), [])
 
     @staticmethod
     def answers(path):
