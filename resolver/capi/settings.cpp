@@ -44,7 +44,13 @@ struct place {
   std::string host;
   std::optional<std::uint16_t> port;
 };
-/// "host", "host:port", "[v6]" or "[v6]:port".
+bool is_v6(std::string_view text) {
+  boost::system::error_code no_address;
+  boost::asio::ip::make_address_v6(std::string(text), no_address);
+  return !no_address;
+}
+
+/// "host", "host:port", "v6", "[v6]" or "[v6]:port".
 std::optional<place> place_of(std::string_view text) {
   std::string_view host = text, port;
   bool has_port = false;
@@ -57,7 +63,7 @@ std::optional<place> place_of(std::string_view text) {
       port = text.substr(end + 2);
       has_port = true;
     }
-  } else if (const auto colon = text.rfind(':'); colon != text.npos) {
+  } else if (const auto colon = text.rfind(':'); colon != text.npos && text.find(':') == colon) {
     host = text.substr(0, colon);
     port = text.substr(colon + 1);
     has_port = true;
@@ -67,6 +73,7 @@ std::optional<place> place_of(std::string_view text) {
            c == '_' || c == ':';
   };
   if (host.empty() || host.size() > 253 || !std::ranges::all_of(host, is_host)) return std::nullopt;
+  if (host.find(':') != host.npos && !is_v6(host)) return std::nullopt;
   place out{std::string(host), std::nullopt};
   for (auto& c : out.host)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -102,10 +109,16 @@ std::vector<master> masters(std::string_view key, std::string_view value) {
 std::vector<std::string> name_servers(std::string_view key, std::string_view value) {
   std::vector<std::string> out;
   for (const auto part : split(value)) {
-    const auto where = place_of(part);
+    std::string plain(part), interface;  // of a link-local address: "[fe80::53%eth0]:5353"
+    if (const auto at = plain.find('%'); at != plain.npos) {
+      interface = plain.substr(at, std::min(plain.find(']', at), plain.size()) - at);
+      plain.erase(at, interface.size());
+    }
+    const auto where = place_of(plain);
     boost::system::error_code error;
     if (where) boost::asio::ip::make_address(where->host, error);
-    if (!where || error) refuse(key, value, "a list of addresses, perhaps with ports, separated by commas,");
+    if (!where || error || interface.size() == 1 || (!interface.empty() && !is_v6(where->host)))
+      refuse(key, value, "a list of addresses, perhaps with ports, separated by commas,");
     out.emplace_back(part);
   }
   return out;
@@ -176,7 +189,8 @@ bool settings::set_site(std::string_view key, std::string_view value) {
   else if (key == "server_list") server_list_ = places(key, value);
   else if (key == srv_domain || is_any_of(key, host_settings)) {
     auto where = place_of(value);
-    if (!where || where->port) refuse(key, value, "the name of a host or domain");
+    const bool is_domain = key == srv_domain;
+    if (!where || where->port || (is_domain && is_v6(where->host))) refuse(key, value, "the name of a host or domain");
     hosts_[std::string(key)] = std::move(where->host);
   } else if (is_any_of(key, port_settings)) {
     const auto port = number<std::uint16_t>(value, 1, 65535);

@@ -254,6 +254,25 @@ class TheModule(PythonTest):
         stream.send(b"GET /status/v1/simple HTTP/1.0\r\nHost: %s\r\n\r\n" % str(stream).encode())
         self.assertIn(b" 200 ", stream.receive())
 
+    def test_an_ipv6_address_is_one_with_and_without_brackets(self):
+        for given, host, port in (("2001:db8::1", "2001:db8::1", 8140), ("[2001:db8::1]:81", "2001:db8::1", 81),
+                                  ("::1", "::1", 8140)):
+            first = self.resolver(catalog=given).candidates("catalog")[0]
+            self.assertEqual((first.host, first.port), (host, port))
+        for key, given in (("catalog", "a:b:1"), ("catalog", "1:2:3"), ("name_servers", "fe80::1%"),
+                           ("name_servers", "1.2.3.4%lo"), ("srv_domain", "::1")):
+            with self.assertRaisesRegex(Error, "is expected"):
+                self.resolver(**{key: given})
+        self.name_servers_are_taken("::1", "fe80::1%lo", "[fe80::1%lo]:5353", "2001:db8::1:53")
+
+    def name_servers_are_taken(self, *given):
+        for each in given:
+            resolver = self.enterContext(Resolver({"puppet_conf": self.conf, "name_servers": each, "lookup_deadline_ms": "100"},
+                                                  Library(LIBRARY)))
+            with self.assertRaises(Error) as caught:
+                resolver.candidates("catalog")
+            self.assertIn(caught.exception.code, (Code.DNS_FAILED, Code.DNS_TIMEOUT, Code.TIMEOUT))
+
     def test_a_port_that_cannot_be_is_refused(self):
         for port in (-1, 0, 65536 + self.site.port):
             with self.assertRaisesRegex(Error, "is no port"):

@@ -96,7 +96,7 @@ BUNRAKU_API void bunraku_options_free(bunraku_options* options);
  *   server, ca_server, report_server, server_list, srv_domain, serverport, ca_port, report_port
  *                                      instead of puppet.conf's, as if given on puppet's command line
  *   srv                                "auto" (as puppet.conf says), "yes", "no"
- *   name_servers                       "192.0.2.53,[2001:db8::53]:5353" instead of resolv.conf's
+ *   name_servers                       "192.0.2.53,[2001:db8::53]:5353,fe80::53%eth0" instead of resolv.conf's
  *   hosts_file                         instead of /etc/hosts; empty: none
  *   store_file                         where DNS answers are kept for the next process, in case DNS is silent then
  *   ca, catalog, files, report         "compile1.example.com:8140,compile2.example.com": masters of that service, in

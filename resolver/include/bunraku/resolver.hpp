@@ -60,6 +60,11 @@ class connected {
 /// Threads:  all calls on the executor's thread, destruction and emitting a cancellation signal too; one resolver per
 ///           thread. Of several threads' loop (net::thread_pool) a strand: then within that strand.
 /// Idle:     a resolver that nobody asks sends no packets and sets no timers.
+/// Fork:     as with all of Asio, a child's loop has its parent's epoll set: calls there take its parent's events,
+///           and ending things changes what that waits for. Either the child leaves loop, resolver and
+///           connections alone until exec or _exit and makes its own, or io_context::notify_fork is called around the
+///           fork, with no operation under way (both would go on with the same connection). Connections are the
+///           parent's either way: the child must not use them. bunraku.h tells a child so by itself.
 class resolver {
  public:
   using executor_type = boost::asio::any_io_executor;
