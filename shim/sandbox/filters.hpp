@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <linux/filter.h>
+#include <optional>
 #include <span>
 
 namespace shim::sandbox {
@@ -12,7 +13,7 @@ enum class company { none, token, plugins };
 /// numbers of others as wrong ones, and those end the process.
 struct filter {
   std::span<const sock_filter> instructions;
-  std::size_t own_pid;  ///< whose `k` the process's own number belongs in
+  std::optional<std::size_t> own_pid;  ///< whose `k` the process's own number belongs in
 };
 
 /// The build makes it (filters/make.cpp has the lists); libseccomp is not there when it is used. With plugins it is

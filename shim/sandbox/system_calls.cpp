@@ -31,7 +31,7 @@ int load(const sock_fprog& program, unsigned flags) {
 std::string filter_system_calls(const needs& what) {
   const auto [instructions, own_pid] = filter_for(company_of(what));
   std::vector<sock_filter> own(instructions.begin(), instructions.end());
-  own[own_pid].k = static_cast<std::uint32_t>(::getpid());
+  if (own_pid) own[*own_pid].k = static_cast<std::uint32_t>(::getpid());
   const sock_fprog program{static_cast<unsigned short>(own.size()), own.data()};
   // Refusals are told to the kernel's audit log, if there is one. Linux before 4.14 cannot: no reason to go without.
   int error = load(program, SECCOMP_FILTER_FLAG_LOG);

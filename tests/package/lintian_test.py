@@ -31,6 +31,15 @@ class Lintian(unittest.TestCase):
             given = set(re.findall(r"[a-z0-9.+-]+", file.read().split("Build-Depends:")[1].split("\n\n")[0]))
         self.assertEqual(wanted - given - {"ccache", "libclang-rt-19-dev"}, set(), "see contrib/debian/control")
 
+    def test_what_a_build_needs_can_be_given_to_apt(self):
+        build = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../contrib/debian/build")
+        needs = subprocess.run([build, "--needs"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        self.assertIn("build-essential", needs, "Debian takes it for granted, a minimal one has it not")
+        # All of it is here, since the packages were built here: apt has read it whole if it has nothing to do.
+        said = subprocess.run(["apt-get", "--simulate", "satisfy", needs], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True, check=True, env={**os.environ, "LC_ALL": "C"}).stdout
+        self.assertNotRegex(said, r"(?m)^(Inst|Remv) ")
+
     def test_each_package_has_what_it_is_for(self):
         def files(name):
             deb, = glob.glob(f"{PACKAGES}/{name}_*.deb")

@@ -25,6 +25,7 @@ ON_THE_HOST = (
 ELSEWHERE = {
     r"contrib/demo( --puppetserver)?": "contrib/demo",
     r"contrib/debian/build": "tests/package/CMakeLists.txt",
+    r'apt-get satisfy "\$\(contrib/debian/build --needs\)"': "tests/package/lintian_test.py",
     r"cmake --preset release .*|ninja -C build/release|cmake --install .*": "contrib/debian/rules",
     r"apt install \./.*bunraku_.*\.deb": "tests/package/packages_test.py",
     r"tests/run( unit| --list)?": "tests/run",

@@ -334,14 +334,16 @@ rule_set made_for(company with) {
   return rules;
 }
 
-/// Where the daemon's process number belongs. It is compared in one place, once.
-std::size_t place_of_pid(std::span<const sock_filter> program) {
+/// Where the daemon's process number belongs. It is compared in one place, once; not at all where sanitizers may
+/// signal.
+std::string place_of_pid(std::span<const sock_filter> program) {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < program.size(); ++i)
     if (program[i].k == own_pid) found.push_back(i);
+  if (sanitized && found.empty()) return "std::nullopt";
   if (found.size() != 1 || program[found.front()].code != (BPF_JMP | BPF_JEQ | BPF_K))
     throw std::runtime_error("the comparison with the process number is not where it was in libseccomp 2.5");
-  return found.front();
+  return std::to_string(found.front());
 }
 
 void print(const char* name, std::span<const sock_filter> program) {
@@ -354,15 +356,14 @@ void print(const char* name, std::span<const sock_filter> program) {
 void print_all() {
   std::printf(
       "// Made by shim/sandbox/filters/make.cpp.\n"
-      "#include \"sandbox/filters.hpp\"\n\n#include <array>\n#include <utility>\n\n"
+      "#include \"sandbox/filters.hpp\"\n\n#include <array>\n#include <optional>\n#include <utility>\n\n"
       "namespace shim::sandbox {\nnamespace {\n\n");
   std::string cases;
   for (const auto& [with, name] :
        {std::pair{company::none, "none"}, {company::token, "token"}, {company::plugins, "plugins"}}) {
     const auto program = made_for(with).translated();
     print(name, program);
-    cases += std::string("    case company::") + name + ": return {" + name + ", " +
-             std::to_string(place_of_pid(program)) + "};\n";
+    cases += std::string("    case company::") + name + ": return {" + name + ", " + place_of_pid(program) + "};\n";
   }
   std::printf(
       "}  // namespace\n\nfilter filter_for(company with) {\n  switch (with) {\n%s  }\n"
