@@ -158,10 +158,8 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
   if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(error));
   made.child_ = child;
   for (const auto until = clock::now() + start_limit; clock::now() < until;) {
-    if (const int fd = connect_to(directory + "/control.sock"); fd >= 0) {
-      ::close(fd);
-      return made;
-    }
+    // It listens before it knows whether it will run: only an answer says that it does.
+    if (cli::ask_daemon(directory + "/control.sock", "GET", "/v1/status")) return made;
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
       made.child_ = -1;

@@ -557,8 +557,8 @@ static void case_exit(char** site) {
     CHECK(child >= 0);
     if (child == 0) {
       bunraku_resolver* r = resolver(site);
-      bunraku_request* q;
-      for (int k = 0; k != 8; ++k) CHECK(bunraku_connect_start(r, "catalog", patient, &q) == BUNRAKU_OK);
+      static bunraku_request* q[8]; /* as any host's own: a leak checker must still find them */
+      for (int k = 0; k != 8; ++k) CHECK(bunraku_connect_start(r, "catalog", patient, &q[k]) == BUNRAKU_OK);
       const struct timespec a_moment = {0, 8000000 + i % 100 * 200000};
       nanosleep(&a_moment, NULL);
       exit(0);
