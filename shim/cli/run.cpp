@@ -9,15 +9,24 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
+#include <bit>
 #include <csignal>
 #include <iostream>
+#include <sys/resource.h>
 
 namespace shim::cli {
 namespace {
 
-/// A handshake under way takes 128 bytes of it and an identity 5 KiB: enough for more than there are descriptors for,
-/// and half of what a user may mostly lock.
-constexpr std::size_t key_memory_bytes = std::size_t{4} << 20;
+/// A handshake under way takes 128 bytes and an identity 5 KiB: enough for 25 of these and as many of those as there
+/// can be descriptors, but at most half of what a user may mostly lock. What is never used costs too, the more the
+/// larger.
+std::size_t key_memory_bytes() {
+  constexpr rlim_t handshake = 128, identities = rlim_t{1} << 17, most = rlim_t{1} << 22;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur > most / handshake) return most;
+  return std::min(most, std::bit_ceil(identities + descriptors.rlim_cur * handshake));
+}
 
 /// There is no log yet. Where systemd gives these lines to the journal, it takes their priorities from their first
 /// bytes (sd-daemon(3)): what keeps the daemon from its start must be there for `journalctl -p err`.
@@ -44,7 +53,8 @@ int run(const invocation& with) {
   std::signal(SIGPIPE, SIG_IGN);  // who read the log through a pipe has gone
   std::signal(SIGXFSZ, SIG_IGN);  // beyond RLIMIT_FSIZE a write fails, be it of the log or of a body kept for replay
   spare_texts_of_openssl();
-  bunraku::guard_key_memory(key_memory_bytes);  // as well as this kernel lets: a daemon without is no worse than others
+  bunraku::guard_key_memory(
+      key_memory_bytes());  // as well as this kernel lets: a daemon without is no worse than others
   auto setup = daemon::load_setup(with);
   daemon::leg_identities who;
   if (setup.configuration && setup.site) {

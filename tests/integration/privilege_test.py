@@ -1,6 +1,7 @@
 """A running daemon keeps the right to read the node's files and gives up everything else, and reloads all the same."""
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -68,10 +69,15 @@ class RunningDaemon(unittest.TestCase):
             self.assertRegex(shim.log(), rf'ready listen="[^"]*" sandbox="{WHOLE}"')
             self.assertNotIn("sandbox where=", shim.log())
 
-    def test_keys_are_in_locked_memory(self):
-        with self.shim() as shim:
-            shim.start()
-            self.assertGreaterEqual(int(status_of(shim.process.pid)["VmLck"].split()[0]), 4096)
+    def test_keys_are_in_locked_memory_of_as_many_connections_as_there_can_be(self):
+        usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, usual)
+        for descriptors, kib in ((1024, 256), (4096, 1024)):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, usual[1]))
+            with self.subTest(descriptors=descriptors), self.shim() as shim:
+                shim.start()
+                self.assertEqual(int(status_of(shim.process.pid)["VmLck"].split()[0]), kib)
+                self.assert_serves(shim)
 
     def test_a_key_that_became_another_users_is_read_at_a_reload(self):
         with self.shim() as shim:
