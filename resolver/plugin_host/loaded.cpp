@@ -1,5 +1,8 @@
 #include "plugin_host/loaded.hpp"
 
+#include "puppet/utf8.hpp"
+
+#include <algorithm>
 #include <condition_variable>
 #include <system_error>
 
@@ -9,9 +12,9 @@ namespace {
 constexpr std::size_t most_lines = 64, longest_line = 1000;
 
 std::string clean(bunraku_text from, std::size_t most) {
-  std::string out(from.data == nullptr ? "" : from.data, from.data == nullptr ? 0 : std::min(from.size, most));
-  for (auto& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '"') c = c == '"' ? '\'' : ' ';
+  if (from.data == nullptr) return {};
+  auto out = puppet::shown_text({from.data, from.size}, most);
+  std::ranges::replace(out, '"', '\'');  // it stands between them in the log
   return out;
 }
 

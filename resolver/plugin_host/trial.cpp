@@ -1,5 +1,7 @@
 #include "plugin_host/trial.hpp"
 
+#include "puppet/utf8.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -29,12 +31,6 @@ std::string explained;  // in the trial's process alone
 
 void explain(void*, bunraku_text why) { explained.assign(why.data, std::min<std::size_t>(why.size, 2000)); }
 void log_nothing(void*, std::int32_t, bunraku_text) {}
-
-std::string clean(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
-}
 
 /// In the trial's process. Never returns.
 [[noreturn]] void live(int to, const std::string& path, const std::string& name, const std::string& settings) {
@@ -68,10 +64,12 @@ std::string clean(std::string text) {
   }
   if (code != BUNRAKU_PLUGIN_OK)
     refuse({"It will not work with its settings: " +
-                (explained.empty() ? "it gives no reason (code " + std::to_string(code) + ")" : clean(explained)) + ".",
+                (explained.empty() ? "it gives no reason (code " + std::to_string(code) + ")"
+                                   : puppet::shown_text(explained)) +
+                ".",
             "See the plugin's README."});
   const auto text = [](const char* from) {
-    return from == nullptr ? std::string() : clean(std::string(from, strnlen(from, 200)));
+    return from == nullptr ? std::string() : puppet::shown_text({from, strnlen(from, 200)});
   };
   auto report = std::string(good) + text(opened->plugin.version) + '\n' + text(opened->plugin.about);
   for (const auto& kind : opened->kinds()) report += '\n' + kind;

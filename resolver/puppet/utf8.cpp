@@ -55,6 +55,19 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+std::string shown_text(std::string_view text, std::size_t most) {
+  std::string out;
+  while (!text.empty()) {
+    const auto next = first_code_point(text);
+    const bool is_control = next.value < 0x20 || (next.value >= 0x7f && next.value < 0xa0);
+    const auto piece = next.bytes == 0 ? "?" : is_control ? " " : text.substr(0, next.bytes);
+    if (piece.size() > most - out.size()) break;
+    out += piece;
+    text.remove_prefix(std::max<std::size_t>(next.bytes, 1));
+  }
+  return out;
+}
+
 bool is_word(char32_t c) noexcept {
   if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   return std::ranges::none_of(not_words, [c](range r) { return c >= r.first && c <= r.last; });

@@ -13,6 +13,11 @@
 #ifndef TRICKSTER_NAME
 #define TRICKSTER_NAME "trickster"
 #endif
+#ifdef TRICKSTER_SCRIBBLES
+#define TRICKSTER_ABOUT "caf\xc3\xa9 \xff\xc3-\033[31m\nv\xc2\x85w"
+#else
+#define TRICKSTER_ABOUT "for tests"
+#endif
 #ifndef TRICKSTER_ABI
 #define TRICKSTER_ABI BUNRAKU_PLUGIN_ABI
 #endif
@@ -178,7 +183,7 @@ static const bunraku_plugin table = {
     TRICKSTER_ABI,
     TRICKSTER_NAME,
     "1.0",
-    "for tests",
+    TRICKSTER_ABOUT,
     create,
     destroy,
     status,

@@ -22,6 +22,19 @@ TEST_F(PluginRefusals, AGoodOneRunsAndSaysWhatItIs) {
   EXPECT_THAT(all[0].kinds, ElementsAre("source", "policy", "probe", "observer"));
 }
 
+TEST_F(PluginRefusals, WhatItSaysOfItselfIsShownAsOneLineOfUtf8) {
+  install("scribble");
+  problems found;
+  constexpr auto shown =
+      "caf\u00e9 ?"
+      "?- [31m v w";
+  EXPECT_EQ(check_plugins(options({{.name = "scribble"}}), found).at(0).about, shown);
+  EXPECT_EQ(load_plugins(options({{.name = "scribble"}})).value->facts().at(0).about, shown);
+  install("scrawl");
+  EXPECT_THAT(check_plugins(options({{.name = "scrawl"}}), found).at(0).reason,
+              HasSubstr("It calls itself \"sc? l\"."));
+}
+
 TEST_F(PluginRefusals, CheckingFindsTheSameWithoutLoading) {
   install("trickster");
   problems found;
