@@ -1,5 +1,6 @@
 // bunraku.h without its streams.
 #include "capi/handles.hpp"
+#include "puppet/utf8.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -14,6 +15,8 @@ using capi::usable;
 using capi::working;
 
 namespace {
+
+constexpr std::size_t longest_reason = 1000;  // as long as what plugins explain
 
 service service_of(const char* name) {
   const std::string_view wanted = &checked(name);
@@ -55,7 +58,8 @@ outcome outcome_of(int code, std::uint32_t retry_after_s, const char* reason) {
                             kind::saturated, kind::cancelled,  kind::no_tls,        kind::bad_certificate};
   if (code < BUNRAKU_ANSWERED || code > BUNRAKU_BAD_CERTIFICATE)
     throw failure{BUNRAKU_E_ARGUMENT, "there is no outcome " + std::to_string(code)};
-  outcome out(kinds[code - BUNRAKU_ANSWERED], reason == nullptr ? "reported by the program" : reason);
+  outcome out(kinds[code - BUNRAKU_ANSWERED],
+              reason == nullptr ? "reported by the program" : puppet::shown_text(reason, longest_reason));
   return out.set_retry_after(std::chrono::seconds(retry_after_s));
 }
 
@@ -169,10 +173,8 @@ int bunraku_report(bunraku_resolver* resolver, const char* service, const char* 
                    uint32_t retry_after_s, const char* reason) {
   return guarded([&] {
     const auto of = service_of(service);
-    const std::string_view name = &checked(host);
-    if (name.empty() || name.size() > 253 || port == 0) throw failure{BUNRAKU_E_ARGUMENT, "no such master can be"};
-    working(resolver)->report(of, master(std::string(name), port, source_kind::list),
-                              capi::outcome_of(outcome, retry_after_s, reason));
+    auto who = capi::master_at(&checked(host), port);
+    working(resolver)->report(of, std::move(who), capi::outcome_of(outcome, retry_after_s, reason));
     return BUNRAKU_OK;
   });
 }

@@ -1,9 +1,12 @@
 #include "capi/settings.hpp"
 
+#include "policy/dns_name.hpp"
+
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <sys/stat.h>
 
 namespace bunraku::capi {
 namespace {
@@ -49,6 +52,21 @@ bool is_v6(std::string_view text) {
   boost::asio::ip::make_address_v6(std::string(text), no_address);
   return !no_address;
 }
+bool is_address(const std::string& text) {
+  boost::system::error_code no_address;
+  boost::asio::ip::make_address(text, no_address);
+  return !no_address;
+}
+
+/// A name of DNS or an IP literal, as masters are compared: lower case, no dot at the end, addresses in their shortest
+/// form.
+std::optional<std::string> host_of(std::string_view text) {
+  boost::system::error_code no_address;
+  const auto address = boost::asio::ip::make_address(std::string(text), no_address);
+  if (!no_address && text.find('%') == text.npos) return address.to_string();
+  const auto name = policy::dns_name::from_text(text);
+  return name ? name->to_host() : std::nullopt;
+}
 
 /// "host", "host:port", "v6", "[v6]" or "[v6]:port".
 std::optional<place> place_of(std::string_view text) {
@@ -68,15 +86,9 @@ std::optional<place> place_of(std::string_view text) {
     port = text.substr(colon + 1);
     has_port = true;
   }
-  const auto is_host = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_' || c == ':';
-  };
-  if (host.empty() || host.size() > 253 || !std::ranges::all_of(host, is_host)) return std::nullopt;
-  if (host.find(':') != host.npos && !is_v6(host)) return std::nullopt;
-  place out{std::string(host), std::nullopt};
-  for (auto& c : out.host)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  auto name = host_of(host);
+  if (!name || (text.starts_with('[') && !is_v6(host))) return std::nullopt;
+  place out{std::move(*name), std::nullopt};
   if (!has_port) return out;
   out.port = number<std::uint16_t>(port, 1, 65535);
   if (!out.port) return std::nullopt;
@@ -115,9 +127,7 @@ std::vector<std::string> name_servers(std::string_view key, std::string_view val
       plain.erase(at, interface.size());
     }
     const auto where = place_of(plain);
-    boost::system::error_code error;
-    if (where) boost::asio::ip::make_address(where->host, error);
-    if (!where || error || interface.size() == 1 || (!interface.empty() && !is_v6(where->host)))
+    if (!where || !is_address(where->host) || interface.size() == 1 || (!interface.empty() && !is_v6(where->host)))
       refuse(key, value, "a list of addresses, perhaps with ports, separated by commas,");
     out.emplace_back(part);
   }
@@ -127,9 +137,7 @@ std::vector<std::string> name_servers(std::string_view key, std::string_view val
 /// A DNS name alone, in lower case.
 std::string name_of_host(std::string_view key, std::string_view value, std::string_view part) {
   auto where = place_of(part);
-  boost::system::error_code no_address;
-  if (where) boost::asio::ip::make_address(where->host, no_address);
-  if (!where || where->port || !no_address || where->host.find(':') != std::string::npos)
+  if (!where || where->port || is_address(where->host))
     refuse(key, value, "names such as puppet.example.com, separated by commas,");
   return std::move(where->host);
 }
@@ -150,6 +158,15 @@ std::string pin(std::string_view key, std::string_view value, std::string_view p
       std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (!is_hex || digits.size() != 64) refuse(key, value, "a list of SHA-256 sums, 64 hexadecimal digits each,");
   return digits;
+}
+
+/// A directory would be a file that knows nobody and keeps nothing, and nobody would hear of it.
+std::string file_at(std::string_view key, std::string_view value) {
+  std::string path(value);
+  struct stat there{};
+  if (!path.empty() && !path.starts_with('/')) refuse(key, value, "an absolute path");
+  if (::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) refuse(key, value, "a file, not a directory,");
+  return path;
 }
 
 template <class Read>
@@ -182,6 +199,15 @@ bool is_any_of(std::string_view key, const auto& table) {
 
 }  // namespace
 
+master master_at(std::string_view host, std::uint16_t port) {
+  const bool in_brackets = host.starts_with('[') && host.ends_with(']');
+  auto name = host_of(in_brackets ? host.substr(1, host.size() - 2) : host);
+  if (!name || port == 0 || (in_brackets && !is_v6(*name)))
+    throw failure{BUNRAKU_E_ARGUMENT,
+                  "no master can be at \"" + std::string(host) + "\", port " + std::to_string(port)};
+  return {std::move(*name), port, source_kind::list};
+}
+
 bool settings::set_site(std::string_view key, std::string_view value) {
   if (key == "puppet_conf") where_.config_file = value;
   else if (key == "certname") where_.certname = value;
@@ -190,7 +216,8 @@ bool settings::set_site(std::string_view key, std::string_view value) {
   else if (key == srv_domain || is_any_of(key, host_settings)) {
     auto where = place_of(value);
     const bool is_domain = key == srv_domain;
-    if (!where || where->port || (is_domain && is_v6(where->host))) refuse(key, value, "the name of a host or domain");
+    if (!where || where->port || (is_domain && is_address(where->host)))
+      refuse(key, value, "the name of a host or domain");
     hosts_[std::string(key)] = std::move(where->host);
   } else if (is_any_of(key, port_settings)) {
     const auto port = number<std::uint16_t>(value, 1, 65535);
@@ -206,15 +233,11 @@ bool settings::set_site(std::string_view key, std::string_view value) {
 }
 
 bool settings::set_dns(std::string_view key, std::string_view value) {
-  if (key == "hosts_file") dns_.hosts_file = value;
+  if (key == "hosts_file") dns_.hosts_file = file_at(key, value);
   else if (key == "name_servers") dns_.nameservers = name_servers(key, value);
-  else if (key == "store_file") {
-    if (!value.empty() && !value.starts_with('/')) refuse(key, value, "an absolute path");
-    dns_.store_file = value;
-  } else if (key == "lookup_deadline_ms") {
-    dns_.lookup_deadline = duration(key, value, 100, 60000);
-    dns_.try_timeout = std::min(dns_.try_timeout, dns_.lookup_deadline);
-  } else return false;
+  else if (key == "store_file") dns_.store_file = file_at(key, value);
+  else if (key == "lookup_deadline_ms") dns_.lookup_deadline = duration(key, value, 100, 60000);
+  else return false;
   return true;
 }
 
@@ -270,6 +293,7 @@ settings::reading settings::read() const {
   for (std::size_t i = 0; i < lists_.size(); ++i)
     if (lists_[i]) out.options.services.at(i).sources = {source::list(*lists_[i], "options of the program")};
   out.options.dns = dns_;
+  out.options.dns.try_timeout = std::min(dns_.try_timeout, dns_.lookup_deadline);
   out.options.connect = connect_;
   out.options.demands = demands_;
   out.options.affinity = site.certname;

@@ -16,6 +16,9 @@
 
 namespace bunraku::capi {
 
+/// The master that a program speaks of, however it writes the name. Throws failure.
+master master_at(std::string_view host, std::uint16_t port);
+
 /// What bunraku_options_set was told, checked; and what it makes of the files of this node.
 class settings {
  public:

@@ -121,6 +121,7 @@ int bunraku_stream_write(bunraku_stream* stream, const void* data, size_t size, 
     while (*put < size) {
       error_code error;
       *put += to.write_some(&checked(bytes) + *put, size - *put, error);
+      if (error == boost::asio::error::eof) error = boost::asio::error::broken_pipe;  // the master's goodbye
       if (error && error != boost::asio::error::would_block) throw capi::failure_of(error);
       if (error) wait(handle, direction::write, until);
     }

@@ -8,6 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cerrno>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +26,17 @@ void set_manners(int fd) noexcept {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+/// Not Asio's own way: its sockets go on in the programs that the process starts.
+void open_for_us_alone(stream::socket_type& socket, const net::ip::tcp& protocol, boost::system::error_code& error) {
+  const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) {
+    error.assign(errno, boost::system::system_category());
+    return;
+  }
+  socket.assign(protocol, fd, error);
+  if (error) ::close(fd);
 }
 
 /// Makes `socket` one that was never waited for. Asio watches for writing from the first wait for it on, and a connect
@@ -81,7 +93,7 @@ net::awaitable<dial_result> dial::run(std::shared_ptr<dial> self, std::chrono::m
 net::awaitable<dial_result> dial::connect(std::shared_ptr<dial> self, std::chrono::milliseconds timeout) {
   dial_result result;
   auto& error = result.error;
-  self->socket_.open(self->address_.protocol(), error);
+  open_for_us_alone(self->socket_, self->address_.protocol(), error);
   if (!error && !self->cancelled_) {
     set_manners(self->socket_.native_handle());
     self->limit(timeout, self);

@@ -258,8 +258,12 @@ std::size_t stream::write_some(const void* data, std::size_t size, error_code& e
 /// `would_block` and waits, then comes again with its bytes.
 std::size_t stream::write_records(const char* data, std::size_t size, error_code& error) noexcept {
   if (!send_gathered()) return refuse_write(error);
-  std::size_t put = std::exchange(owed_, 0);
-  if (put != 0) return put;
+  if (owed_ != 0) {  // never more than the caller has come with
+    const auto told = std::min(owed_, size);
+    owed_ -= told;
+    return told;
+  }
+  std::size_t put = 0;
   std::size_t last = 0;
   const bool gathers = size > SSL3_RT_MAX_PLAIN_LENGTH && gathered_.begin();
   forget_errors();

@@ -73,8 +73,9 @@ const conf_setting* lookup::set_by(std::string_view name) const noexcept {
 }
 
 std::string lookup::where(std::string_view name) const {
-  if (const auto* s = set_by(name)) return in_.file + ":" + std::to_string(s->line);
-  return std::string(name);
+  const bool by_caller = (name == "certname" && !in_.certname.empty()) || (name == "ssldir" && !in_.ssldir.empty());
+  const auto* s = by_caller ? nullptr : set_by(name);
+  return s == nullptr ? std::string(name) : in_.file + ":" + std::to_string(s->line);
 }
 
 std::expected<std::string, problem> lookup::value(std::string_view name) {

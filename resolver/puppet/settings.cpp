@@ -67,7 +67,7 @@ class reader {
   void read_certname() {
     auto name = text("certname");
     out_.certname_is_default = in_.certname.empty() && settings_.set_by("certname") == nullptr;
-    const std::string where = in_.certname.empty() ? settings_.where("certname") : "certname";
+    const auto where = settings_.where("certname");
     if (name.empty()) {
       if (!failed("certname"))
         error(where, "this host's certname is empty: it has no name",

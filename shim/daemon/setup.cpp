@@ -107,6 +107,15 @@ void tell_missing_journal(const config::configuration& from, bunraku::problems& 
       "Start systemd-journald, or give \"auto\" or \"stderr\".");
 }
 
+/// It is taken for one that names nobody, and a container's runtime makes one where the host had no file.
+void tell_useless_hosts_file(const config::configuration& from, bunraku::problems& found) {
+  struct stat about{};
+  const auto& file = from.dns.hosts_file;
+  if (file.empty() || ::stat(file.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) return;
+  found.emplace_back(severity::warning, file, "It is a directory, so no master's address comes from a hosts file.",
+                     "Name a file as [dns] hosts_file, or give \"\" to use none.");
+}
+
 bool same(const bunraku::credential_files& a, const bunraku::credential_files& b) {
   return a.certificate == b.certificate && a.private_key == b.private_key && a.passphrase_file == b.passphrase_file &&
          a.ca == b.ca && a.crl == b.crl && a.check == b.check;
@@ -215,6 +224,7 @@ setup load_setup(const places& with) {
     for (const auto& l : made.configuration->listen)
       if (l.way == config::listen_at::way_in::socket) allowed_uids(l, made.found);
     tell_missing_journal(*made.configuration, made.found);
+    tell_useless_hosts_file(*made.configuration, made.found);
   } else if (!with.puppet_conf.empty()) {
     where.config_file = with.puppet_conf;
   } else {

@@ -41,6 +41,18 @@ class CAbi(unittest.TestCase):
     def test_reports_decide_who_comes_first(self):
         self.run_case("reports")
 
+    def test_hosts_are_known_however_they_are_spelt_and_texts_are_utf8(self):
+        said = self.run_case("spelling").splitlines()
+        self.assertEqual(sorted(line.split()[0] + " " + line.split()[1] for line in said),
+                         ["::1 down", "::ffff:192.0.2.1 up", "a.test down"])
+        self.assertIn("a.test down it is down, so it is tried last: no? [31m !", said)
+
+    def test_a_write_to_a_master_that_said_goodbye_is_the_systems_error(self):
+        self.run_case("goodbye")
+
+    def test_programs_that_the_host_starts_get_no_descriptor(self):
+        self.run_case("exec")
+
     def test_stream_carries_requests_as_the_agent(self):
         said = self.run_case("get").strip()
         self.assertIn(said, [f"{master.name}:{self.site.port}" for master in self.compilers])

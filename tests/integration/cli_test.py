@@ -147,6 +147,14 @@ class WithASite(unittest.TestCase):
         done = bunraku("check", "--config", self.config(), "--puppet-conf", self.directory)
         self.assertEqual(done.returncode, NOT_DONE, done)
         self.assertIn(f"{self.directory}: error: puppet.conf is not a regular file; name the file itself", done.stdout)
+        config = self.config()
+        with open(config, encoding="ascii") as file:
+            text = file.read().replace('hosts_file = ""', f'hosts_file = "{self.directory}"')
+        with open(config, "w", encoding="ascii") as file:
+            file.write(text)
+        done = bunraku("check", "--config", config)
+        self.assertEqual(done.returncode, GOOD, done)
+        self.assertIn(f"{self.directory}: warning: It is a directory, so no master's address comes from a hosts file.", done.stdout)
 
     def test_problems_of_puppet_conf_are_told_with_those_of_bunraku_toml(self):
         puppet_conf = self.write("dropped.conf", "[main]\ncertname = a\nthis line means nothing\n")

@@ -1,19 +1,24 @@
 /* The masters of a Puppet agent, for programs in C and whatever can call it: libbunraku.so.
  *
  * Errors:  functions that can fail return BUNRAKU_OK or a code; bunraku_error_text() has the sentence for people of
- *          this thread's last failure. Codes never change their meaning; new ones may come.
+ *          this thread's last failure. Codes never change their meaning; new ones may come. What a failed call should
+ *          have given is null, or 0. A null pointer is BUNRAKU_E_ARGUMENT, unless it is said to be allowed.
  *
- * Time:    timeout_ms bounds a call: negative: the resolver's own limits alone; 0: what is there without waiting.
+ * Time:    timeout_ms bounds a call: negative: the resolver's own limits alone, and none for a stream; 0: what is there
+ *          without waiting, which a new connection never is. Signals do not end a call. Files are read without a limit.
  *
  * Threads: a resolver may be used by several threads at once. It has one thread of its own, with all signals blocked.
- *          A request, a stream, a set of candidates and options by one thread at a time.
+ *          A request, a stream, a set of candidates and options by one thread at a time. Nothing is ever called back.
  *
- * Fork:    a child cannot use what its parent made: each call says BUNRAKU_E_FORKED, at once, and nothing is sent. The
- *          child makes a resolver of its own. Freeing the parent's things is allowed there and touches no connection.
+ * Signals: none is raised, SIGPIPE neither. No function may be called by a signal's handler.
+ *
+ * Fork:    a child cannot use its parent's resolvers, requests and streams: each call that gives a code says
+ *          BUNRAKU_E_FORKED, at once, and nothing is sent. The child makes a resolver of its own; options and
+ *          candidates are good there. Freeing the parent's things is allowed there and touches no connection.
  *          Descriptors are closed by exec.
  *
  * Exit:    exit() ends all resolvers as if they were freed: nothing has to be freed before it, and other threads may
- *          still wait on them.
+ *          still wait on them. What is called later, by destructors, fails; freeing is allowed there.
  *
  * Memory:  what a function gives belongs to the caller and has a ..._free, which takes NULL. Strings that a function
  *          returns live as long as the object they were asked of. Texts are UTF-8. A request or stream may outlive its
@@ -38,7 +43,7 @@ extern "C" {
 #endif
 
 #define BUNRAKU_OK 0
-#define BUNRAKU_E_ARGUMENT 1  /* a null pointer, an unknown service or key, a value out of range */
+#define BUNRAKU_E_ARGUMENT 1  /* a null pointer, an unknown service or key, a value that cannot be used */
 #define BUNRAKU_E_FORKED 2    /* made by another process */
 #define BUNRAKU_E_MEMORY 3    /* no memory, descriptor or thread to be had */
 #define BUNRAKU_E_INTERNAL 4  /* a fault of this library's */
@@ -91,30 +96,38 @@ BUNRAKU_API const char* bunraku_error_name(int code);
 /* ---- options: all are optional. Null when there is no memory. */
 BUNRAKU_API bunraku_options* bunraku_options_new(void);
 BUNRAKU_API void bunraku_options_free(bunraku_options* options);
-/* Keys:
- *   puppet_conf, certname, ssldir      instead of what puppet would find by itself
+/* The last value of a key counts, and one that is refused changes nothing. Both are copied. Lists are separated by
+ * commas. Hosts are names, with or without a dot at the end, or addresses. Keys:
+ *   puppet_conf, certname, ssldir      instead of what puppet would find by itself; judged by bunraku_resolver_new
  *   server, ca_server, report_server, server_list, srv_domain, serverport, ca_port, report_port
  *                                      instead of puppet.conf's, as if given on puppet's command line
  *   srv                                "auto" (as puppet.conf says), "yes", "no"
  *   name_servers                       "192.0.2.53,[2001:db8::53]:5353,fe80::53%eth0" instead of resolv.conf's
- *   hosts_file                         instead of /etc/hosts; empty: none
- *   store_file                         where DNS answers are kept for the next process, in case DNS is silent then
+ *   hosts_file                         instead of /etc/hosts, absolute; empty: none. One that is missing names nobody
+ *                                      until it is there; a directory is refused
+ *   store_file                         where DNS answers are kept for the next process, in case DNS is silent then;
+ *                                      absolute, in a directory that exists: else nothing is kept
  *   ca, catalog, files, report         "compile1.example.com:8140,compile2.example.com": masters of that service, in
- *                                      this order, instead of all other sources
- *   master_names, within, pins         who may be a master: lists of names that its certificate must carry one of, of
- *                                      the domains that SRV records may lead to, of SHA-256 sums of its key
- *   lookup_deadline_ms, connect_timeout_ms, tls_timeout_ms, race_delay_ms
+ *                                      this order, instead of all other sources; without a port 8140
+ *   master_names, within, pins         who may be a master: lists of names that its certificate must carry one of
+ *                                      ("*." and a domain: one further label), of the domains that SRV records may
+ *                                      lead to, of SHA-256 sums of its key; empty: whoever Puppet's CA vouches for
+ *   lookup_deadline_ms                 for one name, 100 to 60000; 3000 unless given
+ *   connect_timeout_ms, tls_timeout_ms for one connection, 10 to 300000; 3000 and 5000
+ *   race_delay_ms                      before the next master is tried beside a silent one, 10 to 60000; 250
  * Further keys may come: a program that can do without one goes on when it is refused.
  */
 BUNRAKU_API int bunraku_options_set(bunraku_options* options, const char* key, const char* value);
 
 /* ---- resolvers */
 /* Reads puppet.conf and the agent's certificate and starts a thread. `options` may be null and is not kept. Without a
- * usable certificate there is a resolver all the same, which cannot connect. */
+ * usable certificate there is a resolver all the same, which cannot connect: BUNRAKU_E_CREDENTIALS, and why. Another
+ * mistake in puppet.conf or `options` is BUNRAKU_E_SITE. */
 BUNRAKU_API int bunraku_resolver_new(const bunraku_options* options, bunraku_resolver** made);
 /* Ends its thread. Calls that wait on it in other threads end with BUNRAKU_E_CANCELLED; none may begin any more. */
 BUNRAKU_API void bunraku_resolver_free(bunraku_resolver* resolver);
-/* Reads puppet.conf and the certificate again; keeps what it had if that fails. What is known of masters stays. */
+/* Reads puppet.conf and the certificate again; keeps what it had if that fails, also for want of a usable certificate.
+ * What is known of masters stays. What is begun afterwards goes by what was read, what is under way does not. */
 BUNRAKU_API int bunraku_resolver_reload(bunraku_resolver* resolver);
 
 /* ---- candidates: a service's masters, in the order in which a request made now would try them */
@@ -131,30 +144,33 @@ BUNRAKU_API const char* bunraku_candidate_health(const bunraku_candidates* candi
 BUNRAKU_API const char* bunraku_candidate_why(const bunraku_candidates* candidates, size_t index);    /* why there */
 
 /* Tells what became of a request, so that the right masters come first from then on. Exactly one report for each stream
- * that a request was sent on; else freeing the stream counts as BUNRAKU_GIVEN_UP. `retry_after_s` is the answer's, with
- * BUNRAKU_SATURATED. `reason` may be null. */
+ * that a request was sent on; else freeing the stream counts as BUNRAKU_GIVEN_UP. `host` as in the options, known or
+ * not. `retry_after_s` is the answer's, with BUNRAKU_SATURATED; 1 to 300 count. `reason`, a sentence, may be null; no
+ * more than 1000 bytes of it are kept. Does not wait. */
 BUNRAKU_API int bunraku_report(bunraku_resolver* resolver, const char* service, const char* host, uint16_t port,
                                int outcome, uint32_t retry_after_s, const char* reason);
 
 /* ---- streams: TLS with the agent's certificate, to a master whose certificate was verified */
 BUNRAKU_API int bunraku_connect(bunraku_resolver* resolver, const char* service, int32_t timeout_ms,
                                 bunraku_stream** made);
-/* Says goodbye and closes. */
+/* Says goodbye and closes, without waiting. */
 BUNRAKU_API void bunraku_stream_free(bunraku_stream* stream);
 BUNRAKU_API const char* bunraku_stream_host(const bunraku_stream* stream);
 BUNRAKU_API uint16_t bunraku_stream_port(const bunraku_stream* stream);
 /* The masters that were tried before this one and in vain, in a line each, "HOST:PORT: STAGE: WHY (after 0.2 s)";
  * without any, "". Since 2. */
 BUNRAKU_API const char* bunraku_stream_tried(const bunraku_stream* stream);
-/* Reads 1 to `size` bytes; `got` of 0 and BUNRAKU_OK: the master ended the stream in order. */
+/* Reads 1 to `size` bytes, of which there must be room for one at least; `got` of 0 and BUNRAKU_OK: the master ended
+ * the stream in order, now and from now on. A master that left without a goodbye is an error, connection reset. */
 BUNRAKU_API int bunraku_stream_read(bunraku_stream* stream, void* data, size_t size, int32_t timeout_ms, size_t* got);
-/* Writes all; `put` says how many were taken, also when it fails. After a timeout go on with the bytes that follow. */
+/* Writes all; `put` says how many were taken, also when it fails. After a timeout go on with the bytes that follow, no
+ * fewer than were left (they may have moved): some may be on their way. After another error only free the stream. */
 BUNRAKU_API int bunraku_stream_write(bunraku_stream* stream, const void* data, size_t size, int32_t timeout_ms,
                                      size_t* put);
 /* The same as one call, for bunraku_stream's own master and service. */
 BUNRAKU_API int bunraku_stream_report(bunraku_stream* stream, int outcome, uint32_t retry_after_s, const char* reason);
 /* For event loops: after a read or write (with timeout_ms 0) that said BUNRAKU_E_TIMEOUT, wait until this descriptor is
- * ready for these events of poll(2), and call it again. The descriptor remains the stream's. */
+ * ready for these events of poll(2), and call it again. The descriptor remains the stream's. -1 and 0 for null. */
 BUNRAKU_API int bunraku_stream_fd(const bunraku_stream* stream);
 BUNRAKU_API int bunraku_stream_events(const bunraku_stream* stream);
 
@@ -163,10 +179,10 @@ BUNRAKU_API int bunraku_resolve_start(bunraku_resolver* resolver, const char* se
                                       bunraku_request** begun);
 BUNRAKU_API int bunraku_connect_start(bunraku_resolver* resolver, const char* service, int32_t timeout_ms,
                                       bunraku_request** begun);
-/* An eventfd of the request's: readable as soon as it is finished, and from then on. */
+/* An eventfd of the request's: readable as soon as it is finished, and from then on; not to be read. -1 for null. */
 BUNRAKU_API int bunraku_request_fd(const bunraku_request* request);
-/* Its result, once; BUNRAKU_E_NOT_READY before it is finished, BUNRAKU_E_ARGUMENT when it was taken. An error is told
- * again. */
+/* Its result, once; BUNRAKU_E_NOT_READY before it is finished, BUNRAKU_E_ARGUMENT when it was taken, or is of the other
+ * kind. An error is told again. */
 BUNRAKU_API int bunraku_request_candidates(bunraku_request* request, bunraku_candidates** found);
 BUNRAKU_API int bunraku_request_stream(bunraku_request* request, bunraku_stream** made);
 /* Cancels it if it is under way. */

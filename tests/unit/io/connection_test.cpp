@@ -157,6 +157,34 @@ TEST_F(ConnectionTest, NothingOfALargeWriteIsLostInASocketThatIsFull) {
   }(*this));
 }
 
+/// Whoever goes on with less than was refused is told of no more bytes than came.
+TEST_F(ConnectionTest, AFullSocketTellsOfNoMoreThanTheCallerComesWith) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    const int small = 4096;
+    EXPECT_EQ(
+        ::setsockopt(server.native_wait(direction::write).descriptor, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    const std::string sent(3'000'000, 'x');
+    std::string got;
+    std::vector<char> room(sent.size());
+    error_code error;
+    std::size_t put = 0;
+    while (!error) put += server.write_some(sent.data() + put, sent.size() - put, error);
+    EXPECT_EQ(error, net::error::would_block);
+    const auto end = put + 20'000;  // more than a record
+    while (put < end) {
+      const auto n = server.write_some(sent.data() + put, 1, error);
+      EXPECT_LE(n, 1u);
+      EXPECT_TRUE(!error || error == net::error::would_block) << error.message();
+      put += n;
+      if (n == 0) got.append(room.data(), client.read_some(room.data(), room.size(), error));
+    }
+    server.close();
+    co_await net::async_read(client, net::dynamic_buffer(got), net::redirect_error(net::use_awaitable, error));
+    EXPECT_EQ(got.size(), put);
+  }(*this));
+}
+
 TEST_F(ConnectionTest, NonBlockingReadSaysWouldBlockUntilTheWaitIsOver) {
   run([](ConnectionTest& t) -> net::awaitable<void> {
     auto [client, server] = co_await t.pair();

@@ -125,6 +125,11 @@ TEST_F(Settings, CallersCertnameAndSsldirWinAndAreInterpolated) {
   EXPECT_EQ(r.value.server, "other.example.com");
 }
 
+TEST_F(Settings, CallersSsldirIsBlamedForItselfAlone) {
+  in_.ssldir = "ssl";
+  expect_only("ssldir = /b\n", severity::error, "ssldir", "absolute");
+}
+
 TEST_F(Settings, ServerListTakesServerportWhereItNamesNone) {
   const auto s = read("serverport = 8141\nserver_list = A.x:1 , b.x.,c:\n").value;
   ASSERT_EQ(s.server_list.size(), 3u);
