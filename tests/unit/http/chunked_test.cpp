@@ -33,6 +33,18 @@ TEST(ChunkedDecoder, ForwardsACleanBodyAsOnePiece) {
   EXPECT_EQ(decoder.content_bytes(), 15U);
 }
 
+TEST(ChunkedDecoder, TakesEveryHexadecimalDigit) {
+  for (const std::string digits : {"0123456789abcdef", "0123456789ABCDEF"}) {
+    for (std::size_t i = 1; i < digits.size(); ++i) {
+      const std::string content(i, 'x');
+      const decoded out =
+          decode(digits.substr(i, 1) + "\r\n" + content + "\r\n0\r\n\r\n", 64, &chunked_decoder::next_data);
+      EXPECT_TRUE(out.done) << digits[i];
+      EXPECT_EQ(out.bytes, content) << digits[i];
+    }
+  }
+}
+
 TEST(ChunkedDecoder, IsReadyForTheNextBodyAfterReset) {
   chunked_decoder decoder;
   ASSERT_TRUE(decoder.next_wire(two_chunks));

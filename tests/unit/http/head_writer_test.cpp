@@ -49,6 +49,8 @@ TEST(WriteRequest, WritesExactlyOneFramingField) {
             head_of("GET / HTTP/1.1|Host: m1.example.com:8140|"));
   EXPECT_EQ(rewrite_request("PUT / HTTP/1.1|Host: a|transfer-encoding: Chunked|").bytes,
             head_of("PUT / HTTP/1.1|Host: m1.example.com:8140|Transfer-Encoding: chunked|"));
+  EXPECT_EQ(rewrite_request("PUT / HTTP/1.1|Host: a|").bytes,
+            head_of("PUT / HTTP/1.1|Host: m1.example.com:8140|Content-Length: 0|"));
   EXPECT_EQ(rewrite_request("POST / HTTP/1.1|Host: a|").bytes,
             head_of("POST / HTTP/1.1|Host: m1.example.com:8140|Content-Length: 0|"));
   EXPECT_EQ(
@@ -93,6 +95,16 @@ TEST(WriteRequest, DropsWhatConnectionNames) {
   EXPECT_EQ(out.dropped.hop_by_hop, 3U);
 }
 
+TEST(WriteRequest, DropsTheOneFieldThatConnectionNames) {
+  const written out = rewrite_request("GET / HTTP/1.1|Host: a|Connection: x-one|X-One: 1|X-Two: x-one|");
+  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Two: x-one|"));
+}
+
+TEST(WriteRequest, NoOtherFieldSpeaksForConnection) {
+  const written out = rewrite_request("GET / HTTP/1.1|Host: a|Connection: x-one|X-Note: accept|Accept: text/plain|");
+  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Note: accept|Accept: text/plain|"));
+}
+
 TEST(WriteRequest, DropsWhatClaimsAnIdentityInEverySpelling) {
   for (const std::string name :
        {"X-Client-Verify", "X-Client-DN", "X-Client-Cert", "X-Client-S-DN", "X-Client-S-DN-CN", "X-SSL-Subject",
@@ -125,9 +137,9 @@ TEST(WriteRequest, KeepsNamesThatOnlyLookSimilar) {
 }
 
 TEST(WriteRequest, DropsTheSitesOwnNames) {
-  const written out = rewrite_request("GET / HTTP/1.1|Host: a|X-Site-User: root|x_site_user: root|X-Site: 1|",
-                                      {"X-Site-User", "other"});
-  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Site: 1|"));
+  const written out = rewrite_request(
+      "GET / HTTP/1.1|Host: a|X-Site-User: root|x_site_user: root|X-Site: 1|X-Sits-User: 1|", {"X-Site-User", "other"});
+  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Site: 1|X-Sits-User: 1|"));
   EXPECT_EQ(out.dropped.identity, 2U);
 }
 

@@ -32,6 +32,13 @@ TEST(ParseRequest, GivesWhatTheAgentSaid) {
   EXPECT_EQ(head->fields.find("X-Puppet"), std::nullopt);
 }
 
+TEST(ParseRequest, KnowsHeadWhoseAnswerHasNoBody) {
+  const std::string bytes = head_of("HEAD / HTTP/1.1|Host: a|");
+  const auto head = parse_request(bytes);
+  ASSERT_TRUE(head);
+  EXPECT_TRUE(head->is_head);
+}
+
 TEST(ParseRequest, CopiesKeepTheirFields) {
   auto head = parse_request(catalog_post);
   ASSERT_TRUE(head);
@@ -110,11 +117,10 @@ TEST(ParseRequest, TakesTheFormsOfHost) {
 }
 
 TEST(ParseRequest, RefusesMalformedHosts) {
-  for (const std::string host : {"",         ":8140",    "a:",   "a:0",      "a:65536",
-                                 "a:123456", "a:000080", "a:-1", "a:80:80",  "a b",
-                                 "a,b",      "a/b",      "u@a",  "a%2e",     "::1",
-                                 "[::1",     "[]",       "[:]",  "[::1]x",   "[::1]:",
-                                 "[::g]",    "a\\b",     "a#b",  "\xc3\xa4", "[fe80::1%25eth0]"}) {
+  for (const std::string host : {"",      ":8140",    "a:",    "a:0",  "a:65536", "a:123456", "a:000080",
+                                 "a:-1",  "a:80:80",  "a b",   "a,b",  "a/b",     "u@a",      "a%2e",
+                                 "::1",   "[::1",     "[]",    "[:]",  "[::1]x",  "[::1]:",   "a:8x",
+                                 "a:4 0", "[::1]x80", "[::g]", "a\\b", "a#b",     "\xc3\xa4", "[fe80::1%25eth0]"}) {
     const std::string bytes = head_of("GET / HTTP/1.1|Host: " + host + "|");
     const auto head = parse_request(bytes);
     ASSERT_FALSE(head) << host;
