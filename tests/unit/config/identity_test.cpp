@@ -39,16 +39,24 @@ TEST(Identity, APinIsTakenAsToolsWriteIt) {
   for (int i = 1; i != 32; ++i) colons += ":AA";
   const auto c = good("[identity]\npins = [\"" + pin + "\", \"sha256:" + pin + "\", \"" + colons + "\"]\n");
   EXPECT_THAT(c.demands.pins, ElementsAre(pin, pin, pin));
+  std::string digits = "0123456789abcdefABCDEF";
+  digits.resize(64, '9');
+  const auto all = good("[identity]\npins = [\"" + digits + "\"]\n");
+  EXPECT_THAT(all.demands.pins, ElementsAre("0123456789abcdefabcdef" + std::string(42, '9')));
 }
 
 TEST(Identity, WhatIsNoNameDomainOrPinIsToldWithItsLine) {
-  EXPECT_THAT(bad("[identity]\nmaster_names = [\"*\", \"*.com\", \"p*.example.com\", \"192.0.2.1\", \"a:8140\"]\n"),
+  EXPECT_THAT(bad("[identity]\nmaster_names = [\"*\", \"*.com\", \"p*.example.com\", \"192.0.2.1\", \"a:8140\", \"*.a "
+                  "b.test\", \"*.\"]\n"),
               AllOf(HasSubstr("b.toml:2: error: \"*\" is no name"), HasSubstr("\"*.com\" is no name"),
                     HasSubstr("\"p*.example.com\" is no name"), HasSubstr("\"192.0.2.1\" is no name"),
-                    HasSubstr("\"a:8140\" is no name")));
+                    HasSubstr("\"a:8140\" is no name"), HasSubstr("\"*.a b.test\" is no name"),
+                    HasSubstr("\"*.\" is no name")));
   EXPECT_THAT(bad("[identity]\nwithin = [\"*.example.com\"]\n"), HasSubstr("is no DNS domain"));
   EXPECT_THAT(bad("[identity]\npins = [\"abcd\"]\n"),
               AllOf(HasSubstr("\"abcd\" is no SHA-256"), HasSubstr("openssl pkey -pubin -outform DER")));
+  for (const std::string odd : {"/", "`", "g", "G", " "})
+    EXPECT_THAT(bad("[identity]\npins = [\"" + std::string(63, 'a') + odd + "\"]\n"), HasSubstr("is no SHA-256"));
   EXPECT_THAT(bad("[service.ca]\npins = [\"" + std::string(64, 'g') + "\"]\n"), HasSubstr("b.toml:2: error:"));
 }
 

@@ -96,9 +96,9 @@ TEST(ParseRequest, UnderstandsFramingAndConnection) {
 }
 
 TEST(ParseRequest, TakesTargetsByteForByte) {
-  for (const std::string target :
-       {"/", "/puppet/v3/file_bucket_file/sha256/00//tmp/x", "/a/../b/./c", "/a%20b%2Fc?%zz", "/a?b=c?d&e=/f",
-        "/file[1]+(2)!*'~;=@:$,&", "/puppet/v3/file_metadatas/plugins?ignore=.svn&ignore=CVS"}) {
+  for (const std::string target : {"/", "/puppet/v3/file_bucket_file/sha256/00//tmp/x", "/a/../b/./c", "/a%20b%2Fc?%zz",
+                                   "/a?b=c?d&e=/f", "/%C3%A4%AF%c3%a4%af%09", "/file[1]+(2)!*'~;=@:$,&",
+                                   "/puppet/v3/file_metadatas/plugins?ignore=.svn&ignore=CVS"}) {
     const std::string bytes = head_of("GET " + target + " HTTP/1.1|Host: a|");
     const auto head = parse_request(bytes);
     ASSERT_TRUE(head) << target << ": " << text_of(head.error());
@@ -107,7 +107,7 @@ TEST(ParseRequest, TakesTargetsByteForByte) {
 }
 
 TEST(ParseRequest, TakesTheFormsOfHost) {
-  for (const std::string host : {"a", "puppet.example.com", "puppet_1.example.com:8140", "127.0.0.1:1", "[::1]",
+  for (const std::string host : {"a", "puppet.example.com", "puppet_1.example.com:8140", "127.0.0.1:1", "[::1]", "[::]",
                                  "[fe80::1]:65535", "xn--bcher-kva.example", "PUPPET."}) {
     const std::string bytes = head_of("GET / HTTP/1.1|Host: " + host + "|");
     const auto head = parse_request(bytes);
