@@ -1,7 +1,14 @@
 #include "support/dns_responder.hpp"
 #include "unit/engine/resolver_fixture.hpp"
 
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
+
+#include <functional>
 #include <optional>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace bunraku {
 namespace {
@@ -332,6 +339,101 @@ TEST_F(ResolverTest, DestroyedResolverCancelsAConnectUnderWay) {
   io.run_for(std::chrono::seconds(60));
   EXPECT_TRUE(done);
   EXPECT_EQ(ended, net::error::operation_aborted);
+}
+
+/// A resolver with a loop of its own, in a process that forks; the masters and the name server are the fixture's.
+class Forked : public ResolverTest {
+ public:
+  void SetUp() override {
+    ResolverTest::SetUp();
+    answers_ = true;
+    options_ = make({list({serving("good1.test")})}).options();
+    options_.dns.hosts_file.clear();
+    options_.dns.nameservers = {dns_.address()};
+  }
+
+  /// One request on the stream; `turn` is taken for those who answer.
+  static bool asks(net::io_context& loop, connection& stream, const std::function<void()>& turn) {
+    static constexpr std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+    std::string answer;
+    std::optional<error_code> ended;
+    net::async_write(stream, net::buffer(request), [&](error_code error, std::size_t) {
+      if (error) ended = error;
+      else
+        net::async_read_until(stream, net::dynamic_buffer(answer), "running",
+                              [&](error_code failed, std::size_t) { ended = failed; });
+    });
+    return finishes(loop, ended, turn);
+  }
+  static bool connects(net::io_context& loop, resolver& with, connected& into, const std::function<void()>& turn) {
+    std::optional<error_code> ended;
+    with.async_connect(service::catalog, std::chrono::seconds(60), [&](error_code error, connected made) {
+      into = std::move(made);
+      ended = error;
+    });
+    return finishes(loop, ended, turn);
+  }
+  static bool finishes(net::io_context& loop, std::optional<error_code>& ended, const std::function<void()>& turn) {
+    loop.restart();
+    while (!ended && loop.run_one_for(std::chrono::milliseconds(turn ? 10 : 60000)) + (turn ? 1u : 0u) != 0)
+      if (turn) turn();
+    return ended && !*ended;
+  }
+
+  /// Its exit status; the masters go on answering until then.
+  int ends(pid_t child) {
+    net::posix::stream_descriptor alive(io_, static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    alive.async_wait(net::posix::stream_descriptor::wait_read, [this](error_code) { io_.stop(); });
+    io_.restart();
+    io_.run_for(std::chrono::seconds(120));
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, WNOHANG), child);
+    return status;
+  }
+
+  std::function<void()> masters_turn_ = [this] {
+    io_.restart();
+    io_.poll();
+  };
+  resolver_options options_;
+  net::io_context loop_{1};
+  test::dns_responder dns_{io_.get_executor(), [](const test::dns_responder::question& q) {
+                             test::dns_packet said(q.name, q.type, q.id);
+                             if (q.type == test::rr::a) said.answer(q.name, q.type, 3600, {127, 0, 0, 1});
+                             return test::dns_responder::answers{said};
+                           }};
+};
+
+TEST_F(Forked, AChildThatMakesItsOwnDoesItsParentsNoHarm) {
+  resolver r(loop_.get_executor(), options_, identity_);
+  connected before, after;
+  ASSERT_TRUE(connects(loop_, r, before, masters_turn_));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    net::io_context loop(1);
+    resolver own(loop.get_executor(), options_, identity_);
+    connected made;
+    ::_exit(connects(loop, own, made, {}) && asks(loop, made.stream(), {}) ? 0 : 1);
+  }
+  EXPECT_EQ(ends(child), 0);
+  EXPECT_TRUE(asks(loop_, before.stream(), masters_turn_));
+  EXPECT_TRUE(connects(loop_, r, after, masters_turn_) && asks(loop_, after.stream(), masters_turn_));
+}
+
+TEST_F(Forked, WithALoopThatIsToldOfItTheResolverWorksOnBothSides) {
+  resolver r(loop_.get_executor(), options_, identity_);
+  connected before, after;
+  ASSERT_TRUE(connects(loop_, r, before, masters_turn_));
+  loop_.notify_fork(net::io_context::fork_prepare);
+  const pid_t child = ::fork();
+  loop_.notify_fork(child == 0 ? net::io_context::fork_child : net::io_context::fork_parent);
+  if (child == 0) {
+    connected made;
+    ::_exit(connects(loop_, r, made, {}) && asks(loop_, made.stream(), {}) ? 0 : 1);
+  }
+  EXPECT_EQ(ends(child), 0);
+  EXPECT_TRUE(asks(loop_, before.stream(), masters_turn_));
+  EXPECT_TRUE(connects(loop_, r, after, masters_turn_) && asks(loop_, after.stream(), masters_turn_));
 }
 
 }  // namespace
