@@ -5,7 +5,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -146,9 +147,15 @@ connection interfere(connection real, const fault& with) {
   const auto executor = real.get_executor();
   local::socket ours(executor), theirs(executor);
   boost::system::error_code error;
-  net::local::connect_pair(ours, theirs, error);
-  if (!error) ours.non_blocking(true, error);
-  if (error) return real;
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return real;
+  ours.assign(local(), ends[0], error);
+  if (error) ::close(ends[0]);
+  boost::system::error_code failed;
+  theirs.assign(local(), ends[1], failed);
+  if (failed) ::close(ends[1]);
+  if (!error && !failed) ours.non_blocking(true, error);
+  if (error || failed) return real;
   auto peer = real.peer();
   io::stream::socket_type plain(std::move(ours));
   connection made(std::make_unique<io::stream>(std::move(plain), nullptr, std::move(peer)));

@@ -1,6 +1,7 @@
 #include "io/openssl_memory.hpp"
 #include "io/openssl_ptr.hpp"
 #include "io/shared_key.hpp"
+#include "puppet/utf8.hpp"
 
 #include <bunraku/enrolment.hpp>
 
@@ -39,6 +40,11 @@ class request_maker {
   request_maker(const node_key& key, const request_contents& what) : key_(key.native().key.get()), what_(what) {}
 
   request_reading make() && {
+    if (what_.certname.empty() || !puppet::is_utf8(what_.certname)) {
+      out_.found.emplace_back(severity::error, "certname", "a request needs a name, in UTF-8",
+                              "set certname in puppet.conf, or give the host a name");
+      return std::move(out_);
+    }
     request_.reset(X509_REQ_new());
     extensions_.reset(sk_X509_EXTENSION_new_null());
     must(request_ && extensions_ && X509_REQ_set_version(request_.get(), X509_REQ_VERSION_1) == 1);

@@ -190,6 +190,7 @@ bool stream::holds_nothing() const noexcept {
 std::size_t stream::read_some(void* data, std::size_t size, error_code& error) noexcept {
   error = {};
   if (size == 0) return 0;
+  if (fd_ < 0) return refuse_closed(error);
   if (drained_ && holds_nothing()) {
     error = net::error::would_block;
     return 0;
@@ -246,6 +247,7 @@ bool stream::send_gathered() noexcept {
 std::size_t stream::write_some(const void* data, std::size_t size, error_code& error) noexcept {
   error = {};
   if (size == 0) return 0;
+  if (fd_ < 0) return refuse_closed(error);
   if (ssl_) return write_records(static_cast<const char*>(data), size, error);
   const auto n = send(static_cast<const char*>(data), size);
   if (n >= 0) return static_cast<std::size_t>(n);
@@ -299,6 +301,11 @@ std::size_t stream::refuse_write(error_code& error) noexcept {
   return 0;
 }
 
+std::size_t stream::refuse_closed(error_code& error) noexcept {
+  error = net::error::bad_descriptor;
+  return 0;
+}
+
 bool stream::idle_and_alive() noexcept {
   if (!socket_.is_open() || broken_) return false;
   char byte;
@@ -319,16 +326,22 @@ void stream::close() noexcept {
     SSL_shutdown(ssl_.get());
     ERR_clear_error();
   }
-  error_code ignored;
-  socket_.close(ignored);
+  shut();
 }
 
 void stream::abort() noexcept {
   if (!socket_.is_open()) return;
-  broken_ = true;
   error_code ignored;
   socket_.set_option(net::socket_base::linger(true, 0), ignored);
+  shut();
+}
+
+/// The number of its descriptor may be another's from now on.
+void stream::shut() noexcept {
+  error_code ignored;
   socket_.close(ignored);
+  fd_ = -1;
+  broken_ = true;
 }
 
 void stream::cancel() noexcept {

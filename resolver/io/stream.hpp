@@ -78,6 +78,8 @@ class stream {
   ssize_t send(const char* data, std::size_t size) const noexcept;
   bool send_gathered() noexcept;
   std::size_t refuse_write(error_code& error) noexcept;
+  static std::size_t refuse_closed(error_code& error) noexcept;
+  void shut() noexcept;
   std::size_t fail(int result, direction natural, direction& wants, error_code& error) noexcept;
 
   socket_type socket_;

@@ -23,7 +23,7 @@ struct chain_question {
   master_demands demands;                      ///< as resolver_options::demands
   std::string service = "catalog";             ///< for the words of a refusal by pin
   std::vector<std::string> pins;               ///< as service_options::pins
-  std::optional<std::chrono::sys_seconds> at;  ///< nothing: the clock's time
+  std::optional<std::chrono::sys_seconds> at;  ///< years 1970 to 9999; nothing: the clock's time
 };
 
 /// A certificate of the chain, for people. Text is printable and bounded, whatever the certificate holds.

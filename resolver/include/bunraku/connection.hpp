@@ -47,15 +47,17 @@ enum class direction { read, write };
 ///          failed write, only close it.
 /// Tokens:  any completion token. Handlers run through their associated executor (the stream's by default), posted,
 ///          with their associated allocator.
-/// Errors:  `boost::asio::error::eof` for an orderly end, `boost::asio::ssl::error::stream_truncated`'s meaning (the
-///          peer left without saying goodbye) is reported as `boost::asio::error::connection_reset`.
+/// Errors:  `boost::asio::error::eof` for an orderly end (of a write too, once it was read);
+///          `boost::asio::ssl::error::stream_truncated`'s meaning (the peer left without saying goodbye) is reported as
+///          `boost::asio::error::connection_reset`.
 ///          `errc::refused_us` from the first read: the master's TLS did not want our certificate (TLS 1.3 says so only
 ///          then), and nothing that was written was looked at.
 class connection {
  public:
   using executor_type = boost::asio::any_io_executor;
 
-  connection() noexcept;  ///< no stream: only assignment, destruction and is_open() are allowed
+  /// No stream, as when it was moved from: only assignment, destruction and is_open() are allowed.
+  connection() noexcept;
   explicit connection(std::unique_ptr<io::stream> native) noexcept;
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
@@ -64,11 +66,11 @@ class connection {
   bool is_open() const noexcept;
   executor_type get_executor() const;
 
-  /// Reads what is there, without waiting: 1 to `size` bytes, or 0 with an error. `would_block` (from
-  /// boost::asio::error) means: async_wait(direction::read), then try again.
+  /// Reads what is there, without waiting: 1 to `size` bytes, or 0 with an error (without one for a `size` of 0:
+  /// nothing is looked at). `would_block` (from boost::asio::error) means: async_wait(direction::read), then try again.
   std::size_t read_some(void* data, std::size_t size, boost::system::error_code& error) noexcept;
   /// Writes what fits, without waiting; else as read_some. After `would_block` the next write must begin with the same
-  /// bytes (a TLS record may be half out).
+  /// bytes, no fewer of them (a TLS record may be half out); they may have moved.
   std::size_t write_some(const void* data, std::size_t size, boost::system::error_code& error) noexcept;
 
   /// Waits until an operation that said `would_block` is worth trying again. Signature: void(error_code).
@@ -120,10 +122,11 @@ class connection {
   /// than TLS housekeeping, which is taken in). Costs one system call.
   bool idle_and_alive() noexcept;
 
-  /// Says goodbye (TLS close_notify, as far as the socket takes it) and closes. Nothing more can be done with it.
+  /// Says goodbye (TLS close_notify, as far as the socket takes it) and closes. Whatever is read or written afterwards
+  /// fails with bad_descriptor; peer() and certificate() still tell. A second time it does nothing.
   void close() noexcept;
   /// Closes so that the other side cannot take what it has for all there is: without a goodbye and, over TCP, with a
-  /// reset. Nothing more can be done with it.
+  /// reset. Else as close().
   void abort() noexcept;
   /// Ends waits and asynchronous operations with operation_aborted.
   void cancel() noexcept;

@@ -16,6 +16,7 @@
 #include <vector>
 
 /// What a node needs before it has an identity: a key, a signing request, and CAs to trust. Nothing here writes a file.
+/// Threads: any; const objects are immutable. Throws nothing but std::bad_alloc. Times from 1970 to 9999.
 
 namespace bunraku {
 
@@ -70,6 +71,8 @@ struct request_reading {
   problems found;
 };
 /// A PKCS#10 request as Puppet makes it: attributes as PrintableString, extensions as UTF8String, signed with SHA-256.
+/// Errors: a certname that is empty or no UTF-8, an unknown OID, alternative names that are none. Values are not
+/// judged.
 request_reading make_request(const node_key& key, const request_contents& what);
 
 struct ca_trust_reading;

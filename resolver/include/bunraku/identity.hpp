@@ -43,7 +43,7 @@ class identity {
   /// nothing.
   std::string differs_from(const identity& before) const;
   /// What load() would say of it now, without the files: errors for what has run out meanwhile or, by a clock that was
-  /// set, is not valid yet; warnings for what ends within 30 days.
+  /// set, is not valid yet; warnings for what ends within 30 days. `now` from 1970 to 9999.
   problems check(std::chrono::sys_seconds now) const;
 
   /// For the library's own use.

@@ -23,8 +23,8 @@ class local_tls {
   explicit local_tls(std::shared_ptr<const identity> own);
 
   /// Handshake with a client that was just accepted. Signature: void(error_code, std::string reason, connection), where
-  /// `reason` is one sentence for the log when there is an error. Errors: not_own_certificate, tls_timeout, tls_failed.
-  /// Per-operation cancellation ends it with operation_aborted.
+  /// `reason` is one sentence for the log when there is an error. Errors: not_own_certificate, tls_timeout (at once for
+  /// a `timeout` of 0 or less), tls_failed, the system's. Per-operation cancellation ends it with operation_aborted.
   /// `already_read` are bytes of the client's that were taken from the socket before it was clear what they are.
   template <class CompletionToken>
   auto async_accept(boost::asio::ip::tcp::socket socket, std::string already_read, std::chrono::milliseconds timeout,

@@ -15,8 +15,8 @@
  *          called from any thread.
  * Time:    whoever asked waits for a call no longer than the plugin's deadline, and then goes on without it. While a
  *          call is late no further one is made. A plugin may block; it can delay what it is asked for, and no more.
- * Strings: UTF-8, pointer and length, no zero at the end. What the host hands over lives until the function returns,
- *          what a plugin hands over until it is called the next time.
+ * Strings: UTF-8, pointer and length, no zero at the end; null is empty. What the host hands over lives until the
+ *          function returns, what a plugin hands over until it is called the next time.
  * Errors:  int32_t results are BUNRAKU_PLUGIN_OK or another of the codes below. A C++ exception that leaves a function
  *          counts as BUNRAKU_PLUGIN_FAILED.
  * Trust:   a plugin is code of the daemon's, with its rights and the node's key in reach. A fault in it after create()
@@ -71,9 +71,11 @@ typedef struct bunraku_host {
    * or hangs there is refused and does no harm; what changes the world beyond the process should wait. */
   uint32_t trial;
   void* context;
-  /* One line for the daemon's log; the host adds the plugin's name, and its own limits. */
+  /* One line for the daemon's log; the host adds the plugin's name, and its own limits: 1000 bytes, and 64 lines until
+   * they are fetched. Any level but those above is BUNRAKU_LOG_DEBUG. */
   void (*log)(void* context, int32_t level, bunraku_text line);
-  /* Why the call that is under way fails, in one sentence for people, with what to do about it. */
+  /* Why the call that is under way fails, in one sentence for people, with what to do about it; 1000 bytes. The last
+   * one of a call counts. */
   void (*explain)(void* context, bunraku_text why);
 } bunraku_host;
 

@@ -13,9 +13,9 @@ namespace bunraku {
 
 /// One plugin that is to be loaded.
 struct plugin_choice {
-  std::string name{};                        ///< by which services speak of it: 1 to 32 of a-z, 0-9 and _
-  std::string file{};                        ///< its file's name without ".so", of the same letters; empty: `name`
-  std::string settings = "{}";               ///< a JSON object, handed to it
+  std::string name{};           ///< by which services speak of it: 1 to 32 of a-z, 0-9 and _; no two alike
+  std::string file{};           ///< its file's name without ".so", of the same letters; empty: `name`
+  std::string settings = "{}";  ///< a JSON object, handed to it as it is: nobody else looks whether it is one
   std::chrono::milliseconds deadline{1000};  ///< how long anybody waits for one of its answers; 1 ms to 1 min
   std::string where{};                       ///< file:line of its configuration, for problems
 
@@ -28,7 +28,7 @@ struct plugin_options {
   std::shared_ptr<log_sink> log{};  ///< may be null; called on the thread of the calls below
 };
 
-/// What there is to know of a plugin.
+/// What there is to know of a plugin. Texts of its own are UTF-8 in one line and bounded.
 struct plugin_facts {
   enum class state : std::uint8_t {
     running,
@@ -60,10 +60,10 @@ class plugins : public extensions {
     bool done = false;
     std::string text;  ///< JSON, or why not
   };
-  /// Hands a JSON object to a plugin. One that is not there, or takes none, replies so.
+  /// Hands a JSON object to a plugin, as it is. One that is not there, or takes none, replies so.
   virtual void control(executor_type executor, const std::string& name, std::string json,
                        handler<control_reply> reply) = 0;
-  /// From now on nothing is answered.
+  /// From now on no plugin is asked: who waits is forgotten without a reply, who asks later is replied to with nothing.
   virtual void stop() noexcept = 0;
 };
 
@@ -81,7 +81,7 @@ struct plugins_reading {
 /// would be refused now is an error in `found`: then use `before`, and drop `value`.
 plugins_reading load_plugins(const plugin_options& options, const std::shared_ptr<plugins>& before = nullptr);
 
-/// The same checks, without loading anything into this process.
+/// The same checks, without loading anything into this process. Blocking likewise.
 std::vector<plugin_facts> check_plugins(const plugin_options& options, problems& found);
 
 }  // namespace bunraku

@@ -55,8 +55,10 @@ class connected {
 ///           once with boost::asio::error::operation_aborted. Each handler runs exactly once. async_resolve, async_plan
 ///           and async_ask_status take every kind of cancellation; the connecting ones terminal and partial, since
 ///           packets cannot be unsent. A question to DNS that is under way goes on, and its answer is kept.
-/// Limits:   an operation that is given a limit ends with `errc::deadline` after it. Without one the options' limits
-///           bound each step, and so the whole.
+/// Limits:   an operation that is given a limit ends with `errc::deadline` after it; 0 or less: unless what it needs is
+///           known already. Without one the options' limits bound each step, and so the whole.
+/// Blocks:   never on the network. The local files of `dns_options` are read, as they are needed, on this thread.
+/// Services: one beyond `options().services` has no sources, so nobody serves it.
 /// Threads:  all calls on the executor's thread, destruction and emitting a cancellation signal too; one resolver per
 ///           thread. Of several threads' loop (net::thread_pool) a strand: then within that strand.
 /// Idle:     a resolver that nobody asks sends no packets and sets no timers.
@@ -65,6 +67,7 @@ class connected {
 ///           connections alone until exec or _exit and makes its own, or io_context::notify_fork is called around the
 ///           fork, with no operation under way (both would go on with the same connection). Connections are the
 ///           parent's either way: the child must not use them. bunraku.h tells a child so by itself.
+/// Exec:     closes all descriptors that were opened here.
 class resolver {
  public:
   using executor_type = boost::asio::any_io_executor;
@@ -172,9 +175,9 @@ class resolver {
   std::chrono::microseconds overdue_after(const endpoint& row, std::uint32_t asked) const;
   /// Asks a master for its status on a fresh connection, with `connect_options::status_limit` for everything.
   /// Signature: void(error_code). No error: it lives (it answered HTTP, whatever the status), or nothing can be said
-  /// because the fault is ours: go on waiting. An error: refused, reset, a certificate that must not be accepted, or no
-  /// answer in time: it hangs, plans avoid it from now on. Questions to one master
-  /// at the same time share one connection.
+  /// because the fault is ours: go on waiting. An error: it has no address, refused, reset, a certificate that must not
+  /// be accepted, or no answer in time: it hangs, plans avoid it from now on. Questions to one master at the same time
+  /// share one connection.
   template <class CompletionToken>
   auto async_ask_status(const master& who, service of, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
@@ -188,7 +191,8 @@ class resolver {
   /// Which fault is injected now, if any, for the request that `about` is for (plan::set_request). The resolver asks
   /// for itself before each dial; whoever sends requests asks for `moment::kind::request` before each, and plays it
   /// with `interfere`, and for `connect` before an idle connection is used instead of a dial. Signature:
-  /// void(error_code, fault); the error is only ever operation_aborted.
+  /// void(error_code, fault); the error is only ever operation_aborted. `about` and `who` must live until it is
+  /// launched.
   template <class CompletionToken>
   auto async_interfere(moment::kind what, const plan& about, const master& who, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, fault)>(
@@ -207,15 +211,16 @@ class resolver {
   run_ticket begin_exchange(const endpoint& row, std::string_view target);
   void end_exchange(const run_ticket& ticket, const exchange_end& how);
   /// Who compiled the catalog of this run: whom a 404 for a file is to be believed from. Null if unknown; valid until
-  /// the next end_exchange.
+  /// the next begin_exchange or end_exchange.
   const master* catalog_master(const run_ticket& ticket) const;
 
   /// From now on told of each run that is over, within the call that ended it (or that saw that it has been idle for
-  /// too long). `observer` must not call this resolver.
+  /// too long), instead of whoever was told before; empty: nobody. `observer` must neither call this resolver nor
+  /// throw.
   void observe_runs(std::function<void(const bunraku::snapshot::run_view&)> observer);
 
-  /// The operator wants no new runs on this master, for so long (0: until undrain). The run that is with it stays;
-  /// otherwise it is used only when nobody else is left. Kept by replace(), and lost with the process.
+  /// The operator wants no new runs on this master, for so long (0: until undrain; at most a year). The run that is
+  /// with it stays; otherwise it is used only when nobody else is left. Kept by replace(), and lost with the process.
   void drain(const master& who, std::chrono::seconds lasts);
   /// False if it was not drained.
   bool undrain(const master& who);
@@ -227,6 +232,7 @@ class resolver {
   /// on with what they began with.
   void replace(resolver_options options, std::shared_ptr<const identity> identity);
 
+  /// Valid until the next replace().
   const resolver_options& options() const noexcept;
 
  private:

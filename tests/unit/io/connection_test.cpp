@@ -17,6 +17,7 @@
 #include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -25,6 +26,7 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -182,6 +184,32 @@ TEST_F(ConnectionTest, AFullSocketTellsOfNoMoreThanTheCallerComesWith) {
     server.close();
     co_await net::async_read(client, net::dynamic_buffer(got), net::redirect_error(net::use_awaitable, error));
     EXPECT_EQ(got.size(), put);
+  }(*this));
+}
+
+/// The number of its descriptor is soon another's.
+TEST_F(ConnectionTest, AClosedStreamTouchesNobodyElsesDescriptor) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    for (const auto end : {&connection::close, &connection::abort}) {
+      auto [client, server] = co_await t.pair();
+      const auto number = client.native_wait(direction::read).descriptor;
+      (client.*end)();
+      std::array<int, 2> others{};
+      EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, others.data()), 0);
+      EXPECT_EQ(others[0], number);
+      EXPECT_EQ(::write(others[1], "secret", 6), 6);
+      std::array<char, 10> room{};
+      error_code error;
+      EXPECT_EQ(client.read_some(room.data(), room.size(), error), 0u);
+      EXPECT_EQ(error, net::error::bad_descriptor);
+      EXPECT_EQ(client.write_some("x", 1, error), 0u);
+      EXPECT_EQ(error, net::error::bad_descriptor);
+      EXPECT_FALSE(client.idle_and_alive());
+      EXPECT_EQ(::recv(others[1], room.data(), room.size(), MSG_DONTWAIT), -1);
+      EXPECT_EQ(::recv(others[0], room.data(), room.size(), MSG_DONTWAIT), 6);
+      (client.*end)();
+      for (const int fd : others) EXPECT_EQ(::close(fd), 0);
+    }
   }(*this));
 }
 

@@ -163,6 +163,17 @@ TEST_F(Enrolment, ANameThatIsNoOidIsRefusedWithItsPlace) {
   EXPECT_THAT(words(made.found), HasSubstr("f.yaml:8: `1.2.x` is neither"));
 }
 
+TEST_F(Enrolment, ARequestNeedsANameThatIsText) {
+  const auto key = *node_key::generate(ec()).value;
+  for (const auto* name : {"", "agent\xff"}) {
+    request_contents what;
+    what.certname = name;
+    const auto made = make_request(key, what);
+    EXPECT_THAT(made.pem, IsEmpty());
+    EXPECT_THAT(words(made.found), HasSubstr("certname: a request needs a name"));
+  }
+}
+
 // ---- CA bundles and CRLs
 
 TEST_F(Enrolment, ABundleIsWrittenWithoutWhatIsAroundIt) {
