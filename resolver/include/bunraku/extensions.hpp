@@ -26,7 +26,8 @@ struct source_reply {
   std::string note;  ///< why not, one sentence for people
 };
 
-/// A master that a plan may contain. Those of one group may change places; groups come in ascending order.
+/// A master that a plan may contain. Those of one group may change places, unless they are saturated, draining or down;
+/// groups come in ascending order.
 struct plan_candidate {
   master who;
   std::uint32_t group = 0;

@@ -108,7 +108,8 @@ typedef struct bunraku_source {
 /* ---- policy */
 
 /* A master that may be asked. Candidates of the same group may change places; groups come in ascending order whatever a
- * policy says: the run's own master is a group of its own, and so is each health within each priority. */
+ * policy says: each health within each priority is one. Masters that are full, draining or down stay where they are.
+ * While the run's own master comes first, no policy is asked. */
 typedef struct bunraku_plan_candidate {
   size_t size;
   const bunraku_plugin_master* master;
