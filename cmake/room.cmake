@@ -9,13 +9,13 @@ function(bunraku_sections)
   set_property(DIRECTORY APPEND PROPERTY COMPILE_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-ffunction-sections>)
 endfunction()
 
-# Compiled for size: what is not done for each request. All that ran once stays in memory. Patterns of files in this folder,
-# and behind EXCEPT those among them that stay fast.
+# Compiled for size at any price: what is not done for each request. All that ran once stays in memory. Patterns of files in
+# this folder, and behind EXCEPT those among them that stay fast.
 function(bunraku_for_size)
   cmake_parse_arguments(PARSE_ARGV 0 given "" "" "EXCEPT")
   file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${given_UNPARSED_ARGUMENTS})
   list(REMOVE_ITEM files ${given_EXCEPT})
-  set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-Os>")
+  set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-Oz>")
 endfunction()
 
 # The functions that are named in `file` come first, one after the other. The kernel maps code in 64 KiB around what

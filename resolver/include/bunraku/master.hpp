@@ -41,7 +41,13 @@ class master {
   /// "host:port", an IPv6 literal in brackets.
   std::string to_string() const {
     const bool v6 = host_.find(':') != std::string::npos;
-    return (v6 ? "[" + host_ + "]" : host_) + ":" + std::to_string(port_);
+    std::string both;
+    both.reserve(host_.size() + 8);  // brackets, a colon, a port
+    if (v6) both += '[';
+    both += host_;
+    both += v6 ? "]:" : ":";
+    both += std::to_string(port_);
+    return both;
   }
 
   friend bool operator==(const master& a, const master& b) noexcept { return a.port_ == b.port_ && a.host_ == b.host_; }
