@@ -53,8 +53,8 @@ int run(const invocation& with) {
   std::signal(SIGPIPE, SIG_IGN);  // who read the log through a pipe has gone
   std::signal(SIGXFSZ, SIG_IGN);  // beyond RLIMIT_FSIZE a write fails, be it of the log or of a body kept for replay
   spare_texts_of_openssl();
-  bunraku::guard_key_memory(
-      key_memory_bytes());  // as well as this kernel lets: a daemon without is no worse than others
+  // As well as this kernel lets: a daemon without is no worse than others.
+  bunraku::guard_key_memory(key_memory_bytes());
   auto setup = daemon::load_setup(with);
   daemon::leg_identities who;
   if (setup.configuration && setup.site) {

@@ -73,11 +73,13 @@ std::string of_latest(const step& of, const observation& seen) {
       latest = &s;
   if (latest == nullptr) return {};
   const auto which = latest->service.empty() ? std::string("answer") : "answer of " + latest->service;
+  auto took = in_words(latest->took);
+  if (took == in_words(of.expect.within + latest->usual))  // "2.0 s, more than 2.0 s" would tell nobody anything
+    took = fmt::format("{:.3f} ms", static_cast<double>(latest->took.count()) / 1000);
   if (latest->usual == std::chrono::microseconds(0))
-    return fmt::format("The slowest {} took {}, more than {}.", which, in_words(latest->took),
-                       in_words(of.expect.within));
-  return fmt::format("The slowest {} took {}, more than {} longer than the {} of before the fault.", which,
-                     in_words(latest->took), in_words(of.expect.within), in_words(latest->usual));
+    return fmt::format("The slowest {} took {}, more than {}.", which, took, in_words(of.expect.within));
+  return fmt::format("The slowest {} took {}, more than {} longer than the {} of before the fault.", which, took,
+                     in_words(of.expect.within), in_words(latest->usual));
 }
 
 std::string in_words(const agent_run& run) {

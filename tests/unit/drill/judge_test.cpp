@@ -212,6 +212,14 @@ TEST(Judge, AnAnswerIsLateByItsUsualTime) {
                         "before the fault."));
 }
 
+TEST(Judge, AnAnswerThatIsJustTooLateSaysByHowMuch) {
+  auto o = good();
+  o.samples[1].took = 2s + 40us;
+  const auto v = judge({fault::reset, "files", 3s, {.within = 2s}, {}}, o);
+  EXPECT_EQ(v.what, result::failed);
+  EXPECT_THAT(v.words.at(0), HasSubstr("The slowest answer took 2000.040 ms, more than 2.0 s."));
+}
+
 TEST(Judge, ADownloadThatWasContinuedIsTold) {
   auto o = good();
   o.samples[1].continued = "at byte 1000 on b:8140";
