@@ -25,8 +25,8 @@ AGENTS = 8  # at once: they wait for each other's handshakes then
 MOST_KIB = 1792
 # Numbers and words, which each have code of their own.
 VALUES = "[drill]\nallow = false\n[limits]\nreplay_file_bytes = 0\nidle_connections = 256\n"
-# What no daemon under valgrind runs: the sandbox, since valgrind makes system calls that it refuses, and what systemd
-# brings with it.
+# What no daemon under valgrind runs: the sandbox, since valgrind makes system calls that it refuses, with the lists of
+# numbers and texts that are its own, and what systemd brings with it. And what runs before callgrind names it.
 UNSEEN = re.compile(
     r"^_start$|7sandbox|sock_filter|6daemon8needs_of|journal|inherited"
     r"|(vector|_Vector_base|allocator)Ii|traitsISaIiE|_Optional_base_implIm"

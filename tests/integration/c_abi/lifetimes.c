@@ -153,6 +153,14 @@ static int open_descriptors(void) {
   return open;
 }
 
+/* A connection in use, and one that nobody has taken yet. */
+static void connect_two(bunraku_resolver* r, bunraku_stream** s, bunraku_request** q) {
+  CHECK(bunraku_connect(r, "catalog", patient, s) == BUNRAKU_OK);
+  CHECK(bunraku_connect_start(r, "catalog", patient, q) == BUNRAKU_OK);
+  struct pollfd done = {bunraku_request_fd(*q), POLLIN, 0};
+  CHECK(poll(&done, 1, patient) == 1);
+}
+
 /* Programs that the host starts get none of the library's descriptors. */
 void case_exec(char** site) {
   int before[1024];
@@ -160,10 +168,7 @@ void case_exec(char** site) {
   bunraku_resolver* r = resolver(site);
   bunraku_stream* s = NULL;
   bunraku_request* q = NULL;
-  CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_OK);
-  CHECK(bunraku_connect_start(r, "catalog", patient, &q) == BUNRAKU_OK);
-  struct pollfd done = {bunraku_request_fd(q), POLLIN, 0};
-  CHECK(poll(&done, 1, patient) == 1);
+  connect_two(r, &s, &q);
   for (int fd = 0; fd != 1024; ++fd) {
     const int flags = before[fd] ? -1 : fcntl(fd, F_GETFD);
     CHECK(flags == -1 || (flags & FD_CLOEXEC) != 0);
@@ -178,10 +183,7 @@ void case_left_over(char** site) {
   bunraku_resolver* r = resolver(site);
   bunraku_stream* s = NULL;
   bunraku_request* q = NULL;
-  CHECK(bunraku_connect(r, "catalog", patient, &s) == BUNRAKU_OK);
-  CHECK(bunraku_connect_start(r, "catalog", patient, &q) == BUNRAKU_OK);
-  struct pollfd done = {bunraku_request_fd(q), POLLIN, 0};
-  CHECK(poll(&done, 1, patient) == 1);
+  connect_two(r, &s, &q);
   bunraku_resolver_free(r);
   const int before = open_descriptors();
   bunraku_request_free(q);
