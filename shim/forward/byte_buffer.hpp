@@ -12,6 +12,7 @@ class byte_buffer {
  public:
   static constexpr std::size_t usual = 16384;          ///< one TLS record's payload
   static constexpr std::size_t streaming = 5 * usual;  ///< of a body that does not fit into that: 64 KiB and a head
+  static constexpr std::size_t bulk = 13 * usual;      ///< of one of a MiB or more: what a Unix socket takes at once
 
   std::string_view view() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
   std::size_t size() const noexcept { return end_ - begin_; }

@@ -42,7 +42,7 @@ void replay_store::give_up(std::error_code error) {
 void replay_store::keep(std::string_view bytes) {
   if (!whole_) return;
   if (!file_ && memory_takes(bytes.size())) {
-    // Doubling from a small piece on ends at the limit, a power of two as a rule; from 80 KiB on it ends above.
+    // Doubling from a small piece on ends at the limit, a power of two as a rule; from a large one on it ends above.
     while (!bytes.empty()) {
       const auto next = bytes.substr(0, piece);
       memory_.append(next);

@@ -43,7 +43,7 @@ class request_body {
   void rewind() noexcept;
   /// Nothing more is to be given out since the last rewind.
   bool given_out() const noexcept { return complete_ && given_ == bytes_; }
-  /// The next piece, byte_buffer::streaming at most; valid until the next call. Empty when given_out().
+  /// The next piece, byte_buffer::bulk at most; valid until the next call. Empty when given_out().
   boost::asio::awaitable<std::expected<std::string_view, failure>> next();
   /// Reads and forgets the rest, up to `most` bytes, so that the connection can carry another request. False if it
   /// cannot.

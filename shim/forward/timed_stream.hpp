@@ -32,7 +32,8 @@ class timed_stream {
   error_code fill_now(byte_buffer& into, std::size_t capacity = byte_buffer::usual);
   static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
   /// The same for a body of which `left` bytes are still to come, or an `unknown` number: if that is much, all that is
-  /// there, up to byte_buffer::streaming. What costs most of a body is waking its reader, once for each write.
+  /// there, up to byte_buffer::streaming or byte_buffer::bulk. What costs most of a body is waking its reader, once for
+  /// each write.
   error_code fill_body_now(byte_buffer& into, std::uint64_t left);
   /// What is there of such a body behind the part of it in `into`. An error waits for the next read.
   void add_body_now(byte_buffer& into, std::uint64_t left);

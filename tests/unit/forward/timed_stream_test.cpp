@@ -29,8 +29,21 @@ struct TimedStream : testing::Test {
 TEST_F(TimedStream, TakesALargeBodyInLargePieces) {
   stream.replace(bunraku::plain_connection(std::move(mine), "test"));
   say(100'000);
-  EXPECT_FALSE(stream.fill_body_now(into, 10'000'000));
+  EXPECT_FALSE(stream.fill_body_now(into, 300'000));
   EXPECT_EQ(into.size(), byte_buffer::streaming);
+}
+
+TEST_F(TimedStream, TakesABodyOfAMebibyteInLargerOnes) {
+  stream.replace(bunraku::plain_connection(std::move(mine), "test"));
+  say(100'000);
+  EXPECT_FALSE(stream.fill_body_now(into, 1 << 20));
+  EXPECT_EQ(into.size(), 100'000u);
+  for (int more = 0; more < 3; ++more) {
+    say(60'000);
+    stream.stream().native_wait(bunraku::direction::read);
+    stream.add_body_now(into, 1 << 20);
+  }
+  EXPECT_EQ(into.size(), byte_buffer::bulk);
 }
 
 TEST_F(TimedStream, HoldsNoLargeBufferForASmallBody) {
