@@ -20,12 +20,14 @@ endfunction()
 
 # The functions that are named in `file` come first, one after the other. The kernel maps code in 64 KiB around what
 # is touched, so that scattered functions bring nearly all of a program into memory. A name that is not there (another
-# compiler's) is passed over. Relocations are packed for the same end: the loader touches all of them.
+# compiler's) is passed over. Relocations are packed for the same end: the loader touches all of them. And what it runs at
+# the start, which linkers put last, comes before them all.
 function(bunraku_layout target file)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR BUNRAKU_SANITIZE)
     return()
   endif()
-  set(in_order -Wl,--symbol-ordering-file=${file} -Wl,--no-warn-symbol-ordering -Wl,-z,pack-relative-relocs)
+  set(first ${PROJECT_SOURCE_DIR}/cmake/start_first.ld)
+  set(in_order -Wl,--symbol-ordering-file=${file} -Wl,--no-warn-symbol-ordering -Wl,${first} -Wl,-z,pack-relative-relocs)
   target_link_options(${target} PRIVATE "$<$<NOT:$<CONFIG:Debug>>:${in_order}>")
-  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${file})
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${file} ${first})
 endfunction()

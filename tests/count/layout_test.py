@@ -28,8 +28,8 @@ VALUES = "[drill]\nallow = false\n[limits]\nreplay_file_bytes = 0\nidle_connecti
 # What no daemon under valgrind runs: the sandbox, since valgrind makes system calls that it refuses, with the lists of
 # numbers and texts that are its own, and what systemd brings with it. And what runs before callgrind names it.
 UNSEEN = re.compile(
-    r"^_start$|7sandbox|sock_filter|6daemon8needs_of|journal|inherited"
-    r"|(vector|_Vector_base|allocator)Ii|traitsISaIiE|_Optional_base_implIm"
+    r"^_start$|^cap_|7sandbox|sock_filter|6daemon8needs_of|journal|inherited"
+    r"|^_ZNK?St\w*(vector|_Vector_base|allocator)I[it]|traitsISaIiE|_Optional_base_implIm"
     r"|(__normal_iterator|__copy_move)\w*PNSt7__cxx1112basic_string"
     r"|(6__sort|9__sort|11__unique|adjacent_find|__(introsort_loop|insertion_sort|move_median|unguarded_linear)).*12basic_string")
 
