@@ -121,7 +121,7 @@ std::uint32_t knowledge::retries_left(time_point now) const noexcept {
 }
 
 run_ticket knowledge::begin_exchange(const endpoint& row, std::string_view target, time_point now) {
-  retries_.request(now);
+  retries_.request();
   ++open_exchanges_;
   const auto ticket = runs_.begin(row, target, now);
   return {.run = ticket.run, .moves = ticket.moves};

@@ -18,10 +18,7 @@ void retry_budget::refill(time_point now) noexcept {
   refilled_ = tokens == limits_.burst ? now : refilled_ + tokens * per_token;
 }
 
-void retry_budget::request(time_point now) noexcept {
-  refill(now);
-  put(std::int64_t{limits_.percent_of_requests} * one / 100);
-}
+void retry_budget::request() noexcept { put(std::int64_t{limits_.percent_of_requests} * one / 100); }
 
 bool retry_budget::spend(time_point now) noexcept {
   refill(now);

@@ -24,7 +24,7 @@ class retry_budget {
   retry_budget() noexcept : retry_budget(limits{}) {}
 
   /// A request (not a further attempt of one) begins.
-  void request(time_point now) noexcept;
+  void request() noexcept;
   /// May a further attempt be sent now? If so, it is charged.
   bool spend(time_point now) noexcept;
   /// Whole tokens left.

@@ -23,7 +23,7 @@ TEST(RetryBudget, BeginsFull) {
 TEST(RetryBudget, RequestsPayForAFifthOfThemselves) {
   retry_budget b;
   spend_all(b, start);
-  for (int i = 0; i < 100; ++i) b.request(start);
+  for (int i = 0; i < 100; ++i) b.request();
   EXPECT_EQ(spend_all(b, start), 20);
 }
 
@@ -45,8 +45,9 @@ TEST(RetryBudget, ManySmallStepsPayAsMuchAsOneLargeOne) {
 
 TEST(RetryBudget, NeverHoldsMoreThanTheBurst) {
   retry_budget b;
-  b.request(start);
-  b.request(start + 1000h);
+  EXPECT_TRUE(b.spend(start));
+  for (int i = 0; i < 10; ++i) b.request();
+  EXPECT_EQ(b.left(start), 50u);
   EXPECT_EQ(b.left(start + 1000h), 50u);
   spend_all(b, start + 1000h);
   EXPECT_EQ(b.left(start + 1000h + 6s), 1u) << "the long silence must not have paid twice";
@@ -56,7 +57,7 @@ TEST(RetryBudget, WithoutAFloorOnlyRequestsPay) {
   retry_budget b({.percent_of_requests = 100, .per_minute = 0, .burst = 2});
   EXPECT_EQ(spend_all(b, start), 2);
   EXPECT_FALSE(b.spend(start + 1000h));
-  b.request(start + 1000h);
+  b.request();
   EXPECT_TRUE(b.spend(start + 1000h));
 }
 
