@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace bunraku::policy {
 namespace {
@@ -144,6 +145,16 @@ TEST_F(AnswerBook, WhileDnsFailsItIsAskedOnceInAWhileAndNobodyWaits) {
   EXPECT_GE(asked, 90);
 }
 
+TEST_F(AnswerBook, WhoseLastQuestionWasRefusedDoesNotWaitForTheNext) {
+  learn(one);
+  now += 10min;
+  learn(failure(refusal));
+  now += 45s;
+  expect(action::serve_and_ask, dns_standing::stale, one);
+  now += 15s;
+  expect(action::ask, dns_standing::stale, one);
+}
+
 TEST_F(AnswerBook, AfterAPauseTheNextOneGivesDnsOneTryAgain) {
   learn(one);
   now += 10min;
@@ -165,6 +176,7 @@ TEST_F(AnswerBook, AStaleAnswerServesUntilItIsTooOld) {
   learn(one);
   now = start + 7 * 24h - 1s;
   EXPECT_EQ(learn(failure(refusal)).until, start + 7 * 24h);
+  EXPECT_EQ(decide().until, start + 7 * 24h);
   now = start + 7 * 24h;
   EXPECT_EQ(decide().standing, dns_standing::failed);
   now += 10min;
@@ -189,6 +201,13 @@ TEST_F(AnswerBook, SilenceAboutOneNameSparesTheOthersTheWait) {
   EXPECT_EQ(decide(other).outcome, two);
   learn(failure(refusal));  // somebody answered, if only SERVFAIL
   EXPECT_EQ(decide(other).what, action::ask);
+}
+
+TEST_F(AnswerBook, AQuestionThatEndsInSilenceSparesTheOthersTheWaitToo) {
+  learn(one);
+  now += 10min;
+  learn(failure(silence), other);
+  expect(action::serve_and_ask, dns_standing::stale, one);
 }
 
 TEST_F(AnswerBook, WhatWasNeverAnsweredIsWaitedForEvenWhenDnsIsSilent) {
@@ -226,6 +245,35 @@ TEST_F(AnswerBook, RecordsThatAreGoneServeUntilThatWasSaidTwiceAnHourApart) {
   EXPECT_EQ(said.outcome, none);
   EXPECT_EQ(said.standing, dns_standing::fresh);
   EXPECT_LT(now, began + 1h + 45s);
+}
+
+TEST_F(AnswerBook, WhatNeverHadARecordIsBelievedEachTime) {
+  learn(answer(status::no_such_name));
+  now += 2min;
+  const auto none = answer(status::no_data);
+  EXPECT_EQ(learn(none).standing, dns_standing::fresh);
+  expect(action::serve, dns_standing::fresh, none);
+}
+
+TEST_F(AnswerBook, WithoutStaleAnswersRecordsThatAreGoneServeTheirHourToo) {
+  rules.stale_for = 0s;
+  book.replace(rules);
+  learn(one);
+  now += 2min;
+  EXPECT_EQ(learn(answer(status::no_such_name)).outcome, one);
+  now += 59min;
+  expect(action::ask, dns_standing::vanished, one);
+  const auto failed = failure(refusal);
+  EXPECT_EQ(learn(failed).outcome, failed) << "only DNS's own word gives them the hour";
+}
+
+TEST_F(AnswerBook, RecordsThatAreGoneAreGoneAtOnceWhereTheyAreGivenNoTime) {
+  rules.vanished_for = 0s;
+  book.replace(rules);
+  learn(one);
+  now += 2min;
+  const auto none = answer(status::no_data);
+  EXPECT_EQ(learn(none).outcome, none);
 }
 
 TEST_F(AnswerBook, RecordsThatComeBackEndTheStory) {
@@ -298,6 +346,8 @@ TEST_F(AnswerBook, ADoubtedAnswerIsAskedForAheadOfItsTime) {
   EXPECT_EQ(decide().what, action::ask);
   learn(two);
   expect(action::serve, dns_standing::fresh, two);
+  now += 50s;
+  expect(action::serve, dns_standing::fresh, two);  // nothing has failed since
 }
 
 TEST_F(AnswerBook, DoubtAsksOncePerInterval) {
@@ -369,6 +419,7 @@ TEST_F(AnswerBook, WhatComesFromDiskIsAskedForAndServesWhenDnsIsSilent) {
   EXPECT_TRUE(said.from_disk);
   EXPECT_EQ(said.learned, start - 3h);
   EXPECT_FALSE(learn(two).from_disk);
+  EXPECT_FALSE(decide().from_disk);
 }
 
 TEST_F(AnswerBook, DiskNeverOverrulesDnsNorComesFromTheFuture) {
@@ -389,9 +440,52 @@ TEST_F(AnswerBook, WhatWasSaidLastIsTheTroubleIfThereIsAny) {
   EXPECT_EQ(book.last(other), nullptr);
 }
 
+TEST_F(AnswerBook, OnlookersSeeAnAnswerThatNobodyNeededSinceAsItWas) {
+  EXPECT_EQ(book.look(srv, now), std::nullopt);
+  for (const auto stale_for : {rules.stale_for, 0s}) {
+    rules.stale_for = stale_for;
+    book.replace(rules);
+    const auto said = learn(one);
+    now = said.until + 10min;
+    const auto seen = book.look(srv, now);
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->outcome, one);
+    EXPECT_EQ(seen->standing, dns_standing::fresh);
+    EXPECT_EQ(seen->learned, said.learned);
+    EXPECT_LE(seen->until, now);
+  }
+}
+
+TEST_F(AnswerBook, OnlookersSeeWhatIsTooOldOnDisk) {
+  book.restore(srv, one, now - 8 * 24h, now);
+  const auto seen = book.look(srv, now);
+  EXPECT_EQ(seen->outcome, one);
+  EXPECT_EQ(seen->learned, start - 8 * 24h);
+  EXPECT_TRUE(seen->from_disk);
+}
+
+TEST_F(AnswerBook, OnlookersSeeWhetherDnsFailedSince) {
+  book.restore(srv, one, now - 1h, now);
+  const auto failed = failure(silence);
+  learn(failed);
+  now += 10min;
+  auto seen = book.look(srv, now);
+  EXPECT_EQ(seen->outcome, one);
+  EXPECT_EQ(seen->standing, dns_standing::stale);
+  EXPECT_TRUE(seen->from_disk);
+  now += 8 * 24h;
+  seen = book.look(srv, now);
+  EXPECT_EQ(seen->outcome, failed);
+  EXPECT_EQ(seen->standing, dns_standing::failed);
+  EXPECT_EQ(seen->learned, start);
+  EXPECT_FALSE(seen->from_disk);
+}
+
 TEST_F(AnswerBook, WhatIsTooOldOnDiskDoesNotServe) {
   book.restore(srv, one, now - 8 * 24h, now);
   expect(action::ask, dns_standing::failed, nullptr);
+  EXPECT_FALSE(learn(failure(refusal)).from_disk);
+  EXPECT_FALSE(decide().from_disk);
   EXPECT_TRUE(book.worth_keeping(now).empty());
 }
 
@@ -433,6 +527,41 @@ TEST_F(AnswerBook, OtherNameServersAreAskedAtOnce) {
   book.forget_failures();
   expect(action::ask, dns_standing::stale, one);
   EXPECT_EQ(decide(other).what, action::ask);
+}
+
+TEST_F(AnswerBook, ThatRecordsAreGoneIsNoFailureToForget) {
+  learn(one);
+  now += 2min;
+  learn(answer(status::no_such_name));
+  book.forget_failures();
+  expect(action::serve, dns_standing::vanished, one);
+}
+
+TEST_F(AnswerBook, WhoeverKeepsADecisionSeesWhenItMayHaveChanged) {
+  auto before = book.revision();
+  const auto changed = [&] { return book.revision() != std::exchange(before, book.revision()); };
+  learn(one);
+  EXPECT_TRUE(changed());
+  learn(failure(dns_outcome::failure::cancelled));
+  decide();
+  EXPECT_FALSE(changed());
+  book.doubt(srv);
+  EXPECT_TRUE(changed());
+  book.doubt(srv);
+  book.doubt(other);
+  EXPECT_FALSE(changed());
+  learn(answer(status::no_such_name));
+  EXPECT_TRUE(changed());
+  book.believe_vanished(srv);
+  EXPECT_TRUE(changed());
+  book.believe_vanished(srv);
+  EXPECT_FALSE(changed());
+  book.restore(other, two, now, now);
+  EXPECT_TRUE(changed());
+  book.forget_failures();
+  EXPECT_TRUE(changed());
+  book.keep_only([](const dns_question&) { return false; });
+  EXPECT_TRUE(changed());
 }
 
 TEST_F(AnswerBook, WhenFullTheLongestUnaskedGoes) {
