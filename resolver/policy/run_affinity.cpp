@@ -93,7 +93,6 @@ run_affinity::ticket run_affinity::begin(const endpoint& row, std::string_view t
   if (!is_on(now)) return {};
   note_markers(row, target);
   run_.last = now;
-  if (may_begin_a_run(row)) busy_ = now;
   ++run_.requests;
   ++under_way_;
   return {run_.id, run_.moves};

@@ -126,7 +126,7 @@ class run_affinity {
   bool on_ = false;
   std::uint64_t last_id_ = 0;
   run_summary run_;
-  time_point busy_;  // when a request that may begin a run last began or ended
+  time_point busy_;  // when a request that may begin a run last ended
   std::size_t under_way_ = 0;
   bool probe_seen_ = false, catalog_seen_ = false;
   std::vector<pin> pins_;
