@@ -117,6 +117,18 @@ TEST_F(RunAffinity, ARunThatNeverReportsEndsByIdleness) {
   EXPECT_EQ(runs.idle_end(), std::nullopt);
 }
 
+TEST_F(RunAffinity, ACaRequestDoesNotReviveARunThatIsOver) {
+  one(probe, &a);
+  const auto last = runs.current()->last;
+  now += 601s;
+  one(crl, &r);
+  EXPECT_FALSE(runs.is_on(now));
+  const auto done = runs.take_finished(now);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->last, last);
+  EXPECT_EQ(done->requests, 1u);
+}
+
 TEST_F(RunAffinity, ALongCompilationIsNotIdleness) {
   one(probe, &a);
   const auto compiling = begin(catalog);
@@ -124,6 +136,9 @@ TEST_F(RunAffinity, ALongCompilationIsNotIdleness) {
   EXPECT_TRUE(runs.is_on(now));
   EXPECT_EQ(runs.idle_end(), std::nullopt);
   end(compiling, &a);
+  EXPECT_EQ(id(), 1u);
+  EXPECT_EQ(runs.idle_end(), now + 600s);
+  one(content, &a);
   EXPECT_EQ(id(), 1u);
 }
 
@@ -155,6 +170,27 @@ TEST_F(RunAffinity, NodeRequestAndEnvironmentProbeOfOneRunAreOneRun) {
   one(plugins, &a);
   one(catalog, &a);
   EXPECT_EQ(id(), 1u);
+}
+
+TEST_F(RunAffinity, TheNextRunIsOneRunToo) {
+  for (const auto* const uuid : {"1111", "2222"}) {
+    one(std::string(node) + uuid, &a);
+    for (const auto target : {probe, plugins, catalog, report}) one(target, &a);
+    ASSERT_TRUE(runs.take_finished(now));
+    EXPECT_EQ(runs.take_finished(now), std::nullopt);
+  }
+}
+
+TEST_F(RunAffinity, WhatBeginsARunBeginsAnotherOneAfterACatalog) {
+  one(catalog, &a);
+  one(probe, &a);
+  EXPECT_EQ(id(), 2u);
+  one(std::string(node) + "1111", &a);
+  EXPECT_EQ(id(), 2u);
+  one(report, &a);
+  one(catalog, &a);
+  one(std::string(node) + "2222", &a);
+  EXPECT_EQ(id(), 4u);
 }
 
 TEST_F(RunAffinity, ASecondEnvironmentProbeIsASecondRun) {
@@ -189,14 +225,17 @@ TEST_F(RunAffinity, ARunBesideABusyOneTakesOverItsMasters) {
   one(probe, &a);
   one(catalog, &a);
   const auto downloading = begin(content);
+  const auto last = now;
   now += 5min;
   one(probe, &a);
   EXPECT_EQ(id(), 2u);
+  EXPECT_EQ(runs.take_finished(now)->last, last);
   EXPECT_EQ(pin(service::files), a);
   EXPECT_EQ(*runs.catalog_master(), a);
   end(downloading, &b);  // of the first run: it changes nothing here
   EXPECT_EQ(pin(service::files), a);
   EXPECT_EQ(runs.current()->requests, 1u);
+  EXPECT_TRUE(runs.idle_end()) << "nothing of its own is under way";
 }
 
 TEST_F(RunAffinity, ARunIsBusyUntilItsLongRequestEnds) {
@@ -347,6 +386,20 @@ TEST_F(RunAffinity, CountsWhatNobodyAnswered) {
   one(content, nullptr, &a);
   EXPECT_EQ(runs.current()->unserved, 1u);
   EXPECT_EQ(pin(service::files), a);
+}
+
+TEST_F(RunAffinity, ASilentMasterIsCountedOnceForEachServiceOfARun) {
+  const auto silent = [&](std::string_view target, const master& who) {
+    const auto x = begin(target);
+    runs.end(x.ticket, {.row = *x.row, .of = x.row->service, .answered_by = &a, .status = 200, .silent = &who}, now);
+    return runs.current()->silences;
+  };
+  EXPECT_EQ(silent(content, b), 1u);
+  EXPECT_EQ(silent(content, b), 1u);
+  EXPECT_EQ(silent(catalog, b), 2u);
+  EXPECT_EQ(silent(content, f), 3u);
+  EXPECT_EQ(silent(content, b), 3u);
+  EXPECT_EQ(silent(probe, b), 1u) << "another run";
 }
 
 TEST_F(RunAffinity, AReportThatFailedEndsTheRunToo) {
