@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,25 @@ TEST(SelectionGiven, NorAboveAHealthierOne) {
   EXPECT_THAT(s.order(), ElementsAre("c", "a", "b"));
 }
 
+TEST(SelectionGiven, DecidesAmongSuspectsAndTrialsToo) {
+  for (const auto state : {health::suspect, health::probation}) {
+    site s{.masters = {srv("a", 10), srv("b", 10), srv("c", 10)}, .given = {3, 1, 2}};
+    s.views.resize(3);
+    for (auto& view : s.views) view = {.state = state, .trial_is_free = true, .until = {}};
+    EXPECT_THAT(s.order(), ElementsAre("b", "c", "a"));
+  }
+}
+
+TEST(SelectionGiven, DecidesAmongThoseThatAreSparedToo) {
+  site s{.masters = {srv("up", 10), srv("a", 10), srv("b", 10), srv("c", 10), srv("d", 10)}, .given = {0, 2, 1, 0, 0}};
+  s.views.resize(5);
+  for (int i = 1; i < 5; ++i)
+    s.views[static_cast<std::size_t>(i)] = {.state = health::down,
+                                            .until = health_state::time_point{} + std::chrono::seconds(i)};
+  const auto order = s.order();
+  EXPECT_THAT(std::vector(order.begin(), order.begin() + 3), ElementsAre("up", "b", "a"));
+}
+
 TEST(SelectionGiven, TheRunsMasterStaysFirst) {
   site s{.masters = {srv("a", 10), srv("b", 10)}, .given = {1000, -1000}};
   s.pinned = &s.masters[0];
@@ -72,13 +92,24 @@ TEST(SelectionGiven, MastersThatAreDownOrBusyKeepTheirOwnOrder) {
 }
 
 TEST(SelectionGiven, AListsEntriesAreEqualsOnlyForAPolicyAndAsWrittenWithoutItsOpinion) {
-  site s{.masters = {listed("z"), listed("a"), listed("m")}};
+  site s{.masters = {listed("m"), listed("z"), listed("a")}};
+  EXPECT_THAT(s.order(), ElementsAre("m", "z", "a"));
+  s.masters = {listed("z"), listed("a"), listed("m")};
   EXPECT_THAT(s.order(), ElementsAre("z", "a", "m"));
   s.given = {2, 1, 1};
   EXPECT_THAT(s.order(), ElementsAre("a", "m", "z"));
   s.exchangeable = false;
   s.given.clear();
   EXPECT_THAT(s.order(), ElementsAre("z", "a", "m"));
+}
+
+TEST(SelectionGiven, WhoAreEqualToThePolicyTooComeInTheOrderOfThisNode) {
+  site s{.masters = {srv("a", 10), srv("b", 10), srv("c", 10), srv("d", 10), srv("e", 10)}, .exchangeable = false};
+  const auto order = s.order();
+  s.exchangeable = true;
+  EXPECT_EQ(s.order(), order);
+  std::ranges::reverse(s.masters);
+  EXPECT_EQ(s.order(), order);
 }
 
 TEST(SelectionGiven, MastersOfAPluginHavePrioritiesAsThoseOfDns) {

@@ -325,15 +325,29 @@ TEST(SelectionEjection, OneMayAlwaysBeLeftOut) {
   s.limits.ejection_percent = 0;
   s.is("b", health::down);
   EXPECT_EQ(s.reasons().at("b"), down);
+  s.masters.push_back(srv("c", 10, 1));
+  s.is("c", health::down, 10);
+  EXPECT_EQ(s.reasons().at("b"), spared) << "but no second one";
+  EXPECT_EQ(s.reasons().at("c"), down);
+}
+
+TEST(SelectionEjection, AllWhoseTimeIsNearestAreSpared) {
+  site s{{srv("a", 10, 1), srv("b", 10, 1), srv("c", 10, 1), srv("d", 10, 1), srv("e", 10, 1)}};
+  s.is("b", health::down, 40).is("c", health::down, 10).is("d", health::down, 20).is("e", health::down, 30);
+  const auto why = s.reasons();
+  EXPECT_EQ(why.at("c"), spared);
+  EXPECT_EQ(why.at("d"), spared);
+  EXPECT_EQ(why.at("e"), down);
+  EXPECT_EQ(why.at("b"), down);
 }
 
 TEST(SelectionDuplicates, WeightsOfOneMasterAddUp) {
-  const site s{{srv("a", 0, 10), srv("b", 0, 10), srv("a", 0, 20)}};
-  EXPECT_NEAR(count(first_choices(s)).at("a"), fleet * 0.75, fleet * 0.01);
+  const site s{{srv("a", 0, 10), srv("b", 0, 20), srv("a", 0, 20)}};
+  EXPECT_NEAR(count(first_choices(s)).at("a"), fleet * 0.6, fleet * 0.01);
 }
 
 TEST(SelectionDuplicates, EqualRecordsAreOne) {
-  const site s{{srv("a", 0, 10), srv("b", 0, 10), srv("a", 0, 10), srv("a", 0, 10)}};
+  const site s{{srv("a", 0, 10), srv("a", 0, 10), srv("b", 0, 10), srv("a", 0, 10)}};
   EXPECT_NEAR(count(first_choices(s)).at("a"), fleet * 0.5, fleet * 0.01);
 }
 
