@@ -66,7 +66,6 @@ health_table::entry& health_table::entry_of(const master& who, service of, time_
     if (entries_.size() >= capacity_) forget_one(now);
     found = entries_.emplace(who, entry{health_state(now), {}, of, now, {}}).first;
   }
-  found->second.seen = now;
   found->second.last_service = of;
   return found->second;
 }
@@ -100,10 +99,10 @@ health_view health_table::view(const entry& e, service of, time_point now) const
   const health_state* const own = service_state(e, of);
   const health whole = e.whole.at(now);
   const health one = own ? own->at(now) : health::up;
-  const health_state& worse = own && one > whole ? *own : e.whole;
   health_view v;
   v.state = std::max(whole, one);
-  v.until = worse.until(now);
+  if (whole == v.state) v.until = e.whole.until(now);
+  if (own && one == v.state) v.until = std::max(v.until, own->until(now));
   v.share = e.whole.share(now, limits_);
   if (own) v.share = std::max(1u, v.share * own->share(now, limits_) / health_state::full_share);
   if (v.state == health::probation) {

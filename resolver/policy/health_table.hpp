@@ -97,7 +97,7 @@ class health_table {
     health_state whole;
     std::vector<std::pair<service, health_state>> services;
     service last_service;
-    time_point seen;
+    time_point seen;  // when it was last consulted; what is learned of it is no interest in it
     std::chrono::microseconds round_trip{0};
   };
   struct hash {

@@ -118,6 +118,32 @@ TEST_F(HealthTable, ATrialThatNeverReachedTheServiceLeavesItsTrialFree) {
   EXPECT_TRUE(table.consult(compile1, service::catalog, now).trial_is_free);
 }
 
+TEST_F(HealthTable, ATrialThatShowedNothingOfTheMasterLeavesItsTrialFree) {
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  now += 5s;
+  tell(compile1, service::catalog, kind::trial_begun);
+  tell(compile1, service::catalog, kind::unanswered);
+  EXPECT_EQ(state(compile1, service::files), health::probation);
+  EXPECT_TRUE(table.consult(compile1, service::files, now).trial_is_free);
+}
+
+TEST_F(HealthTable, WhatIsDownInBothLayersIsDownUntilBothAreOver) {
+  const auto longer = [&](const master& who, kind k) {  // by a trial that failed
+    tell(who, service::catalog, k, 3);
+    now = *table.look(who, service::catalog, now).until;
+    tell(who, service::catalog, k);
+  };
+  longer(compile1, kind::unanswered);
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  longer(compile2, kind::connect_failed);
+  tell(compile2, service::catalog, kind::unanswered, 3);
+  for (const auto& who : {compile1, compile2}) {
+    const auto until = *table.look(who, service::catalog, now).until;
+    EXPECT_EQ(table.look(who, service::catalog, until - 1ms).state, health::down);
+    EXPECT_EQ(table.look(who, service::catalog, until).state, health::probation);
+  }
+}
+
 TEST_F(HealthTable, SlowStartOfBothLayersMultiplies) {
   tell(compile1, service::catalog, kind::server_error, 3);
   tell(compile1, service::catalog, kind::connect_failed, 3);
@@ -177,6 +203,18 @@ TEST_F(HealthTable, AMasterNobodyAsksAboutAnyMoreIsNotProbed) {
   EXPECT_EQ(table.next_probe(now + 15min + 1s), std::nullopt);
   table.consult(compile1, service::files, now + 20min);
   EXPECT_NE(table.next_probe(now + 20min), std::nullopt);
+}
+
+TEST_F(HealthTable, TheAnswersToItsProbesDoNotKeepUpTheInterestInAMaster) {
+  tell(compile1, service::files, kind::connect_failed);
+  for (const auto end = now + 1h; now < end; now += 1s) {
+    for (const auto& each : table.take_due_probes(now, chance)) {
+      EXPECT_LE(now, start + 15min);
+      table.reached(each.who, each.of, 1ms, now);
+      tell(each.who, each.of, kind::probe_failed);
+    }
+  }
+  EXPECT_EQ(table.next_probe(now), std::nullopt);
 }
 
 /// Services are numbered by their order in a configuration, and that may be read anew.
