@@ -19,7 +19,7 @@ void course::begin_attempt(bool reused, time_point now) noexcept {
   moved_at_ = now;
   asked_ = 0;
   reused_ = reused;
-  sent_whole_ = heard_ = stale_ = false;
+  sent_whole_ = heard_ = false;
 }
 
 void course::progressed(time_point now) noexcept {
@@ -88,7 +88,6 @@ void course::begin_anew() noexcept {
   room_at_.reset();
   repetitions_ = same_again_ = 0;
   ++rounds_;
-  stale_ = false;
 }
 
 bool course::is_possible(move next, const situation& s, time_point now) const noexcept {

@@ -192,7 +192,7 @@ std::uint32_t health_state::share(time_point now, const health_limits& limits) c
   const auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(now - *recovered).count();
   if (grown >= whole) return full_share;
   constexpr std::int64_t least = full_share / 10;
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(full_share * grown / whole, least, full_share));
+  return static_cast<std::uint32_t>(std::max(least, full_share * grown / whole));
 }
 
 std::optional<health_state::time_point> health_state::probe_due(time_point now) const noexcept {

@@ -50,6 +50,8 @@ TEST(Course, AReportMovesOnWhenTheMastersTlsRefusedUs) {
   auto c = begun(report);
   c.sent_whole(start);
   EXPECT_EQ(c.unanswered(silence::refused, {}, start, granted), move::next_master);
+  c.begin_attempt(false, start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master) << "this one does not have it whole";
 }
 
 TEST(Course, AnIdleConnectionThatWasClosedMeansTheSameMasterOnANewOne) {
@@ -234,8 +236,12 @@ TEST(Course, AMasterThatTakesNoMoreOfTheRequestIsAskedToo) {
 
 TEST(Course, EachAttemptHasTimeOfItsOwn) {
   auto c = begun(file, false, {.progress = 30s});
+  c.sent_whole(start);
+  c.heard(start);
   for (int i = 0; i < 3; ++i) c.lives();
   c.begin_attempt(false, start + 100s);
+  EXPECT_FALSE(c.has_sent_whole());
+  EXPECT_FALSE(c.has_heard());
   EXPECT_EQ(c.asked(), 0U);
   EXPECT_EQ(c.wait(200ms, {}).until, start + 102s);
   EXPECT_EQ(c.wait(200ms, {.another = false}).until, start + 130s);

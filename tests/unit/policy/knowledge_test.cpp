@@ -139,6 +139,12 @@ TEST_F(Knowledge, TheRunsOwnMasterComesFirst) {
   EXPECT_EQ(known.look_at_order(service::catalog, std::vector{a, b}, now).front().index, 1u);
 }
 
+TEST_F(Knowledge, EachLookAtAnOrderIsAtTheMastersItIsOf) {
+  fail_to_connect(a);
+  EXPECT_EQ(known.look_at_order(service::catalog, std::vector{a}, now).front().why, pick_reason::down);
+  EXPECT_EQ(known.look_at_order(service::catalog, std::vector{b}, now).front().why, pick_reason::healthy);
+}
+
 TEST_F(Knowledge, AFurtherSourceIsAskedWhenAllOfTheFirstAreDown) {
   fail_to_connect(a);
   fail_to_connect(b);

@@ -87,7 +87,8 @@ TEST(Overdue, ARowOfNobodysTableIsTreatedAsOther) {
   const endpoint stranger = catalog();
   for (int i = 0; i < 20; ++i) o.learn(stranger, 1s);
   EXPECT_EQ(o.learned(row("other")), 8u);
-  EXPECT_EQ(o.learned(catalog()), 0u);
+  for (const auto& e : endpoints())
+    if (e.name != "other") EXPECT_EQ(o.learned(e), 0u) << e.name;
 }
 
 }  // namespace
