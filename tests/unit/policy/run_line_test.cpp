@@ -6,7 +6,9 @@ namespace bunraku::policy {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string line(const run_summary& run) {
   return line_of(run, 120s, [](service s) { return builtin_name(s); });
@@ -25,6 +27,13 @@ TEST(RunLine, SaysWhoServedWhatAndWhatItCost) {
   EXPECT_EQ(line(run),
             "run over end=report requests=3 unserved=0 failovers=1 moves=0 up=0 down=0 seconds=24.8 lost_s=0.2 "
             "spared_s=0.0 catalog=b:8140*1 files=b:8140*7,a:8140*1");
+}
+
+TEST(RunLine, ATransactionsNameCannotBreakTheLine) {
+  run_summary run;
+  EXPECT_THAT(line(run), Not(HasSubstr("transaction")));
+  run.transaction_uuid = "1b-Z~! \n\t\x1b\"=\x7f\xff.";
+  EXPECT_THAT(line(run), EndsWith(" transaction=1b-Z~!????????."));
 }
 
 TEST(RunLine, EachSilenceSparesTheAgentsPatienceLessWhatWasLost) {
