@@ -81,8 +81,8 @@ layout_choice choose_layout(bool root, std::string_view home, const std::functio
   const auto has_conf = [&](const layout& l) { return exists(l.confdir + "/puppet.conf"); };
   auto chosen = std::ranges::find_if(candidates, has_conf);
   if (chosen == candidates.end()) chosen = std::ranges::find_if(candidates, [&](auto& l) { return exists(l.ssldir); });
-  if (chosen == candidates.end())
-    chosen = std::ranges::find_if(candidates, [&](auto& l) { return root ? true : !of_users(l) && exists(l.confdir); });
+  if (chosen == candidates.end() && !root)
+    chosen = std::ranges::find_if(candidates, [&](auto& l) { return !of_users(l) && exists(l.confdir); });
   if (chosen == candidates.end()) chosen = candidates.begin();
 
   layout_choice out{*chosen, {}};
@@ -151,7 +151,6 @@ std::string choose_certname(const std::string& derived, const std::vector<std::s
   for (const std::string_view key : keys) {
     if (!key.ends_with(suffix) || key.size() == suffix.size()) continue;
     only = key.substr(0, key.size() - suffix.size());
-    if (only == derived) return derived;
     ++count;
   }
   return count == 1 ? only : derived;

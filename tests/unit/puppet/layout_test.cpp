@@ -94,12 +94,21 @@ TEST(HostName, CanonicalNameInHostsGivesTheDomain) {
 TEST(HostName, HostsEntryThatIsAnothersDoesNotCount) {
   EXPECT_EQ(derive_host_name("node1", "127.0.1.1 node1\n", "domain d.org\n").domain, "d.org");
   EXPECT_EQ(derive_host_name("node1", "127.0.1.1 box.example.com node1\n", "domain d.org\n").domain, "d.org");
+  EXPECT_EQ(derive_host_name("node1", "127.0.1.1 node1\n10.0.0.1 node1.example.com node1\n", "domain d.org\n").domain,
+            "d.org")
+      << "the first entry of a name is the one";
   EXPECT_EQ(derive_host_name("node1", "# 127.0.1.1 node1.example.com node1\n", "domain d.org\n").domain, "d.org");
+}
+TEST(HostName, CommentsSayNothing) {
+  EXPECT_EQ(derive_host_name("node1", "127.0.0.1 localhost # node1\n10.0.0.1 node1.example.com node1\n", "").domain,
+            "example.com");
+  EXPECT_EQ(derive_host_name("node1", "", "domain ; d.org\nsearch # s.org\n").domain, "");
 }
 TEST(HostName, ResolvConfDomainGoesBeforeSearch) {
   EXPECT_EQ(derive_host_name("n", "", "search s.org t.org\ndomain d.org\n").domain, "d.org");
   EXPECT_EQ(derive_host_name("n", "", "nameserver 127.0.0.1\nsearch s.org t.org\n").domain, "s.org");
-  EXPECT_EQ(derive_host_name("n", "", "#search s.org\n").domain, "");
+  EXPECT_EQ(derive_host_name("n", "", "search s.org\nsearch t.org\n").domain, "s.org");
+  EXPECT_EQ(derive_host_name("n", "", "nameserver 127.0.0.1\n#search s.org\n").domain, "");
 }
 TEST(HostName, CertnameWithoutDomainIsTheHost) {
   EXPECT_EQ(derive_host_name("Vm", "", "").certname(), "vm");

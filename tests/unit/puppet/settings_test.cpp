@@ -23,6 +23,10 @@ class Settings : public testing::Test {
     in_.home = "/root";
     return read_settings(in_);
   }
+  std::expected<std::string, problem> value_of(std::string_view name, const std::string& text) {
+    read(text);
+    return lookup(in_).value(name);
+  }
   void expect_only(const std::string& text, severity level, const std::string& where, const std::string& what) {
     const auto r = read(text);
     ASSERT_EQ(r.found.size(), 1u) << text;
@@ -185,8 +189,17 @@ TEST_F(Settings, ValuesOfTheWrongKindAreErrors) {
   expect_only("srv_domain = a b\n", severity::error, "p.conf:1", "domain");
 }
 
+TEST_F(Settings, DurationsHavePuppetsUnits) {
+  const std::pair<const char*, std::chrono::seconds> all[] = {
+      {"7", std::chrono::seconds(7)}, {"7s", std::chrono::seconds(7)}, {"7m", std::chrono::minutes(7)},
+      {"7h", std::chrono::hours(7)},  {"7d", std::chrono::days(7)},    {"7y", std::chrono::days(7 * 365)}};
+  for (const auto& [text, meant] : all)
+    EXPECT_EQ(read(std::string("runinterval = ") + text + "\n").value.runinterval, meant) << text;
+}
+
 TEST_F(Settings, HugeDurationIsCutToACentury) {
-  EXPECT_EQ(read("runinterval = 99999999999999999999y\n").value.runinterval, std::chrono::seconds(3153600000));
+  for (const std::string text : {"99999999999999999999y", "9223372036854775807y", "101y", "36501d", "3153600001"})
+    EXPECT_EQ(read("runinterval = " + text + "\n").value.runinterval, std::chrono::seconds(3153600000)) << text;
 }
 
 TEST_F(Settings, RelativeDirectoryIsOneErrorAtItsOwnLine) {
@@ -212,6 +225,34 @@ TEST_F(Settings, UnknownAndCircularReferencesAreTold) {
   expect_only("[main]\nserver = $server\n", severity::error, "p.conf:2", "refers to itself");
   expect_only("[main]\nserver = $ca_server\nca_server = $server\n", severity::error, "p.conf:2", "refers to itself");
   expect_only("[main]\nssldir = $cadir/x\n", severity::error, "p.conf:2", "$cadir");
+}
+
+TEST_F(Settings, AReferenceIsAsLongAsRubysWordsAreOrUpToItsBrace) {
+  for (const char next : {'a', 'z', 'A', 'Z', '0', '9', '_'})
+    expect_only(std::string("server = $ca_name") + next + "\n", severity::error, "p.conf:1", "no such setting");
+  // Puppet takes the first braces of a value for options, so that a name in braces can only come after those.
+  EXPECT_EQ(value_of("tags", "ca_name = v\ntags = {mode = 0640}${ca_name}x/$ca_name-y$ca_name\n"), "vx/v-yv");
+  EXPECT_EQ(value_of("tags", "tags = {mode = 0640}${ca_name-y}/${ca_name/$/${\n"), "${ca_name-y}/${ca_name/$/${");
+}
+
+TEST_F(Settings, DirectoriesAreTheLayouts) {
+  const auto& d = known_layouts()[3];
+  read("");
+  in_.directories = d;
+  lookup all(in_);
+  EXPECT_EQ(all.value("confdir"), d.confdir);
+  EXPECT_EQ(all.value("ssldir"), d.ssldir);
+  EXPECT_EQ(all.value("vardir"), d.vardir);
+  EXPECT_EQ(all.value("codedir"), d.codedir);
+  EXPECT_EQ(all.value("publicdir"), d.publicdir);
+  EXPECT_EQ(all.value("rundir"), d.rundir);
+  EXPECT_EQ(all.value("logdir"), d.logdir);
+}
+
+TEST_F(Settings, WhatPuppetComputesHasNoValueHere) {
+  for (const auto* const name : {"ciphers", "cadir"}) EXPECT_FALSE(value_of(name, "")) << name;
+  EXPECT_EQ(value_of("cadir", "cadir = /c\n"), "/c");
+  expect_only("server = $ciphers\n", severity::error, "p.conf:1", "default bunraku does not know");
 }
 
 TEST_F(Settings, ValuesThatMultiplyAreCutOff) {
@@ -270,10 +311,19 @@ TEST_F(Settings, EveryProblemIsToldAtOnce) {
 
 TEST(RubyInteger, ReadsWhatRubyReads) {
   const std::tuple<const char*, std::optional<long long>> cases[] = {
-      {"8140", 8140}, {"+1", 1},    {"-1", -1},   {"0x1fcc", 8140}, {"0X1F", 31}, {"010", 8},
-      {"0b11", 3},    {"0o17", 15}, {"0d17", 17}, {"0", 0},         {"1_0", 10},  {" 1 ", 1},
-      {"", {}},       {"1__0", {}}, {"_1", {}},   {"1_", {}},       {"08", {}},   {"1.0", {}},
-      {"0x", {}},     {"--1", {}},  {"1 2", {}},  {"0x-1", {}},     {"abc", {}},  {"99999999999999999999", {}},
+      {"8140", 8140}, {"+1", 1},
+      {"-1", -1},     {"0x1fcc", 8140},
+      {"0X1F", 31},   {"010", 8},
+      {"0b11", 3},    {"0o17", 15},
+      {"0d17", 17},   {"0", 0},
+      {"1_0", 10},    {" 1 ", 1},
+      {"\t1\r", 1},   {"0_7", 7},
+      {"", {}},       {"1__0", {}},
+      {"_1", {}},     {"1_", {}},
+      {"08", {}},     {"1.0", {}},
+      {"0x", {}},     {"--1", {}},
+      {"1 2", {}},    {"0x-1", {}},
+      {"abc", {}},    {"99999999999999999999", {}},
   };
   for (const auto& [text, value] : cases) EXPECT_EQ(ruby_integer(text), value) << "'" << text << "'";
 }
