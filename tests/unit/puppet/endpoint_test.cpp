@@ -157,6 +157,10 @@ TEST_P(EndpointCells, Status503WithRetryAfter) {
 TEST_P(EndpointCells, Status500) { EXPECT_EQ(GetParam().error_500, specification.at(GetParam().name).error_500); }
 TEST_P(EndpointCells, Status404) { EXPECT_EQ(GetParam().not_found_may_be_lag, specification.at(GetParam().name).lag); }
 
+TEST_P(EndpointCells, OnlyTheCasAdministrationIsAdministration) {
+  EXPECT_EQ(GetParam().admin, GetParam().name.starts_with("ca_admin"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, EndpointCells, testing::ValuesIn(endpoints().begin(), endpoints().end()),
                          [](const auto& info) { return std::string(info.param.name); });
 
