@@ -39,8 +39,9 @@ TEST(Listen, ASocketHasUsersAndAMode) {
   const auto c = good(
       "[[listen]]\nway = \"socket\"\npath = \"/run/b.sock\"\nusers = [\"puppet\", 1000]\n"
       "[[listen]]\nway = \"socket\"\npath = \"/run/c.sock\"\n"
-      "[[listen]]\nway = \"socket\"\npath = \"/run/d.sock\"\nmode = \"0660\"\n");
-  ASSERT_EQ(c.listen.size(), 3u);
+      "[[listen]]\nway = \"socket\"\npath = \"/run/d.sock\"\nmode = \"0660\"\n"
+      "[[listen]]\nway = \"socket\"\npath = \"/run/e.sock\"\nmode = \"777\"\n");
+  ASSERT_EQ(c.listen.size(), 4u);
   EXPECT_EQ(c.listen[0].way, way::socket);
   ASSERT_EQ(c.listen[0].users.size(), 2u);
   EXPECT_EQ(std::get<std::string>(c.listen[0].users[0]), "puppet");
@@ -48,6 +49,7 @@ TEST(Listen, ASocketHasUsersAndAMode) {
   EXPECT_EQ(c.listen[0].mode, 0666u);
   EXPECT_EQ(c.listen[1].mode, 0600u);
   EXPECT_EQ(c.listen[2].mode, 0660u);
+  EXPECT_EQ(c.listen[3].mode, 0777u);
 }
 
 TEST(Listen, RefusesUsersThatCannotBe) {
@@ -76,6 +78,8 @@ TEST(Listen, KeysOfTheOtherWayAreRefused) {
   EXPECT_THAT(bad("[[listen]]\naddress = \"127.0.0.1:1\"\nusers = [1]\n"), HasSubstr("for way = \"socket\" only"));
   EXPECT_THAT(bad("[[listen]]\nway = \"socket\"\npath = \"/s\"\nbeyond_loopback = true\n"),
               HasSubstr("for way = \"terminate\" only"));
+  EXPECT_THAT(bad("[[listen]]\nway = \"socket\"\npath = \"/s\"\naddress = \"127.0.0.1:1\"\n"),
+              HasSubstr("not for way = \"socket\""));
 }
 
 TEST(Listen, TunnelsHaveAnAddressAndNeverBeyondLoopback) {
@@ -133,6 +137,8 @@ TEST(Listen, NoPlaceIsTakenTwice) {
   EXPECT_THAT(bad(two("way = \"socket\"\npath = \"/a\"", "way = \"socket\"\npath = \"/a\"")), HasSubstr("same place"));
   good(two("address = \"127.0.0.1:0\"", "address = \"127.0.0.1:0\""));
   good(two("address = \"127.0.0.1:1\"", "address = \"127.0.0.1:2\""));
+  good(two("address = \"127.0.0.1:1\"", "way = \"socket\"\npath = \"/a\""));
+  good(two("way = \"socket\"\npath = \"/a\"", "address = \"127.0.0.1:1\""));
   good(two("address = \"[::]:1\"\nbeyond_loopback = true", "address = \"127.0.0.1:1\""));
 }
 

@@ -21,9 +21,11 @@ TEST(PluginTables, OtherKeysAreHandedOnAsJson) {
 
 TEST(PluginTables, AServiceNamesThemOnlyIfTheyAreThere) {
   const auto c = reading::good(
-      "[plugin.near]\n[service.catalog]\npolicy = \"near\"\n[service.far]\nsource = \"near\"\nnames = "
+      "[plugin.near]\n[service.catalog]\npolicy = \"near\"\nprobe = \"busy\"\n[plugin.busy]\n[service.far]\nsource = "
+      "\"near\"\nnames = "
       "[\"far.test\"]\n");
   EXPECT_EQ(c.services[1].policy, "near");
+  EXPECT_EQ(c.services[1].probe, "busy");
   EXPECT_EQ(c.services[4].source, "near");
   EXPECT_THAT(reading::bad("[plugin.near]\n[service.catalog]\npolicy = \"neat\"\n"), HasSubstr("Did you mean `near`?"));
 }

@@ -73,9 +73,32 @@ TEST(Services, RefusesWhatCannotServe) {
   EXPECT_THAT(bad("[service.\"\"]\nmasters = [\"a:1\"]\n"), HasSubstr("cannot be called"));
   EXPECT_THAT(bad("[service]\nmasters = [\"a:1\"]\n"), HasSubstr("Write [service.NAME]"));
   EXPECT_THAT(bad("[[service]]\n"), HasSubstr("with single brackets"));
-  EXPECT_THAT(bad("[service.puppet]\n"), HasSubstr("Write [service.catalog]"));
-  EXPECT_THAT(bad("[service.fileserver]\n"), HasSubstr("Write [service.files]"));
+  for (const std::string name : {"puppet", "compile", "compiler", "catalogs"})
+    EXPECT_THAT(bad("[service." + name + "]\n"), HasSubstr("Write [service.catalog]")) << name;
+  for (const std::string name : {"fileserver", "file"})
+    EXPECT_THAT(bad("[service." + name + "]\n"), HasSubstr("Write [service.files]")) << name;
+  EXPECT_THAT(bad("[service.reports]\n"), HasSubstr("Write [service.report]"));
   EXPECT_THAT(bad("[service.x]\nmaster = [\"a:1\"]\n"), HasSubstr("Did you mean `masters`?"));
+}
+
+TEST(Services, HaveNamesOfSmallLettersDigitsAndTwoSigns) {
+  const auto text = [](const std::string& name) {
+    return "[service.\"" + name + "\"]\nmasters = [\"a:1\"]\nnames = [\"n\"]\n";
+  };
+  for (const auto& name : {std::string("a"), std::string("z"), std::string("a_z-09"), std::string(32, 'x')})
+    EXPECT_EQ(good(text(name)).services.at(4).name, name);
+  for (const auto& name : {std::string("0a"), std::string("-a"), std::string("_a"), std::string("{a"),
+                           std::string("aB"), std::string("a/"), std::string("a:"), std::string("a`"),
+                           std::string("a{"), std::string("a."), std::string("a b"), std::string(33, 'x')})
+    EXPECT_THAT(bad(text(name)), HasSubstr("cannot be called")) << name;
+}
+
+TEST(Services, AreAtMost64) {
+  std::string text;
+  for (int i = 0; i < 64; ++i)
+    text += "[service.x" + std::to_string(i) + "]\nmasters = [\"a:1\"]\nnames = [\"n" + std::to_string(i) + "\"]\n";
+  EXPECT_EQ(good(text).services.size(), 68u);
+  EXPECT_THAT(bad(text + "[service.y]\nmasters = [\"a:1\"]\n"), HasSubstr("There are 65 services. Have at most 64."));
 }
 
 TEST(Services, ANameThatAgentsAskForIsOfOneServiceAtEachPort) {
@@ -118,6 +141,23 @@ TEST(Route, RefusesWhatCannotMatch) {
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X\", value = \"a\\nb\" }\n"),
               HasSubstr("control"));
   EXPECT_THAT(bad("[route]\nservice = \"files\"\n"), HasSubstr("Write [[route]]"));
+}
+
+TEST(Route, TakesEveryEnvironmentAndHeaderThatThereCanBe) {
+  const auto c = good(
+      "[[route]]\nservice = \"files\"\nenvironment = \"az_09\"\n"
+      "[[route]]\nservice = \"files\"\nheader = { name = \"azAZ-09_\", value = \"\" }\n");
+  EXPECT_EQ(c.routes.at(0).environment, "az_09");
+  EXPECT_EQ(c.routes.at(1).header_name, "azAZ-09_");
+  for (const char no : {'/', ':', '@', '[', '`', '{'}) {
+    EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nenvironment = \"a" + std::string(1, no) + "\"\n"),
+                HasSubstr("no environment"))
+        << no;
+    EXPECT_THAT(
+        bad("[[route]]\nservice = \"files\"\nheader = { name = \"a" + std::string(1, no) + "\", value = \"\" }\n"),
+        HasSubstr("no header name"))
+        << no;
+  }
 }
 
 TEST(Route, ASecondOneWithTheSameConditionsIsAWarning) {
@@ -174,6 +214,9 @@ environment = "canary"
 )"));
   EXPECT_EQ(to(r, "GET", "/puppet/v3/file_metadata/modules/x?environment=canary"), "debug");
   EXPECT_EQ(to(r, "POST", "/puppet/v3/catalog/a?environment=canary"), "canary");
+  const auto* const rule = r.decide("POST", "/puppet/v3/catalog/a?environment=canary", {}).rule;
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->where, "b.toml:12");
 }
 
 TEST(Routes, OnlyAPathOfTheCaMovesRequestsToTheCa) {

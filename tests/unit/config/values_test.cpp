@@ -14,6 +14,7 @@ TEST(Duration, TakesANumberAndAUnit) {
   EXPECT_EQ(parse_duration("2m"), 120000ms);
   EXPECT_EQ(parse_duration("1h"), 3600000ms);
   EXPECT_EQ(parse_duration("1d"), 86400000ms);
+  EXPECT_EQ(parse_duration("36525d"), 36525 * 24h) << "a century";
 }
 
 TEST(Duration, RefusesEverythingElse) {
@@ -43,6 +44,10 @@ TEST(HostAndPort, TakesNamesAndAddresses) {
   check("2001:db8::1", "2001:db8::1", std::nullopt);
   check("[::1]", "::1", std::nullopt);
   check("127.0.0.1:0", "127.0.0.1", 0);
+  check("AZaz-09_.example.com:65535", "azaz-09_.example.com", 65535);
+  const std::string label(63, 'a'), longest = label + "." + label + "." + label + "." + std::string(61, 'b');
+  check(longest.c_str(), longest.c_str(), std::nullopt);
+  EXPECT_FALSE(parse_host_and_port(longest + "b"));
 }
 
 TEST(HostAndPort, RefusesWhatIsNeither) {
@@ -61,6 +66,9 @@ TEST(HostAndPort, RefusesWhatIsNeither) {
                                   std::string("host:80x"),
                                   std::string("a b"),
                                   std::string("a/b"),
+                                  std::string("a@b"),
+                                  std::string("a`b"),
+                                  std::string("a{b"),
                                   std::string("a..b"),
                                   std::string(".a"),
                                   std::string("[::1"),
