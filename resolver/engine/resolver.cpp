@@ -177,14 +177,15 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   bool try_plan(service s, plan& into) {
     plan fresh(s);
+    const auto now = clock::now();
     std::size_t down = 0;
     for (bool found = false; !found && fresh.sources_asked() < names_->source_count(s);) {
       const source_answer* known = names_->cached_source(s, fresh.sources_asked());
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) return false;
       fresh.count_source();
-      learned_->add_in_order(fresh, *known, clock::now(), orders_->concerns(s));
-      found = learned_->is_worth_trying(fresh, down, clock::now());
+      learned_->add_in_order(fresh, *known, now, orders_->concerns(s));
+      found = learned_->is_worth_trying(fresh, down, now);
     }
     if (fresh.front() == nullptr) return false;
     into = std::move(fresh);
@@ -229,7 +230,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     auto ticket = learned_->begin_exchange(row, target, now);
     ticket.exchange = ++exchanges_;
     log_finished_runs(now);
-    questions_->plan_probes();
+    questions_->plan_probes(now);
     return ticket;
   }
   void end_exchange(const run_ticket& ticket, const exchange_end& how) {
@@ -237,12 +238,13 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     learned_->end_exchange(ticket, how, now);
     if (observers_) observers_->see(how);
     log_finished_runs(now);
-    questions_->plan_probes();
+    questions_->plan_probes(now);
   }
   void report(const master& who, service of, const outcome& what) {
-    learned_->report(who, of, what, clock::now());
+    const auto now = clock::now();
+    learned_->report(who, of, what, now);
     if (observers_) observers_->see(who, of, what);
-    questions_->plan_probes();
+    questions_->plan_probes(now);
   }
 
  private:
@@ -280,7 +282,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     const auto was_reached = [](const attempt& a) { return a.reached() > stage::tls; };
     if (ended.error == errc::all_tried && std::ranges::none_of(c->own.attempts(), was_reached))
       self->names_->all_failed(c->own.service());
-    self->questions_->plan_probes();
+    self->questions_->plan_probes(clock::now());
     if constexpr (std::is_same_v<Value, connected>)
       if (c->theirs == nullptr) {
         auto tried = c->own.attempts();

@@ -94,7 +94,7 @@ net::awaitable<void> status_questions::answer_for(std::shared_ptr<status_questio
     net::post(self->executor_,
               net::bind_executor(target, [h = std::move(each), error]() mutable { std::move(h)(error); }));
   }
-  self->plan_probes();
+  self->plan_probes(clock::now());
 }
 
 /// What the answer says of the master, told to knowledge and to who asked.
@@ -122,19 +122,19 @@ net::awaitable<void> status_questions::probe(std::shared_ptr<status_questions> s
   else if (said->late) told(said->connected ? kind::probe_failed : kind::connect_failed, said->reason);
   else if (said->connected && said->error) told(kind::probe_failed, said->reason);
   else if (said->connected) told(kind::probe_failed, "its status is " + std::to_string(said->status));
-  self->plan_probes();
+  self->plan_probes(clock::now());
 }
 
 void status_questions::begin_due_probes() {
   armed_for_.reset();
   for (auto& [who, of] : learned_->take_due_probes(clock::now()))
     net::co_spawn(executor_, probe(shared_from_this(), who, of), unattended{});
-  plan_probes();
+  plan_probes(clock::now());
 }
 
-void status_questions::plan_probes() {
+void status_questions::plan_probes(clock::time_point now) {
   if (stopped_) return;
-  const auto next = learned_->next_probe(clock::now());
+  const auto next = learned_->next_probe(now);
   if (next == armed_for_) return;
   armed_for_ = next;
   timer_.cancel();

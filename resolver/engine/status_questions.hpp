@@ -24,6 +24,7 @@ namespace bunraku::engine {
 /// Threads: the loop's only. Kept by shared_ptr: a question under way holds a share, and with it what it reports to.
 class status_questions : public std::enable_shared_from_this<status_questions> {
  public:
+  using clock = std::chrono::steady_clock;
   using handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
   /// A fresh race with these options; null without an identity. Not called after stop().
   using new_race = std::function<std::shared_ptr<connect_op>(const connect_options&)>;
@@ -38,13 +39,12 @@ class status_questions : public std::enable_shared_from_this<status_questions> {
   boost::asio::awaitable<std::optional<status_op::result>> get(master who, service of, std::string path,
                                                                std::chrono::milliseconds most);
   /// Call when anything was learned, or a run began or ended: arms, moves or disarms the timer.
-  void plan_probes();
+  void plan_probes(clock::time_point now);
   void replace(connect_options options) { options_ = options; }
   /// Ends all of them with `cancelled`.
   void stop() noexcept;
 
  private:
-  using clock = std::chrono::steady_clock;
   struct question {
     master who;
     std::vector<handler> waiting;

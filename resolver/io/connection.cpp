@@ -150,6 +150,9 @@ void connection::start_wait(direction which, wait_handler handler) {
   auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
   native_->async_wait(which, net::bind_executor(executor, readiness{{native_, std::move(handler)}}));
 }
+void connection::start_wait(direction which, executor_type executor, wait_handler handler) {
+  native_->async_wait(which, net::bind_executor(std::move(executor), readiness{{native_, std::move(handler)}}));
+}
 void connection::start_wait_either(wait_handler handler) {
   struct both {
     std::shared_ptr<io::stream> native;

@@ -70,7 +70,8 @@ net::awaitable<bool> exchange::run(const bool& last) {
   ticket_ = shared_.resolver.begin_exchange(*to_.endpoint, request_.target);
   awaits_continue_ = request_.expect_continue && client_.in.empty();
   for (;;) {
-    auto error = co_await connect();
+    error_code error;
+    if (!connect_now()) error = co_await connect();
     if (!error) {
       const auto next = co_await attempt_once();
       if (next == step::done) break;
@@ -134,8 +135,42 @@ void exchange::tell_what_was_not_kept() {
                  log_value(kept.why_not()) + " fix=\"make room there, or set limits.replay_file_bytes to 0\"");
 }
 
-/// A connection to the plan's next master: an idle one, or a new one. What cannot be sent twice gets a new one: its
-/// handshake shows that the master lives, while one that hangs or is just closing would keep the only copy.
+/// What connect() does, as far as nothing has to be waited for: mostly all of it.
+bool exchange::connect_now() {
+  if (shared_.resolver.may_interfere() || to_.endpoint->unsent == bunraku::endpoint::repeat::same_master) return false;
+  if (!planned_) planned_ = shared_.resolver.try_plan(to_.service, plan_);
+  if (!planned_ || own_service() == nullptr) return false;
+  start_attempt();
+  return take_idle();
+}
+
+void exchange::start_attempt() {
+  attempt_began_ = clock::now();
+  reused_ = false;
+  era_ = shared_.pool.era();
+}
+
+/// What cannot be sent twice gets a new connection: its handshake shows that the master lives, while one that hangs or
+/// is just closing would keep the only copy.
+bool exchange::may_reuse() const {
+  return plan_.front() != nullptr && course_.may_reuse(body_.is_keepable()) &&
+         shares_connections(shared_.resolver.options(), to_.service);
+}
+
+/// An idle connection to the plan's next master, if there is one and it may be used.
+bool exchange::take_idle() {
+  if (!may_reuse()) return false;
+  auto idle = shared_.pool.take(*plan_.front());
+  if (!idle) return false;
+  who_ = plan_.take_front();
+  up_.replace(std::move(*idle));
+  reused_ = true;
+  connected_at_ = attempt_began_;
+  ++record_.attempts;
+  return true;
+}
+
+/// A connection to the plan's next master: an idle one, or a new one.
 net::awaitable<exchange::error_code> exchange::connect() {
   error_code error;
   if (!planned_) {
@@ -150,23 +185,10 @@ net::awaitable<exchange::error_code> exchange::connect() {
   }
   if (own_service() == nullptr)
     co_return plan_.attempts().empty() ? bunraku::errc::no_masters : bunraku::errc::all_tried;
-  attempt_began_ = clock::now();
-  reused_ = false;
-  era_ = shared_.pool.era();
-  if (plan_.front() != nullptr && course_.may_reuse(body_.is_keepable()) &&
-      shares_connections(shared_.resolver.options(), to_.service)) {
-    bool usable = true;
-    if (shared_.resolver.may_interfere()) usable = co_await may_use_idle();
-    auto idle = usable ? shared_.pool.take(*plan_.front()) : std::nullopt;
-    if (idle) {
-      who_ = plan_.take_front();
-      up_.replace(std::move(*idle));
-      reused_ = true;
-      connected_at_ = attempt_began_;
-      ++record_.attempts;
-      co_return error;
-    }
-  }
+  start_attempt();
+  bool usable = true;
+  if (shared_.resolver.may_interfere() && may_reuse()) usable = co_await may_use_idle();
+  if (usable && take_idle()) co_return error;
   const auto before = plan_.attempts().size();
   auto made = co_await shared_.resolver.async_connect(plan_, net::redirect_error(net::use_awaitable, error));
   record_.attempts += plan_.attempts().size() - before;
@@ -201,8 +223,10 @@ net::awaitable<exchange::step> exchange::attempt_once() {
     up_.stream().close();
     co_return judge_silence(own ? send_error : *error);
   }
-  const auto next = co_await judge_status();
-  if (next != step::done) co_return next;
+  if (const auto what = mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value())) {
+    const auto next = co_await judge_status(*what);
+    if (next != step::done) co_return next;
+  }
   const auto relayed = co_await relay();
   co_return relayed;
 }
@@ -243,18 +267,26 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
 net::awaitable<exchange::error_code> exchange::fill_head() {
   const auto capacity = byte_buffer::usual + shared_.heads.head_bytes;
   for (;;) {
-    const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
-    auto error = co_await up_.fill(client_.up_in, left_until(patience.until), capacity);
-    if (error == net::error::timed_out && patience.ask_status) {
-      const bool lives = co_await ask_status();
-      if (lives) continue;
-      error = up_.fill_now(client_.up_in, capacity);  // it may have come meanwhile
-      hangs_ = error == net::error::would_block;
-      if (hangs_) error = net::error::timed_out;
+    // Most heads are far shorter than the longest that is allowed.
+    auto error = up_.fill_now(client_.up_in, client_.up_in.size() < byte_buffer::usual ? byte_buffer::usual : capacity);
+    if (error == net::error::would_block) {
+      const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
+      error = co_await up_.wait(bunraku::direction::read, left_until(patience.until));
+      if (!error) continue;
+      if (error == net::error::timed_out && patience.ask_status) {
+        const bool lives = co_await ask_status();
+        if (lives) continue;
+        error = up_.fill_now(client_.up_in, capacity);  // it may have come meanwhile
+        hangs_ = error == net::error::would_block;
+        if (hangs_) error = net::error::timed_out;
+      }
     }
     if (!error) {
-      if (!course_.has_heard()) learned_first_byte_ = since(sent_at_);
-      course_.heard(clock::now());
+      if (up_.hogs()) co_await up_.let_others_run();
+      const auto now = clock::now();
+      if (!course_.has_heard())
+        learned_first_byte_ = std::chrono::duration_cast<std::chrono::microseconds>(now - sent_at_);
+      course_.heard(now);
     }
     co_return error;
   }

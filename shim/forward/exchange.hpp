@@ -95,6 +95,10 @@ class exchange {
   static std::chrono::milliseconds left_until(clock::time_point t);
   static std::chrono::microseconds since(clock::time_point t);
 
+  bool connect_now();
+  void start_attempt();
+  bool may_reuse() const;
+  bool take_idle();
   boost::asio::awaitable<error_code> connect();
   boost::asio::awaitable<bool> may_use_idle();
   boost::asio::awaitable<void> let_interfere();
@@ -108,7 +112,7 @@ class exchange {
   boost::asio::awaitable<bool> ask_status();
   bunraku::course::situation situation() const;
   const bunraku::service_options* own_service() const;
-  boost::asio::awaitable<step> judge_status();
+  boost::asio::awaitable<step> judge_status(bunraku::mishap what);
   boost::asio::awaitable<void> keep_answer(bool full);
   bool prefers_full(bunraku::mishap what) const;
   boost::asio::awaitable<bool> wait_for_room();

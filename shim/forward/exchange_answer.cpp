@@ -78,10 +78,13 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
     const auto joined = std::min(bytes.size(), byte_buffer::usual);
     client_.out.append(bytes.substr(0, joined));
     bytes.remove_prefix(joined);
-    error = co_await client_.stream.write_all(client_.out, shared_.stall);
+    std::string_view head = client_.out;
+    error = client_.stream.write_now(head);
+    if (error == net::error::would_block) error = co_await client_.stream.write_all(head, shared_.stall);
     client_.out.clear();
   }
-  if (!error && !bytes.empty()) error = co_await client_.stream.write_all(bytes, shared_.stall);
+  if (!error) error = client_.stream.write_now(bytes);
+  if (error == net::error::would_block) error = co_await client_.stream.write_all(bytes, shared_.stall);
   if (error) {
     const bool slow = error == net::error::timed_out;
     tell(outcome::cancelled);

@@ -26,9 +26,11 @@ net::awaitable<exchange::error_code> exchange::send_request() {
     if (!first) co_return blame_client(first.error());
     client_.out.append(*first);
   }
-  auto error = co_await write_body(client_.out);
+  std::string_view bytes = client_.out;
+  auto error = up_.write_now(bytes);
+  if (error == net::error::would_block) error = co_await write_body(bytes);
   client_.out.clear();  // what is in it from now on goes to the client
-  if (!error) error = co_await send_body();
+  if (!error && !body_.given_out()) error = co_await send_body();
   if (!error && body_.given_out() && client_.up_in.empty()) {
     sent_at_ = clock::now();
     course_.sent_whole(sent_at_);
@@ -61,13 +63,8 @@ net::awaitable<exchange::error_code> exchange::await_room() {
 
 /// Writes to the master; stops without an error when its answer begins to come instead.
 net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes) {
-  while (!bytes.empty()) {
-    error_code error;
-    const auto n = up_.stream().write_some(bytes.data(), bytes.size(), error);
-    if (!error) {
-      bytes.remove_prefix(n);
-      continue;
-    }
+  for (;;) {
+    auto error = up_.write_now(bytes);
     if (error != net::error::would_block) co_return error;
     error = co_await await_room();
     if (error) co_return error;
@@ -81,7 +78,6 @@ net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes
     }
     if (error != net::error::would_block) co_return error;
   }
-  co_return error_code{};
 }
 
 exchange::error_code exchange::blame_client(const request_body::failure& why) {

@@ -66,22 +66,20 @@ exchange::step exchange::judge_silence(error_code error) {
 
 /// Is another master asked because of the status of this answer? It is kept then, in case that the others have none.
 /// `done`: it goes to the client.
-net::awaitable<exchange::step> exchange::judge_status() {
-  const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
-  if (!what) co_return step::done;
-  tell_status(*what);
-  if (*what == mishap::saturated) course_.full(*retry_after(), clock::now());
-  const auto next = course_.failed(*what, situation(), clock::now(), [this] { return may_repeat(); });
-  if (next == move::deliver && !prefers_full(*what)) co_return step::done;
+net::awaitable<exchange::step> exchange::judge_status(mishap what) {
+  tell_status(what);
+  if (what == mishap::saturated) course_.full(*retry_after(), clock::now());
+  const auto next = course_.failed(what, situation(), clock::now(), [this] { return may_repeat(); });
+  if (next == move::deliver && !prefers_full(what)) co_return step::done;
   note(stage::first_byte, {}, "status " + std::to_string(response_.status), response_.status);
   if (next == move::same_master) ask_same_again();
   if (next == move::ask_catalog_master) {
     doubts_not_found_ = true;
     plan_.put_next(*shared_.resolver.catalog_master(ticket_));
   }
-  const bool worse = kept_ && ((kept_->status == 404 && *what != mishap::not_found) ||
-                               (kept_->full && *what != mishap::saturated && prefers_full(*what)));
-  if (!worse) co_await keep_answer(*what == mishap::saturated);
+  const bool worse = kept_ && ((kept_->status == 404 && what != mishap::not_found) ||
+                               (kept_->full && what != mishap::saturated && prefers_full(what)));
+  if (!worse) co_await keep_answer(what == mishap::saturated);
   up_.stream().close();
   co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
 }

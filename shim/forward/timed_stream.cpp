@@ -1,8 +1,9 @@
 #include "forward/timed_stream.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -31,8 +32,7 @@ net::awaitable<void> timed_stream::let_others_run() {
 net::awaitable<timed_stream::error_code> timed_stream::wait(bunraku::direction which, std::chrono::milliseconds limit) {
   without_waiting_ = 0;
   limit_.set(limit);
-  error_code error;
-  co_await stream_.async_wait(which, net::redirect_error(net::use_awaitable, error));
+  auto [error] = co_await stream_.async_wait(which, net::as_tuple(net::deferred));  // use_awaitable has another frame
   if (error && limit_.expired()) error = net::error::timed_out;
   limit_.clear();
   co_return error;
@@ -40,8 +40,7 @@ net::awaitable<timed_stream::error_code> timed_stream::wait(bunraku::direction w
 
 net::awaitable<timed_stream::error_code> timed_stream::wait_either(std::chrono::milliseconds limit) {
   limit_.set(limit);
-  error_code error;
-  co_await stream_.async_wait_either(net::redirect_error(net::use_awaitable, error));
+  auto [error] = co_await stream_.async_wait_either(net::as_tuple(net::deferred));
   if (error && limit_.expired()) error = net::error::timed_out;
   limit_.clear();
   co_return error;
@@ -98,37 +97,20 @@ net::awaitable<timed_stream::error_code> timed_stream::fill_body(byte_buffer& in
   }
 }
 
-net::awaitable<timed_stream::error_code> timed_stream::fill_after_idling(byte_buffer& into,
-                                                                         std::chrono::milliseconds limit) {
-  for (;;) {
-    error_code error;
-    char* room = into.room();
-    const auto n = stream_.read_some(room, into.room_size(), error);
-    if (!error) {
-      into.filled(n);
-      co_return error;
-    }
-    into.release();
-    if (error != net::error::would_block) co_return error;
-    error = co_await wait(bunraku::direction::read, limit);
-    if (error) co_return error;
-  }
-}
-
 net::awaitable<timed_stream::error_code> timed_stream::write_all(std::string_view bytes,
                                                                  std::chrono::milliseconds limit) {
-  while (!bytes.empty()) {
-    error_code error;
-    const auto n = stream_.write_some(bytes.data(), bytes.size(), error);
-    if (!error) {
-      bytes.remove_prefix(n);
-      continue;
-    }
+  for (;;) {
+    auto error = write_now(bytes);
     if (error != net::error::would_block) co_return error;
     error = co_await wait(bunraku::direction::write, limit);
     if (error) co_return error;
   }
-  co_return error_code{};
+}
+
+timed_stream::error_code timed_stream::write_now(std::string_view& bytes) noexcept {
+  error_code error;
+  while (!bytes.empty() && !error) bytes.remove_prefix(stream_.write_some(bytes.data(), bytes.size(), error));
+  return error;
 }
 
 }  // namespace shim::forward

@@ -25,9 +25,10 @@ class timed_stream {
                                           std::size_t capacity = byte_buffer::usual);
   /// The same as fill_body_now, but waits.
   boost::asio::awaitable<error_code> fill_body(byte_buffer& into, std::uint64_t left, std::chrono::milliseconds limit);
-  /// The same into an empty buffer, which holds no memory while nothing comes: for connections that are idle for long.
-  boost::asio::awaitable<error_code> fill_after_idling(byte_buffer& into, std::chrono::milliseconds limit);
   boost::asio::awaitable<error_code> write_all(std::string_view bytes, std::chrono::milliseconds limit);
+  /// As much of `bytes` as goes without waiting, which is taken from them; an error unless that is all, `would_block`
+  /// among them. A coroutine's frame costs more than a small write, so that those who write much try this first.
+  error_code write_now(std::string_view& bytes) noexcept;
   /// What is there, without waiting: at least one byte, or an error, `would_block` among them.
   error_code fill_now(byte_buffer& into, std::size_t capacity = byte_buffer::usual);
   static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();

@@ -120,17 +120,19 @@ class session {
 
   /// Waits, without holding any buffer, for the first byte of a request.
   net::awaitable<bool> await_request() {
-    client_.release();
-    head_ = {};
     auto limit = shared_.idle_limit;
     for (;;) {
+      auto error = client_.stream.fill_now(client_.in);
+      if (!error) co_return true;
+      client_.release();
+      head_ = {};
+      if (error != net::error::would_block) co_return false;
       if (shared_.draining) limit = std::min(limit, agent_gave_up);
-      boost::system::error_code error;
       {
         const idle_one listed(shared_.idle, &client_);
-        error = co_await client_.stream.fill_after_idling(client_.in, limit);
+        error = co_await client_.stream.wait(bunraku::direction::read, limit);
       }
-      if (!error) co_return true;
+      if (!error) continue;
       if (error != net::error::operation_aborted || !shared_.draining || limit <= agent_gave_up) co_return false;
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/system/error_code.hpp>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -77,8 +79,16 @@ class connection {
   template <class CompletionToken>
   auto async_wait(direction which, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
-        [](auto handler, connection* self, direction d) { self->start_wait(d, std::move(handler)); }, token, this,
-        which);
+        []<class Handler>(Handler handler, connection* self, direction d) {
+          // What an any_completion_handler says of its executor costs two allocations.
+          if constexpr (std::is_same_v<boost::asio::associated_executor_t<Handler, executor_type>, executor_type>) {
+            auto executor = boost::asio::get_associated_executor(handler, self->get_executor());
+            self->start_wait(d, std::move(executor), std::move(handler));
+          } else {
+            self->start_wait(d, std::move(handler));
+          }
+        },
+        token, this, which);
   }
 
   /// Waits until the stream is worth reading or worth writing, whichever comes first. For a writer that must notice an
@@ -145,6 +155,7 @@ class connection {
   using wait_handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
   using transfer_handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
   void start_wait(direction which, wait_handler handler);
+  void start_wait(direction which, executor_type executor, wait_handler handler);
   void start_wait_either(wait_handler handler);
   void start_read(boost::asio::mutable_buffer buffer, transfer_handler handler);
   void start_write(boost::asio::const_buffer buffer, transfer_handler handler);
