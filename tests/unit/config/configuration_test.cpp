@@ -60,6 +60,46 @@ TEST(Configuration, EveryDefaultIsWithinItsRangeAndAmongItsChoices) {
   }
 }
 
+TEST(Configuration, NumbersAndTimesReachFromTheirLeastToTheirMostAndNoFurther) {
+  const auto is_refused = [](const key_row& row, std::int64_t value) {
+    const auto text = row.takes == shape::integer ? std::to_string(value) : "\"" + std::to_string(value) + "ms\"";
+    const auto head = row.table == "service" || row.table == "plugin" ? "[" + std::string(row.table) + ".ca]\n"
+                                                                      : "[" + std::string(row.table) + "]\n";
+    const auto made = parse_configuration(head + std::string(row.name) + " = " + text + "\n", "b.toml");
+    const auto told = reading::lines(made.found);
+    return told.contains("`" + std::string(row.name) + "` is ") &&
+           (told.contains("Give a number from ") || told.contains("Give a duration from "));
+  };
+  std::size_t seen = 0;
+  for (const auto& row : all_keys()) {
+    if (row.takes != shape::integer && row.takes != shape::duration) continue;
+    ++seen;
+    EXPECT_FALSE(is_refused(row, row.least)) << row.table << '.' << row.name;
+    EXPECT_FALSE(is_refused(row, row.most)) << row.table << '.' << row.name;
+    EXPECT_TRUE(is_refused(row, row.most + 1)) << row.table << '.' << row.name;
+    if (row.least > 0) EXPECT_TRUE(is_refused(row, row.least - 1)) << row.table << '.' << row.name;
+  }
+  EXPECT_GT(seen, 20u);
+}
+
+TEST(Configuration, ArraysHaveNoMoreEntriesThanTheyMay) {
+  const auto is_refused = [](const key_row& row, std::int64_t entries) {
+    std::string text = "[" + std::string(row.table) + (row.table == "service" ? ".ca]\n" : "]\n");
+    text += std::string(row.name) + " = [";
+    for (std::int64_t i = 0; i < entries; ++i) text += "\"a" + std::to_string(i) + "\",";
+    const auto made = parse_configuration(text + "]\n", "b.toml");
+    return reading::lines(made.found).contains("` has " + std::to_string(entries) + " entries.");
+  };
+  std::size_t seen = 0;
+  for (const auto& row : all_keys()) {
+    if (row.takes != shape::texts) continue;
+    ++seen;
+    EXPECT_FALSE(is_refused(row, row.most)) << row.table << '.' << row.name;
+    EXPECT_TRUE(is_refused(row, row.most + 1)) << row.table << '.' << row.name;
+  }
+  EXPECT_GT(seen, 5u);
+}
+
 TEST(Configuration, NoKeyIsListedTwice) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for (const auto& row : all_keys())
@@ -142,6 +182,14 @@ to = "stderr"
   EXPECT_EQ(c.log.level, bunraku::log_level::debug);
   EXPECT_FALSE(c.log.access);
   EXPECT_EQ(c.log.to, log_target::standard_error);
+}
+
+TEST(Configuration, AKeyIsAFileOrInAToken) {
+  const auto with = [](const std::string& key) { return "[local]\ncertificate = \"/c\"\nkey = \"" + key + "\"\n"; };
+  EXPECT_EQ(good(with("/k")).local.key, "/k");
+  EXPECT_EQ(good(with("pkcs11:object=a")).local.key, "pkcs11:object=a");
+  EXPECT_THAT(bad(with("k")), HasSubstr("neither an absolute path nor a key in a token"));
+  EXPECT_THAT(bad(with("pkcs11:token=a")), HasSubstr("`key` names no key in a token: it says by no `object`"));
 }
 
 TEST(Configuration, TellsAllProblemsInTheOrderOfTheFile) {

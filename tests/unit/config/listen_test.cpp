@@ -1,3 +1,4 @@
+#include "config/keys.hpp"
 #include "unit/config/reading.hpp"
 
 #include <gmock/gmock.h>
@@ -50,6 +51,22 @@ TEST(Listen, ASocketHasUsersAndAMode) {
   EXPECT_EQ(c.listen[1].mode, 0600u);
   EXPECT_EQ(c.listen[2].mode, 0660u);
   EXPECT_EQ(c.listen[3].mode, 0777u);
+}
+
+TEST(Listen, UsersAreRootAndOthersUpToABound) {
+  const auto with = [](const std::string& users) {
+    return "[[listen]]\nway = \"socket\"\npath = \"/s\"\nusers = [" + users + "]\n";
+  };
+  const auto users = good(with("0, 4294967294, \"" + std::string(64, 'u') + "\"")).listen.at(0).users;
+  EXPECT_EQ(std::get<std::uint32_t>(users.at(0)), 0u);
+  EXPECT_EQ(std::get<std::uint32_t>(users.at(1)), 4294967294u);
+  EXPECT_EQ(std::get<std::string>(users.at(2)).size(), 64u);
+  EXPECT_THAT(bad(with("\"" + std::string(65, 'u') + "\"")), HasSubstr("no user"));
+  std::string many = "0";
+  const auto most = static_cast<std::size_t>(find_key("listen", "users")->most);
+  for (std::size_t i = 1; i < most; ++i) many += "," + std::to_string(i);
+  EXPECT_EQ(good(with(many)).listen.at(0).users.size(), most);
+  EXPECT_THAT(bad(with(many + ",65534")), HasSubstr("Give at most " + std::to_string(most)));
 }
 
 TEST(Listen, RefusesUsersThatCannotBe) {

@@ -134,8 +134,12 @@ TEST(Route, RefusesWhatCannotMatch) {
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\npath_prefix = \"/x?y=1\"\n"), HasSubstr("Begin with /"));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nenvironment = \"Prod-1\"\n"), HasSubstr("no environment"));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = \"X-A\"\n"), HasSubstr("must not be a string"));
-  EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X-A\" }\n"),
-              HasSubstr("exactly `name` and `value`"));
+  for (const std::string not_two :
+       {"name = \"X-A\"", "name = \"X-A\", valeu = \"b\"", "naem = \"X-A\", value = \"b\"", "name = 1, value = \"b\"",
+        "name = \"X-A\", value = 1", "name = \"X-A\", value = \"b\", more = \"c\""})
+    EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { " + not_two + " }\n"),
+                HasSubstr("exactly `name` and `value`"))
+        << not_two;
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X A\", value = \"\" }\n"),
               HasSubstr("no header name"));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nheader = { name = \"X\", value = \"a\\nb\" }\n"),
@@ -158,6 +162,16 @@ TEST(Route, TakesEveryEnvironmentAndHeaderThatThereCanBe) {
         HasSubstr("no header name"))
         << no;
   }
+}
+
+TEST(Route, AHeaderIsNoLongerThanItsBoundAndHoldsNoControlCharacter) {
+  const auto with = [](const std::string& name, const std::string& value) {
+    return "[[route]]\nservice = \"files\"\nheader = { name = \"" + name + "\", value = \"" + value + "\" }\n";
+  };
+  const std::string most(1024, 'a');
+  EXPECT_EQ(good(with(most, most)).routes.at(0).header_value, most);
+  for (const auto& text : {with(most + "a", "b"), with("a", most + "b"), with("a", "\\u007f"), with("a", "\\u001f")})
+    EXPECT_THAT(bad(text), HasSubstr("a control character or more than 1024 bytes"));
 }
 
 TEST(Route, ASecondOneWithTheSameConditionsIsAWarning) {
