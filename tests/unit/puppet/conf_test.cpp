@@ -1,5 +1,7 @@
 #include "puppet/conf.hpp"
 
+#include "puppet/utf8.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -67,7 +69,29 @@ TEST(Conf, RefusesSettingsOfEnvironmentConf) {
 TEST(Conf, WarnsOfCommentBehindValue) {
   expect_only(parse("[main]\nserver = a # x\n"), severity::warning, 2, "'a # x'", "line of its own");
 }
-TEST(Conf, TakesHashWithoutBlankAsPartOfTheValue) { EXPECT_TRUE(parse("[main]\ntags = a#b\n").found.empty()); }
+TEST(Conf, TakesHashWithoutBlankAsPartOfTheValue) {
+  for (const std::string value : {"a#b", "a# b", "#b"})
+    EXPECT_TRUE(parse("[main]\ntags = " + value + "\n").found.empty()) << value;
+}
+TEST(Conf, OptionsAreWordsAndAModeIsANumber) {
+  for (const std::string good : {"{owner = az_AZ09}", "{mode = 0649}", "{ owner = root , group = root }"})
+    EXPECT_TRUE(parse("[main]\nlogdir = /l " + good + "\n").found.empty()) << good;
+  for (const std::string bad :
+       {"{owner}", "{owner = }", "{= root}", "{owner = a b}", "{owner = a-b}", "{ow-ner = root}", "{owner = caf\u00e9}",
+        "{mode = 06x}", "{mode = 064/}", "{mode = 064:}"})
+    EXPECT_TRUE(has_error(parse("[main]\nlogdir = /l " + bad + "\n").found)) << bad;
+}
+TEST(Conf, OptionsNeedNoBlanks) {
+  const auto r = parse("[main]\nlogdir = /l{owner=root,group=adm}\n");
+  ASSERT_TRUE(r.found.empty());
+  EXPECT_EQ(r.value.find("main", "logdir")->owner, "root");
+  EXPECT_EQ(r.value.find("main", "logdir")->group, "adm");
+}
+TEST(Conf, ASectionStandsInBothBrackets) {
+  EXPECT_TRUE(parse("server = a]\n").found.empty());
+  for (const std::string line : {"[main", "main]", "[]", "["})
+    expect_only(parse(line + "\n"), severity::error, 1, line, "");
+}
 TEST(Conf, WarnsWhenSecondOccurrenceDiffers) {
   expect_only(parse("[main]\nserver = a\n\nserver = b\n"), severity::warning, 4, "line 2 to 'a'", "remove one");
 }
@@ -100,6 +124,11 @@ TEST(Conf, ShowsOnlyTheBeginningOfALongLine) {
   const auto r = parse(std::string(100000, 'x') + "\n");
   ASSERT_EQ(r.found.size(), 1u);
   EXPECT_LT(r.found[0].what().size(), 300u);
+}
+TEST(Conf, ShowsNoHalfCharacters) {
+  const auto r = parse(std::string(59, 'x') + "\u00e9\u00e9\n");
+  ASSERT_EQ(r.found.size(), 1u);
+  EXPECT_TRUE(is_utf8(r.found[0].what()));
 }
 TEST(Conf, ShowsNoControlCharacters) {
   const auto r = parse("a\x1b[31mb\n");
