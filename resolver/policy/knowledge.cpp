@@ -47,7 +47,7 @@ void knowledge::add_in_order(plan& into, const source_answer& from, time_point n
   ordered.reserve(picks_.size());
   for (const auto& p : picks_) ordered.push_back(from.masters[p.index]);
   const bool was_empty = into.front() == nullptr;
-  into.append(ordered);
+  into.append(std::move(ordered));
   // Taken here and not when it is dialled: a second plan may be made before that.
   if (was_empty && into.front() != nullptr) trying(*into.front(), s, now);
 }

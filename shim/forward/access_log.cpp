@@ -3,9 +3,19 @@
 #include "http/target.hpp"
 #include "log_value.hpp"
 
-#include <cstdio>
-
 namespace shim::forward {
+namespace {
+
+/// Milliseconds with one digit behind the point.
+std::string milliseconds(std::chrono::microseconds time) {
+  const auto tenths = (time.count() + 50) / 100;
+  auto text = std::to_string(tenths / 10);
+  text += '.';
+  text += static_cast<char>('0' + tenths % 10);
+  return text;
+}
+
+}  // namespace
 
 std::string join(const std::vector<bunraku::attempt>& attempts) {
   std::string out;
@@ -18,7 +28,7 @@ std::string join(const std::vector<bunraku::attempt>& attempts) {
 
 std::string to_line(const exchange_record& r) {
   std::string line = "exchange service=";
-  line.reserve(256);
+  line.reserve(384);
   line += r.service;
   line += " method=";
   line += r.method;
@@ -30,10 +40,7 @@ std::string to_line(const exchange_record& r) {
   else line += r.master;
   line += " attempts=" + std::to_string(r.attempts);
   line += " up=" + std::to_string(r.bytes_up) + " down=" + std::to_string(r.bytes_down);
-  char times[64];
-  std::snprintf(times, sizeof times, " first_byte_ms=%.1f ms=%.1f", static_cast<double>(r.first_byte.count()) / 1e3,
-                static_cast<double>(r.total.count()) / 1e3);
-  line += times;
+  line += " first_byte_ms=" + milliseconds(r.first_byte) + " ms=" + milliseconds(r.total);
   line += " client=\"";
   line += r.client;
   line += '"';

@@ -20,12 +20,25 @@ std::optional<std::string_view> query_value(std::string_view target, std::string
   }
 }
 
+namespace {
+
+bool is_plain(char c) noexcept { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+}  // namespace
+
 void append_loggable_path(std::string& out, std::string_view target, std::size_t max_bytes) {
   constexpr std::string_view hex = "0123456789abcdef";
+  const auto path = path_of(target);
+  bool all_plain = path.size() <= max_bytes;
+  for (const char c : path) all_plain &= is_plain(c);  // no end at the first: the compiler looks at many at once
+  if (all_plain) {
+    out += path;
+    return;
+  }
   const std::size_t start = out.size();
-  for (const char c : path_of(target)) {
+  for (const char c : path) {
     const auto u = static_cast<unsigned char>(c);
-    const bool plain = u > 0x20 && u < 0x7f && c != '"' && c != '\\';
+    const bool plain = is_plain(c);
     if (out.size() - start + (plain ? 1 : 4) > max_bytes) {
       out.append("...");
       return;

@@ -42,12 +42,10 @@ class plan {
   const std::string& path() const noexcept { return path_; }
 
   // For the resolver: growing the plan.
-  void append(const std::vector<master>& more) {
-    for (const auto& m : more) {
-      bool known = false;
-      for (const auto& have : masters_) known = known || have == m;
-      if (!known) masters_.push_back(m);
-    }
+  void append(std::vector<master> more) {
+    masters_.reserve(masters_.size() + more.size());
+    for (auto& m : more)
+      if (std::find(masters_.begin(), masters_.end(), m) == masters_.end()) masters_.push_back(std::move(m));
   }
   /// How many masters are left to try, and the one at place `index` of them.
   std::size_t left() const noexcept { return masters_.size() - next_; }
