@@ -225,6 +225,12 @@ class ShimTest(SiteTest):
         self.addCleanup(self.shim.directory.cleanup)
         self.addCleanup(self.end_shim)
 
+    def assert_masters(self, requests, kinds, masters):
+        try:
+            super().assert_masters(requests, kinds, masters)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n--- bunraku's log:\n{self.shim.output()}") from failure
+
     def end_shim(self):
         output = self.shim.output()
         status = self.shim.stop()
