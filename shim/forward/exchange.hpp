@@ -105,7 +105,7 @@ class exchange {
   boost::asio::awaitable<step> attempt_once();
   boost::asio::awaitable<error_code> send_request();
   boost::asio::awaitable<error_code> send_body();
-  boost::asio::awaitable<error_code> write_body(std::string_view piece);
+  boost::asio::awaitable<error_code> write_rest(std::string_view bytes);
   boost::asio::awaitable<error_code> await_room();
   boost::asio::awaitable<std::optional<error_code>> read_head();
   boost::asio::awaitable<error_code> fill_head();

@@ -80,11 +80,11 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
     bytes.remove_prefix(joined);
     std::string_view head = client_.out;
     error = client_.stream.write_now(head);
-    if (error == net::error::would_block) error = co_await client_.stream.write_all(head, shared_.stall);
+    if (error == net::error::would_block) error = co_await client_.stream.write_rest(head, shared_.stall);
     client_.out.clear();
   }
   if (!error) error = client_.stream.write_now(bytes);
-  if (error == net::error::would_block) error = co_await client_.stream.write_all(bytes, shared_.stall);
+  if (error == net::error::would_block) error = co_await client_.stream.write_rest(bytes, shared_.stall);
   if (error) {
     const bool slow = error == net::error::timed_out;
     tell(outcome::cancelled);

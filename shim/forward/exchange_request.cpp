@@ -28,7 +28,7 @@ net::awaitable<exchange::error_code> exchange::send_request() {
   }
   std::string_view bytes = client_.out;
   auto error = up_.write_now(bytes);
-  if (error == net::error::would_block) error = co_await write_body(bytes);
+  if (error == net::error::would_block) error = co_await write_rest(bytes);
   client_.out.clear();  // what is in it from now on goes to the client
   if (!error && !body_.given_out()) error = co_await send_body();
   if (!error && body_.given_out() && client_.up_in.empty()) {
@@ -42,7 +42,9 @@ net::awaitable<exchange::error_code> exchange::send_body() {
   while (!body_.given_out() && client_.up_in.empty()) {
     const auto piece = co_await body_.next();
     if (!piece) co_return blame_client(piece.error());
-    const auto error = co_await write_body(*piece);
+    auto bytes = *piece;
+    auto error = up_.write_now(bytes);
+    if (error == net::error::would_block) error = co_await write_rest(bytes);
     if (error) co_return error;
   }
   co_return error_code{};
@@ -61,12 +63,10 @@ net::awaitable<exchange::error_code> exchange::await_room() {
   }
 }
 
-/// Writes to the master; stops without an error when its answer begins to come instead.
-net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes) {
+/// Writes to the master what write_now has left; stops without an error when its answer begins to come instead.
+net::awaitable<exchange::error_code> exchange::write_rest(std::string_view bytes) {
   for (;;) {
-    auto error = up_.write_now(bytes);
-    if (error != net::error::would_block) co_return error;
-    error = co_await await_room();
+    auto error = co_await await_room();
     if (error) co_return error;
     course_.progressed(clock::now());
     char* room = client_.up_in.room();
@@ -76,6 +76,8 @@ net::awaitable<exchange::error_code> exchange::write_body(std::string_view bytes
       course_.heard(clock::now());
       co_return error;
     }
+    if (error != net::error::would_block) co_return error;
+    error = up_.write_now(bytes);
     if (error != net::error::would_block) co_return error;
   }
 }

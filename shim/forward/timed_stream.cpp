@@ -99,11 +99,17 @@ net::awaitable<timed_stream::error_code> timed_stream::fill_body(byte_buffer& in
 
 net::awaitable<timed_stream::error_code> timed_stream::write_all(std::string_view bytes,
                                                                  std::chrono::milliseconds limit) {
+  auto error = write_now(bytes);
+  if (error == net::error::would_block) error = co_await write_rest(bytes, limit);
+  co_return error;
+}
+
+net::awaitable<timed_stream::error_code> timed_stream::write_rest(std::string_view bytes,
+                                                                  std::chrono::milliseconds limit) {
   for (;;) {
-    auto error = write_now(bytes);
+    auto error = co_await wait(bunraku::direction::write, limit);
+    if (!error) error = write_now(bytes);
     if (error != net::error::would_block) co_return error;
-    error = co_await wait(bunraku::direction::write, limit);
-    if (error) co_return error;
   }
 }
 

@@ -29,6 +29,8 @@ class timed_stream {
   /// As much of `bytes` as goes without waiting, which is taken from them; an error unless that is all, `would_block`
   /// among them. A coroutine's frame costs more than a small write, so that those who write much try this first.
   error_code write_now(std::string_view& bytes) noexcept;
+  /// What write_now has left when it said `would_block`.
+  boost::asio::awaitable<error_code> write_rest(std::string_view bytes, std::chrono::milliseconds limit);
   /// What is there, without waiting: at least one byte, or an error, `would_block` among them.
   error_code fill_now(byte_buffer& into, std::size_t capacity = byte_buffer::usual);
   static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();

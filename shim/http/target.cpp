@@ -2,6 +2,12 @@
 
 namespace shim::http {
 
+namespace {
+
+bool is_plain(char c) noexcept { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+}  // namespace
+
 std::string_view path_of(std::string_view target) noexcept { return target.substr(0, target.find('?')); }
 
 std::optional<std::string_view> query_value(std::string_view target, std::string_view name) noexcept {
@@ -19,12 +25,6 @@ std::optional<std::string_view> query_value(std::string_view target, std::string
     rest.remove_prefix(separator + 1);
   }
 }
-
-namespace {
-
-bool is_plain(char c) noexcept { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
-
-}  // namespace
 
 void append_loggable_path(std::string& out, std::string_view target, std::size_t max_bytes) {
   constexpr std::string_view hex = "0123456789abcdef";
