@@ -116,6 +116,7 @@ health_view health_table::consult(const master& who, service of, time_point now)
   const auto found = entries_.find(who);
   if (found == entries_.end()) return {};
   found->second.seen = now;
+  found->second.last_service = of;
   return view(found->second, of, now);
 }
 

@@ -68,7 +68,7 @@ class health_table {
   /// Its moving mean; 0 while there is none. Bounded by 10 s.
   std::chrono::microseconds round_trip(const master& who) const noexcept;
 
-  /// For choosing: notes that the master is still of interest.
+  /// For choosing: notes that the master is still of interest, and what for: so it is asked if a status is.
   health_view consult(const master& who, service of, time_point now) noexcept;
   /// The same for onlookers.
   health_view look(const master& who, service of, time_point now) const noexcept;
@@ -96,8 +96,8 @@ class health_table {
   struct entry {
     health_state whole;
     std::vector<std::pair<service, health_state>> services;
-    service last_service;
-    time_point seen;  // when it was last consulted; what is learned of it is no interest in it
+    service last_service;  // that it was consulted or told about for
+    time_point seen;       // when it was last consulted; what is learned of it is no interest in it
     std::chrono::microseconds round_trip{0};
   };
   struct hash {

@@ -231,7 +231,16 @@ TEST_F(HealthTable, OfAServiceThatIsGoneNothingIsKeptAndNothingAsked) {
   EXPECT_EQ(state(compile1, canary), health::up);
   EXPECT_EQ(state(compile1, service::files), health::suspect);
   EXPECT_EQ(state(compile2, service::files), health::down) << "the master as a whole";
-  EXPECT_TRUE(table.next_probe(now)) << "they were asked about again";
+  for (const auto& each : table.take_due_probes(now + 10min, chance))
+    EXPECT_EQ(each.of, service::files) << "what they were asked about again for";
+}
+
+TEST_F(HealthTable, AMasterIsProbedForTheServiceItWasLastAskedAboutFor) {
+  tell(compile1, service::catalog, kind::connect_failed, 3);
+  table.consult(compile1, service::files, now);
+  const auto wanted = table.take_due_probes(*table.next_probe(now), chance);
+  ASSERT_EQ(wanted.size(), 1u);
+  EXPECT_EQ(wanted[0].of, service::files);
 }
 
 TEST_F(HealthTable, AskForNoMoreProbesThanWanted) {
