@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 namespace bunraku::puppet {
@@ -36,6 +37,21 @@ std::string lower(std::string_view s) {
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
+
+// "999.1.1.1", "10.1.2". No error: /etc/hosts may have it, and then Puppet finds it there.
+bool is_no_address_but_looks_so(std::string_view host) {
+  if (host.find_first_not_of("0123456789.") != host.npos) return false;
+  std::size_t parts = 0;
+  bool usable = true;
+  for (const auto piece : std::views::split(host, '.')) {
+    const std::string_view part(piece);
+    usable &= part.size() <= 3 && (part == "0" || part.front() != '0') && (part.size() < 3 || part <= "255");
+    ++parts;
+  }
+  return !usable || parts != 4;
+}
+constexpr std::string_view looks_so = "looks like an address and is none";
+constexpr std::string_view address_or_name = "write a host name, or four numbers from 0 to 255 without leading zeros";
 
 class reader {
  public:
@@ -183,10 +199,15 @@ class reader {
         return;
       }
     }
-    if (is_host(name)) out_.value.server_list.push_back({name, number});
-    else
+    if (!is_host(name)) {
       error(where, "'" + std::string(entry) + "' in server_list is not a host name",
             "write host or host:port, separated by commas");
+      return;
+    }
+    if (is_no_address_but_looks_so(name))
+      warning(where, "'" + std::string(entry) + "' in server_list " + std::string(looks_so),
+              std::string(address_or_name));
+    out_.value.server_list.push_back({name, number});
   }
 
   void read_srv() {
@@ -274,12 +295,13 @@ class reader {
       return {};
     }
     auto canonical = canonical_host(*found);
-    if (is_host(canonical)) return canonical;
     // A default such as "$server" repeats the problem of `server`, which was told already.
-    if (settings_.set_by(name) != nullptr)
-      error(settings_.where(name),
-            "'" + std::string(name) + "' is '" + found->substr(0, 100) + "', which is not a host name",
-            "write one host name, with nothing behind it");
+    if (settings_.set_by(name) == nullptr) return canonical;
+    const auto is = "'" + std::string(name) + "' is '" + found->substr(0, 100) + "', ";
+    if (!is_host(canonical))
+      error(settings_.where(name), is + "which is not a host name", "write one host name, with nothing behind it");
+    else if (is_no_address_but_looks_so(canonical))
+      warning(settings_.where(name), is + "which " + std::string(looks_so), std::string(address_or_name));
     return canonical;
   }
 

@@ -115,6 +115,9 @@ TEST(HostName, CertnameWithoutDomainIsTheHost) {
   EXPECT_EQ(derive_host_name("a.b.", "", "").certname(), "a.b");
   EXPECT_EQ(derive_host_name("", "", "").certname(), "");
 }
+TEST(HostName, ADotAtItsEndStaysAsFacterAndPuppetLeaveIt) {
+  EXPECT_EQ(derive_host_name("a.", "", "search d.org\n").certname(), "a..d.org") << "so said Puppet 7.23, Facter 4.3";
+}
 
 TEST(Certname, OnlyKeyWinsOverADerivedNameWithoutKey) {
   EXPECT_EQ(choose_certname("a.x", {"b.x.pem"}), "b.x");

@@ -167,6 +167,17 @@ TEST_F(Settings, HostsThatCannotExistAreErrors) {
   expect_only("[main]\nserver = " + std::string(64, 'a') + "\n", severity::error, "p.conf:2", "'server'");
 }
 
+TEST_F(Settings, WhatOnlyLooksLikeAnAddressIsTold) {
+  for (const std::string none : {"999.1.1.1", "1.2.3", "10.0.0.1.2", "256.0.0.1", "1234", "10.0.0.01"}) {
+    expect_only("server = " + none + "\n", severity::warning, "p.conf:1",
+                "'server' is '" + none + "', which looks like an address and is none");
+    expect_only("server_list = a," + none + ":8140\n", severity::warning, "p.conf:1",
+                "'" + none + ":8140' in server_list looks like an address and is none");
+  }
+  EXPECT_EQ(read("server = 999.1.1.1\n").value.server, "999.1.1.1") << "Puppet finds it in /etc/hosts";
+  for (const auto* host : {"255.255.255.255", "0.0.0.0", "10.0.0.1.", "1.2.3.a", "1-2"})
+    EXPECT_TRUE(read("server = " + std::string(host) + "\n").found.empty()) << host;
+}
 TEST_F(Settings, AddressesAreHosts) {
   EXPECT_EQ(read("server = [FE80::1]\n").value.server, "fe80::1");
   EXPECT_EQ(read("server = 192.0.2.1\n").value.server, "192.0.2.1");
