@@ -3,6 +3,7 @@
 #include <boost/asio/ip/udp.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
@@ -15,8 +16,11 @@
 namespace bunraku::io {
 namespace {
 
-int open_socket(int family, int type, int protocol, void*) {
-  return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+int open_socket(int family, int type, int protocol, void* user) {
+  const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0 && errno != EAFNOSUPPORT)  // the next server may be of another family
+    static_cast<last_heard*>(user)->no_socket = errno;
+  return fd;
 }
 int close_socket(ares_socket_t fd, void*) { return ::close(fd); }
 

@@ -16,6 +16,7 @@
 #include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace shim::local {
 namespace net = boost::asio;
@@ -24,11 +25,15 @@ using error_code = boost::system::error_code;
 namespace {
 
 /// Accepts until the acceptor is closed. One that cannot (no descriptors, no memory) waits 50 ms to 1 s and tries
-/// again: the kernel keeps the callers meanwhile.
+/// again: the kernel keeps the callers meanwhile. At the bound this comes and goes with each caller, so the log has it
+/// once a minute.
 template <class Acceptor, class Welcome>
 net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, listener_shared& shared,
                                  Welcome welcome) {
+  using clock = std::chrono::steady_clock;
   std::chrono::milliseconds wait{0};
+  auto next_word = clock::time_point::min();
+  bool told = false;
   error_code ignored;
   // Asio would wait for one more caller after one that is gone already, with others in the queue.
   acceptor.set_option(net::socket_base::enable_connection_aborted(true), ignored);
@@ -37,14 +42,18 @@ net::awaitable<void> accept_loop(Acceptor& acceptor, net::steady_timer& pause, l
     auto socket = co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
     // One that was accepted just before the acceptor was closed is nobody else's any more: it is served all the same.
     if (!error) {
-      if (wait.count() != 0) shared.info("accepting again");
+      if (std::exchange(told, false)) shared.info("accepting again");
       wait = {};
       welcome(std::move(socket));
       continue;
     }
     if (!acceptor.is_open()) break;
     if (error == net::error::connection_aborted || error == net::error::interrupted) continue;
-    if (wait.count() == 0) shared.warn("cannot accept connections for now: " + error.message());
+    if (wait.count() == 0 && clock::now() >= next_word) {
+      shared.warn("cannot accept connections for now: " + error.message());
+      told = true;
+      next_word = clock::now() + std::chrono::minutes(1);
+    }
     wait = std::clamp(wait * 2, std::chrono::milliseconds(50), std::chrono::milliseconds(1000));
     pause.expires_after(wait);
     co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));

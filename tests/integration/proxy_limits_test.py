@@ -189,17 +189,26 @@ class Silence(Limits):
         self.assertEqual(client.request("GET", STATUS).status, 200)
         pid = self.shim.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        highest = max(map(int, os.listdir(f"/proc/{pid}/fd")))
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, before[1]))  # no number above those in use
-        try:
-            waiting = [socket.create_connection((self.address, self.site.port), 30) for _ in range(8)]
-            self.shim.wait_for_line("cannot accept connections for now: Too many open files")
-            # Who is in already is told why there is no connection to a master for it (none is kept here).
-            self.assert_own_error(client.request("GET", STATUS), 502, "Too many open files")
-        finally:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        waiting = []
+
+        def without_descriptors():
+            highest = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, before[1]))  # no number above those in use
+            try:
+                waiting.extend(socket.create_connection((self.address, self.site.port), 30) for _ in range(8))
+                # Who is in already is told why there is no connection to a master for it (none is kept here).
+                self.assert_own_error(client.request("GET", STATUS), 502, "Too many open files")
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+        without_descriptors()
+        self.shim.wait_for_line("cannot accept connections for now: Too many open files")
         self.shim.wait_for_line("accepting again")
         self.assertEqual(self.connect().request("GET", STATUS).status, 200)
+        without_descriptors()
+        self.assertEqual(self.connect().request("GET", STATUS).status, 200)
+        for line in ("cannot accept connections for now", "accepting again"):
+            self.assertEqual(self.shim.stderr().count(line), 1, "a want that comes and goes is told once a minute")
         for one in waiting:
             one.close()
 

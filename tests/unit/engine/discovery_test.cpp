@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <fstream>
+#include <sys/resource.h>
 
 namespace bunraku::engine::scripted {
 namespace {
@@ -245,6 +246,18 @@ TEST_F(Discovery, ARefusedPortIsAFailureBeforeTheDeadline) {
   const auto said = ask(service::catalog);
   EXPECT_EQ(said.error, errc::dns_failed) << said.note;
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+}
+
+TEST_F(Discovery, AWantOfDescriptorsIsToldAsThatAndNotAsTheNameServersFault) {
+  make();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto said = ask(service::catalog);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(said.error, errc::dns_failed);
+  EXPECT_TRUE(said.note.starts_with("this host has no socket for it (Too many open files)")) << said.note;
 }
 
 TEST_F(Discovery, ANameServerThatIsJustBeingRestartedIsAskedAgain) {
