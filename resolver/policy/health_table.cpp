@@ -82,6 +82,10 @@ void health_table::report(const master& who, service of, const health_event& e, 
   else at.whole.release_trial(now);
   if (state && one_service) state->on(e, now, chance, limits_);
   else if (state) state->release_trial(now);
+
+  if (is_in_doubt(at, now)) doubts_ = true;
+  else if (doubts_)
+    doubts_ = std::ranges::any_of(entries_, [&](const auto& each) { return is_in_doubt(each.second, now); });
 }
 
 void health_table::reached(const master& who, service of, std::chrono::microseconds after, time_point now) {
@@ -137,6 +141,12 @@ void health_table::forget(service gone) noexcept {
   }
 }
 
+/// Some time a status question will be of use. Only a report can begin that.
+bool health_table::is_in_doubt(const entry& e, time_point now) noexcept {
+  return e.whole.probe_due(now) ||
+         std::ranges::any_of(e.services, [&](const auto& each) { return each.second.probe_due(now).has_value(); });
+}
+
 /// A master that cannot be reached is asked only when its own time has come, whatever its services are due for.
 std::optional<health_table::due_probe> health_table::probe_of(const entry& e, time_point now) noexcept {
   const health whole = e.whole.at(now);
@@ -166,6 +176,7 @@ std::vector<probe_wanted> health_table::take_due_probes(time_point now, random& 
 
 std::optional<health_table::time_point> health_table::next_probe(time_point now) const noexcept {
   std::optional<time_point> next;
+  if (!doubts_) return next;
   for (const auto& [who, e] : entries_) {
     const auto due = probe_of(e, now);
     if (due && (!next || due->at < *next)) next = due->at;

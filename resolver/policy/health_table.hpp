@@ -1,6 +1,5 @@
 #pragma once
 #include "policy/health_state.hpp"
-#include "policy/stable_hash.hpp"
 
 #include <bunraku/health.hpp>
 #include <bunraku/master.hpp>
@@ -9,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -101,7 +101,7 @@ class health_table {
     std::chrono::microseconds round_trip{0};
   };
   struct hash {
-    std::size_t operator()(const master& m) const noexcept { return stable_hash(m.host(), m.port()); }
+    std::size_t operator()(const master& m) const noexcept { return std::hash<std::string>{}(m.host()) ^ m.port(); }
   };
 
   entry& entry_of(const master& who, service of, time_point now);
@@ -112,12 +112,14 @@ class health_table {
     service of;
   };
   static std::optional<due_probe> probe_of(const entry& e, time_point now) noexcept;
+  static bool is_in_doubt(const entry& e, time_point now) noexcept;
   health_view view(const entry& e, service of, time_point now) const noexcept;
   health_line line(const master& who, std::optional<service> of, const health_state& s, time_point now) const;
   void forget_one(time_point now);
 
   health_limits limits_;
   std::size_t capacity_;
+  bool doubts_ = false;  // in some master: mostly there are none, and next_probe is asked for each request
   std::unordered_map<master, entry, hash> entries_;
 };
 

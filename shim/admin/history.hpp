@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <string>
 #include <tuple>
@@ -50,17 +51,20 @@ class history {
     std::chrono::microseconds spared{0};
   };
 
-  void note(const forward::exchange_record& ended, time_point now);
+  void note(const forward::exchange_record& ended);
   void note(const bunraku::snapshot::run_view& ended);
 
-  const std::deque<exchange>& exchanges() const noexcept { return exchanges_; }           ///< the latest first
+  const std::list<exchange>& exchanges() const noexcept { return exchanges_; }            ///< the latest first
   const std::deque<bunraku::snapshot::run_view>& runs() const noexcept { return runs_; }  ///< the latest first
   const std::map<series, std::uint64_t>& answers() const noexcept { return answers_; }
   const std::map<std::string, service_totals, std::less<>>& services() const noexcept { return services_; }
   const run_totals& run_sums() const noexcept { return run_sums_; }
 
  private:
-  std::deque<exchange> exchanges_;
+  void count(const forward::exchange_record& ended, bool answered);
+  void keep(const forward::exchange_record& ended, bool answered);
+
+  std::list<exchange> exchanges_;
   std::deque<bunraku::snapshot::run_view> runs_;
   std::map<series, std::uint64_t> answers_;
   std::map<std::string, service_totals, std::less<>> services_;

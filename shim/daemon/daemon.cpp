@@ -84,7 +84,7 @@ daemon::daemon(const places& where, const setup& setup, const leg_identities& wh
     if (!configuration_.admin.textfile.empty()) net::post(loop_, [this] { write_textfile(); });
   });
   forwarding_.record = [this](const forward::exchange_record& record) {
-    history_.note(record, std::chrono::steady_clock::now());
+    history_.note(record);
     if (!configuration_.log.access && !record.unserved) return;
     const auto level = record.unserved ? log_level::warning : log_level::info;
     if (log_->level() <= level) log_->write(level, forward::to_line(record));

@@ -42,9 +42,9 @@ class deadline {
   deadline(const deadline&) = delete;
   deadline& operator=(const deadline&) = delete;
 
-  void set(std::chrono::milliseconds from_now) {
+  void set(deadlines::clock::time_point when) {
     expired_ = false;
-    when_ = deadlines::clock::now() + from_now;
+    when_ = when;
     // Never later than it is armed for: limits that are set all the time would put off those set before.
     if (when_ + deadlines::grain < all_.armed_) all_.arm(when_);
   }

@@ -59,11 +59,6 @@ std::chrono::microseconds exchange::since(clock::time_point t) {
   return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - t);
 }
 
-std::chrono::milliseconds exchange::left_until(clock::time_point t) {
-  using std::chrono::milliseconds;
-  return std::max(std::chrono::ceil<milliseconds>(t - clock::now()), milliseconds(0));
-}
-
 net::awaitable<bool> exchange::run(const bool& last) {
   last_ = &last;
   keep_client_ = request_.keep_alive;
@@ -114,7 +109,8 @@ void exchange::conclude() {
                                           .lost = record_.lost,
                                           .silent = was_silent ? failed_first : nullptr});
   tell_what_was_not_kept();
-  record_.total = since(began_);
+  record_.ended = clock::now();
+  record_.total = std::chrono::duration_cast<std::chrono::microseconds>(record_.ended - began_);
   tell_attempts();
   if (shared_.record) shared_.record(record_);
 }
@@ -160,7 +156,7 @@ bool exchange::may_reuse() const {
 /// An idle connection to the plan's next master, if there is one and it may be used.
 bool exchange::take_idle() {
   if (!may_reuse()) return false;
-  auto idle = shared_.pool.take(*plan_.front());
+  auto idle = shared_.pool.take(*plan_.front(), attempt_began_);
   if (!idle) return false;
   who_ = plan_.take_front();
   up_.replace(std::move(*idle));
@@ -204,10 +200,16 @@ net::awaitable<exchange::error_code> exchange::connect() {
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
   told_ = hangs_ = plays_ = false;
-  if (shared_.resolver.may_interfere()) co_await let_interfere();
-  course_.begin_attempt(reused_, clock::now());
+  auto begins = connected_at_;
+  if (shared_.resolver.may_interfere()) {
+    co_await let_interfere();
+    begins = clock::now();
+  }
+  course_.begin_attempt(reused_, begins);
   tell(outcome::begun);
-  const auto send_error = co_await send_request();
+  std::string_view left;
+  auto send_error = send_now(left);
+  if (send_error == net::error::would_block) send_error = co_await send_rest(left);
   if (client_fault_ != 0) {
     up_.stream().close();
     co_await answer(client_fault_, last_failure_);
@@ -258,7 +260,7 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
       continue;
     }
     response_ = *parsed;
-    record_.first_byte = since(began_);
+    record_.first_byte = std::chrono::duration_cast<std::chrono::microseconds>(heard_at_ - began_);
     co_return std::nullopt;
   }
 }
@@ -271,7 +273,7 @@ net::awaitable<exchange::error_code> exchange::fill_head() {
     auto error = up_.fill_now(client_.up_in, client_.up_in.size() < byte_buffer::usual ? byte_buffer::usual : capacity);
     if (error == net::error::would_block) {
       const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
-      error = co_await up_.wait(bunraku::direction::read, left_until(patience.until));
+      error = co_await up_.wait_until(bunraku::direction::read, patience.until);
       if (!error) continue;
       if (error == net::error::timed_out && patience.ask_status) {
         const bool lives = co_await ask_status();
@@ -283,13 +285,18 @@ net::awaitable<exchange::error_code> exchange::fill_head() {
     }
     if (!error) {
       if (up_.hogs()) co_await up_.let_others_run();
-      const auto now = clock::now();
-      if (!course_.has_heard())
-        learned_first_byte_ = std::chrono::duration_cast<std::chrono::microseconds>(now - sent_at_);
-      course_.heard(now);
+      const bool first = !course_.has_heard();
+      heard();
+      if (first) learned_first_byte_ = std::chrono::duration_cast<std::chrono::microseconds>(heard_at_ - sent_at_);
     }
     co_return error;
   }
+}
+
+/// Bytes of the answer came.
+void exchange::heard() {
+  heard_at_ = clock::now();
+  course_.heard(heard_at_);
 }
 
 /// Asks the master how it is, on another connection. True if it says so, and if it could not be asked.

@@ -92,7 +92,6 @@ class exchange {
     std::string head;
     std::string body;  // decoded
   };
-  static std::chrono::milliseconds left_until(clock::time_point t);
   static std::chrono::microseconds since(clock::time_point t);
 
   bool connect_now();
@@ -103,13 +102,16 @@ class exchange {
   boost::asio::awaitable<bool> may_use_idle();
   boost::asio::awaitable<void> let_interfere();
   boost::asio::awaitable<step> attempt_once();
-  boost::asio::awaitable<error_code> send_request();
+  error_code send_now(std::string_view& left);
+  boost::asio::awaitable<error_code> send_rest(std::string_view left);
+  void sent(error_code error);
   boost::asio::awaitable<error_code> send_body();
   boost::asio::awaitable<error_code> write_rest(std::string_view bytes);
   boost::asio::awaitable<error_code> await_room();
   boost::asio::awaitable<std::optional<error_code>> read_head();
   boost::asio::awaitable<error_code> fill_head();
   boost::asio::awaitable<bool> ask_status();
+  void heard();
   bunraku::course::situation situation() const;
   const bunraku::service_options* own_service() const;
   boost::asio::awaitable<step> judge_status(bunraku::mishap what);
@@ -173,7 +175,7 @@ class exchange {
   clock::time_point connected_at_;
   bunraku::run_ticket ticket_;
   std::chrono::microseconds learned_first_byte_{0};
-  clock::time_point began_, attempt_began_, sent_at_;
+  clock::time_point began_, attempt_began_, sent_at_, heard_at_;
   bunraku::course course_;
   exchange_record record_;
 };

@@ -153,7 +153,7 @@ net::awaitable<exchange::arrival> exchange::more_from_master(const body_relay& b
     if (error != net::error::would_block) break;
     if (!waits) course_.progressed(clock::now());
     const auto patience = course_.wait({}, situation());
-    error = co_await up_.wait(bunraku::direction::read, left_until(patience.until));
+    error = co_await up_.wait_until(bunraku::direction::read, patience.until);
     if (error != net::error::timed_out) {
       if (error) break;
       continue;

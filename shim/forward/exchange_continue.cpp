@@ -57,7 +57,9 @@ net::awaitable<exchange::step> exchange::ask_again(const answer_identity& first,
   if (shared_.resolver.may_interfere()) co_await let_interfere();
   course_.begin_attempt(reused_, clock::now());
   tell(outcome::begun);
-  const auto send_error = co_await send_request();
+  std::string_view left;
+  auto send_error = send_now(left);
+  if (send_error == net::error::would_block) send_error = co_await send_rest(left);
   std::optional<error_code> error;
   if (send_error) error = send_error;
   else error = co_await read_head();

@@ -7,9 +7,20 @@
 namespace shim::forward {
 namespace net = boost::asio;
 
-net::awaitable<exchange::error_code> exchange::send_request() {
+/// Sends the request, as far as nothing has to be waited for: all of it, if it has no body. `would_block`: send_rest()
+/// is to go on, with `left`.
+exchange::error_code exchange::send_now(std::string_view& left) {
   client_.out.clear();
   http::write_request_head(client_.out, request_, who_.to_string(), shared_.strip_headers);
+  body_.rewind();
+  left = client_.out;
+  if (awaits_continue_ || !body_.given_out()) return net::error::would_block;
+  const auto error = up_.write_now(left);
+  if (error != net::error::would_block) sent(error);
+  return error;
+}
+
+net::awaitable<exchange::error_code> exchange::send_rest(std::string_view left) {
   if (awaits_continue_) {
     awaits_continue_ = false;
     const auto told = co_await client_.stream.write_all("HTTP/1.1 100 Continue\r\n\r\n", shared_.stall);
@@ -20,22 +31,26 @@ net::awaitable<exchange::error_code> exchange::send_request() {
     }
   }
   // Head and first bytes of the body in one write: one TLS record, one packet.
-  body_.rewind();
+  error_code error = net::error::would_block;
   if (!body_.given_out()) {
     const auto first = co_await body_.next();
     if (!first) co_return blame_client(first.error());
     client_.out.append(*first);
+    left = client_.out;
+    error = up_.write_now(left);
   }
-  std::string_view bytes = client_.out;
-  auto error = up_.write_now(bytes);
-  if (error == net::error::would_block) error = co_await write_rest(bytes);
-  client_.out.clear();  // what is in it from now on goes to the client
+  if (error == net::error::would_block) error = co_await write_rest(left);
   if (!error && !body_.given_out()) error = co_await send_body();
-  if (!error && body_.given_out() && client_.up_in.empty()) {
-    sent_at_ = clock::now();
-    course_.sent_whole(sent_at_);
-  }
+  sent(error);
   co_return error;
+}
+
+/// All that will be sent was. What is in client_.out from now on goes to the client.
+void exchange::sent(error_code error) {
+  client_.out.clear();
+  if (error || !body_.given_out() || !client_.up_in.empty()) return;
+  sent_at_ = clock::now();
+  course_.sent_whole(sent_at_);
 }
 
 net::awaitable<exchange::error_code> exchange::send_body() {
@@ -54,7 +69,7 @@ net::awaitable<exchange::error_code> exchange::send_body() {
 net::awaitable<exchange::error_code> exchange::await_room() {
   for (;;) {
     const auto patience = course_.wait({}, situation());
-    const auto error = co_await up_.wait_either(left_until(patience.until));
+    const auto error = co_await up_.wait_either_until(patience.until);
     if (error != net::error::timed_out || !patience.ask_status) co_return error;
     const bool lives = co_await ask_status();
     if (lives) continue;
@@ -73,7 +88,7 @@ net::awaitable<exchange::error_code> exchange::write_rest(std::string_view bytes
     const auto got = up_.stream().read_some(room, client_.up_in.room_size(), error);
     if (!error) {
       client_.up_in.filled(got);
-      course_.heard(clock::now());
+      heard();
       co_return error;
     }
     if (error != net::error::would_block) co_return error;

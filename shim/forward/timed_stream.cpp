@@ -29,7 +29,8 @@ net::awaitable<void> timed_stream::let_others_run() {
   co_await net::post(stream_.get_executor(), net::use_awaitable);
 }
 
-net::awaitable<timed_stream::error_code> timed_stream::wait(bunraku::direction which, std::chrono::milliseconds limit) {
+net::awaitable<timed_stream::error_code> timed_stream::wait_until(bunraku::direction which,
+                                                                  deadlines::clock::time_point limit) {
   without_waiting_ = 0;
   limit_.set(limit);
   auto [error] = co_await stream_.async_wait(which, net::as_tuple(net::deferred));  // use_awaitable has another frame
@@ -38,7 +39,7 @@ net::awaitable<timed_stream::error_code> timed_stream::wait(bunraku::direction w
   co_return error;
 }
 
-net::awaitable<timed_stream::error_code> timed_stream::wait_either(std::chrono::milliseconds limit) {
+net::awaitable<timed_stream::error_code> timed_stream::wait_either_until(deadlines::clock::time_point limit) {
   limit_.set(limit);
   auto [error] = co_await stream_.async_wait_either(net::as_tuple(net::deferred));
   if (error && limit_.expired()) error = net::error::timed_out;

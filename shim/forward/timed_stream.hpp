@@ -43,9 +43,12 @@ class timed_stream {
   /// For callers of fill_now: so much came without waiting that others must have their turn.
   bool hogs() const noexcept { return without_waiting_ > 64; }
   boost::asio::awaitable<void> let_others_run();
-  boost::asio::awaitable<error_code> wait(bunraku::direction which, std::chrono::milliseconds limit);
+  boost::asio::awaitable<error_code> wait(bunraku::direction which, std::chrono::milliseconds limit) {
+    return wait_until(which, deadlines::clock::now() + limit);
+  }
+  boost::asio::awaitable<error_code> wait_until(bunraku::direction which, deadlines::clock::time_point limit);
   /// Waits until something can be read or written.
-  boost::asio::awaitable<error_code> wait_either(std::chrono::milliseconds limit);
+  boost::asio::awaitable<error_code> wait_either_until(deadlines::clock::time_point limit);
 
   bunraku::connection& stream() noexcept { return stream_; }
   /// `end_is_a_break`: an orderly end of the stream is told as `connection_reset`.

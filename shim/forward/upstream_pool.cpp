@@ -10,8 +10,8 @@ upstream_pool::upstream_pool(const boost::asio::any_io_executor& executor, std::
                              std::size_t most)
     : idle_limit_(idle_limit), most_(most), timer_(executor) {}
 
-std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to) {
-  const auto oldest = clock::now() - idle_limit_;
+std::optional<bunraku::connection> upstream_pool::take(const bunraku::master& to, clock::time_point now) {
+  const auto oldest = now - idle_limit_;
   for (auto it = idle_.rbegin(); it != idle_.rend();) {
     if (it->to != to) {
       ++it;

@@ -23,7 +23,7 @@ class upstream_pool {
   upstream_pool(const boost::asio::any_io_executor& executor, std::chrono::milliseconds idle_limit, std::size_t most);
 
   /// An idle connection to `to` that its master has not ended. It may hang all the same, or be about to end.
-  std::optional<bunraku::connection> take(const bunraku::master& to);
+  std::optional<bunraku::connection> take(const bunraku::master& to, clock::time_point now);
   /// `era` is what era() was before the connection was asked for, or when it was taken: one that was made with another
   /// identity is closed instead.
   void put(const bunraku::master& to, bunraku::connection idle, std::uint64_t era);

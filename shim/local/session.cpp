@@ -93,7 +93,7 @@ class session {
       const bool arrived = co_await await_request();
       if (!arrived) co_return 0;
     }
-    const auto until = std::chrono::steady_clock::now() + shared_.header_limit;
+    std::optional<std::chrono::steady_clock::time_point> until;  // most heads come whole
     for (;;) {
       const auto length = scanner.scan(client_.in.view());
       if (!length) {
@@ -101,7 +101,9 @@ class session {
         co_return 0;
       }
       if (*length != 0) co_return *length;
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      const auto now = std::chrono::steady_clock::now();
+      if (!until) until = now + shared_.header_limit;
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*until - now);
       // Bytes that keep trickling in must not put the end off.
       auto error = boost::system::error_code(net::error::timed_out);
       if (left.count() > 0) {

@@ -28,12 +28,15 @@ class Counted:
 
     def count(self, pid, name):
         """Instructions since the last zero() or count(). `name` must be another one each time."""
+        return own_instructions(self.dump(pid, name), self.program)[0]
+
+    def dump(self, pid, name):
+        """The file of what ran since the last zero(), count() or dump(). `name` must be another one each time."""
         before = set(self._files(pid))
         self._control(pid, f"--dump={name}")
 
         def dumped():
-            costs = [own_instructions(path, self.program) for path in set(self._files(pid)) - before]
-            return [cost for cost, mark in costs if mark == name]
+            return [path for path in set(self._files(pid)) - before if own_instructions(path, self.program)[1] == name]
 
         return until(dumped, f"callgrind to write {name}", 60)[0]
 

@@ -1,10 +1,12 @@
 """How much of its own code a daemon has in memory. The kernel maps code in 64 KiB around what is touched, so shim/layout.txt
-names the functions that a daemon runs, and the linker puts them first. Functions that came since, or have other names
-now, are scattered: when they are many, this fails. Then have the names found anew, by callgrind:
+names the functions that a daemon runs, and the linker puts them first. In front are those of each exchange: a processor
+keeps few pages and lines of code at hand. Functions that came since, or have other names now, are scattered: when they are
+many, this fails. Then have the names found anew, by callgrind:
 
     BUNRAKU_RECORD=1 ctest --test-dir build/release -R count.layout
     ninja -C build/release"""
 
+import collections
 import concurrent.futures
 import glob
 import os
@@ -20,6 +22,7 @@ from labsite import MasterSpec, Shim, Site, service_requests
 
 LAYOUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../shim/layout.txt")
 AGENTS = 8  # at once: they wait for each other's handshakes then
+TIMES = 3
 # 1,130 to 1,250 with the same list, and up to 450 more on a busy machine, since what the kernel maps around a touch depends on
 # how the file lies in its cache; 3,600 without an order.
 MOST_KIB = 1792
@@ -68,31 +71,40 @@ class Layout(unittest.TestCase):
         self.assertEqual(shim.ask("GET", GENERATED + "312", seconds=120.0).status, 200)
         return shim
 
-    def plain_daemon(self, command):
-        """One with two masters and no values in its configuration, asked for the same file a few times."""
+    def plain_daemon(self, counted):
+        """One with two masters and no values in its configuration, asked for the same file on one connection. Returns the
+        functions that this takes each time."""
         site = self.enterContext(Site(key="ec", masters=(MasterSpec("ca", roles=("ca",)), MasterSpec("compile1"))))
         shim = Shim(site, connect=CALM, extra=MORE, start=False)
-        site.bunraku = command
+        site.bunraku = counted.command
         shim.start()
         shim.process.baseline.memory = None  # it is valgrind's
         with shim.client(seconds=120.0) as client:
-            for _ in range(3):
-                self.assertEqual(client.request("GET", GENERATED + "312").status, 200)
+            def ask():
+                for _ in range(TIMES):
+                    self.assertEqual(client.request("GET", GENERATED + "312").status, 200)
+
+            ask()
+            counted.zero(shim.process.pid)
+            ask()
+            calls = functions_in(counted.dump(shim.process.pid, "exchanges"), counted.program)
         shim.stop()
+        return {name for name, count in calls.items() if count >= TIMES}
 
     def functions_run(self):
-        """Their names as the linker knows them, in today's order."""
+        """Their names as the linker knows them, in today's order, but with those of each exchange in front."""
         counted = Counted(os.environ["BUNRAKU_BIN"], os.environ["BUNRAKU_STRIP"], self.directory, "--demangle=no")
         for way in ("both", "socket"):
             self.daemon(MORE.replace("[limits]\n", VALUES), counted.command, way).stop()
-        self.plain_daemon(counted.command)
+        often = self.plain_daemon(counted)
         run = set()
         for path in glob.glob(f"{self.directory}/{counted.name}.[0-9]*"):
-            run |= functions_in(path, counted.program)
+            run |= functions_in(path, counted.program).keys()
         self.assertGreater(len(run), 1000)
-        listed = subprocess.run(["nm", "-n", "--defined-only", counted.program], stdout=subprocess.PIPE, text=True, check=True)
-        names = dict.fromkeys(line.split(" ", 2)[2] for line in listed.stdout.splitlines() if line.split(" ")[1] in "tTwW")
-        return [name for name in names if name in run or UNSEEN.search(name)]
+        symbols = subprocess.run(["nm", "-n", "--defined-only", counted.program], stdout=subprocess.PIPE, text=True, check=True)
+        names = dict.fromkeys(line.split(" ", 2)[2] for line in symbols.stdout.splitlines() if line.split(" ")[1] in "tTwW")
+        listed = [name for name in names if name in run or UNSEEN.search(name)]
+        return [name for name in listed if name in often] + [name for name in listed if name not in often]
 
     def record(self):
         names = self.functions_run()
@@ -112,10 +124,12 @@ class Layout(unittest.TestCase):
 
 
 def functions_in(path, program):
-    """Names of the functions of this object that ran, of a file of callgrind's."""
-    objects, names, run, ours = {}, {}, set(), False
+    """{name: how often it was called} of the functions of this object that ran, of a file of callgrind's."""
+    objects, names, run, calls, ours, called = {}, {}, set(), collections.Counter(), False, None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
+            if line.startswith("calls="):
+                calls[called] += int(re.match(r"calls=(\d+)", line)[1])
             match = re.match(r"(c?)(ob|fn)=\((\d+)\)(?: (.+))?", line)
             if not match:
                 continue
@@ -124,12 +138,12 @@ def functions_in(path, program):
             if name:
                 table[number] = name.strip().split("'")[0]  # 'N: the N-th level of a recursion
             if of_callee:
-                continue
-            if kind == "ob":
+                called = names[number] if kind == "fn" else None
+            elif kind == "ob":
                 ours = objects[number] == program
             elif ours:
                 run.add(names[number])
-    return run
+    return {name: calls[name] for name in run}
 
 
 def resident_code(pid, program):

@@ -47,11 +47,11 @@ TEST(Metrics, EachHasItsHelpAndItsType) {
 
 TEST(Metrics, ExchangesAreCountedByWhoAnsweredAndHow) {
   history h;
-  h.note(answer("files", "a:8140", 200), now);
-  h.note(answer("files", "a:8140", 200), now);
+  h.note(answer("files", "a:8140", 200));
+  h.note(answer("files", "a:8140", 200));
   auto own = answer("files", "a:8140", 502);
   own.own_answer = true;
-  h.note(own, now);
+  h.note(own);
   const auto text = text_of(h);
   EXPECT_THAT(text, HasSubstr("bunraku_exchanges_total{service=\"files\",master=\"a:8140\",code=\"200\"} 2"));
   EXPECT_THAT(text, HasSubstr("bunraku_exchanges_total{service=\"files\",master=\"\",code=\"502\"} 1"));
@@ -71,14 +71,13 @@ TEST(Metrics, WhatEndsALabelIsEscaped) {
 
 TEST(Metrics, PathsAreNeverInThem) {
   history h;
-  h.note(answer("files", "a:8140", 200), now);
+  h.note(answer("files", "a:8140", 200));
   EXPECT_THAT(text_of(h), Not(HasSubstr("secret")));
 }
 
 TEST(Metrics, ManyMastersDoNotMakeManySeries) {
   history h;
-  for (std::size_t i = 0; i != 2 * history::most_series; ++i)
-    h.note(answer("files", "m" + std::to_string(i), 200), now);
+  for (std::size_t i = 0; i != 2 * history::most_series; ++i) h.note(answer("files", "m" + std::to_string(i), 200));
   EXPECT_LE(h.answers().size(), history::most_series + 1);
   EXPECT_THAT(text_of(h), HasSubstr("master=\"other\",code=\"200\"} 512"));
   EXPECT_EQ(h.exchanges().size(), history::most_exchanges);

@@ -12,6 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+deadlines::clock::time_point from_now(std::chrono::milliseconds time) { return deadlines::clock::now() + time; }
+
 struct Deadlines : testing::Test {
   /// Lets the loop run until `done`, or for a minute.
   template <class Done>
@@ -29,8 +31,8 @@ struct Deadlines : testing::Test {
 };
 
 TEST_F(Deadlines, PassAndSaySo) {
-  first.set(1ms);
-  second.set(1h);
+  first.set(from_now(1ms));
+  second.set(from_now(1h));
   EXPECT_FALSE(first.expired());
   run_until([&] { return first.expired(); });
   EXPECT_TRUE(first.expired());
@@ -38,24 +40,24 @@ TEST_F(Deadlines, PassAndSaySo) {
 }
 
 TEST_F(Deadlines, AreNotPutOffByOthersThatAreSetAllTheTime) {
-  first.set(20ms);
+  first.set(from_now(20ms));
   run_until([&] {
-    second.set(20ms);
+    second.set(from_now(20ms));
     return first.expired();
   });
   EXPECT_TRUE(first.expired());
 }
 
 TEST_F(Deadlines, AnEarlierOneIsNotHeldUpByALaterOne) {
-  first.set(1h);
-  second.set(1ms);
+  first.set(from_now(1h));
+  second.set(from_now(1ms));
   run_until([&] { return second.expired(); });
   EXPECT_TRUE(second.expired());
 }
 
 TEST_F(Deadlines, PassAgainAfterAllHavePassed) {
   for (int i = 0; i < 3; ++i) {
-    first.set(1ms);
+    first.set(from_now(1ms));
     EXPECT_FALSE(first.expired());
     run_until([&] { return first.expired(); });
     ASSERT_TRUE(first.expired()) << i;
@@ -69,17 +71,17 @@ TEST_F(Deadlines, EndInAnyOrder) {
     for (int i : {1, 2, 0, 3})
       if (i != left) four.at(static_cast<std::size_t>(i)).reset();
     auto& last = *four.at(static_cast<std::size_t>(left));
-    last.set(1ms);
-    first.set(1ms);
+    last.set(from_now(1ms));
+    first.set(from_now(1ms));
     run_until([&] { return last.expired() && first.expired(); });
     EXPECT_TRUE(last.expired() && first.expired()) << left;
   }
 }
 
 TEST_F(Deadlines, ThatAreClearedDoNotPass) {
-  first.set(1ms);
+  first.set(from_now(1ms));
   first.clear();
-  second.set(30ms);
+  second.set(from_now(30ms));
   run_until([&] { return second.expired(); });
   EXPECT_FALSE(first.expired());
 }

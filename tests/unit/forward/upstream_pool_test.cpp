@@ -33,7 +33,7 @@ struct UpstreamPool : testing::Test {
     return peers.back();
   }
   std::string taken(const bunraku::master& to) {
-    const auto got = pool.take(to);
+    const auto got = pool.take(to, upstream_pool::clock::now());
     return got ? got->peer() : "none";
   }
   static bool is_closed(net::local::stream_protocol::socket& peer) {

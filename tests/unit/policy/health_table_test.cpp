@@ -56,6 +56,16 @@ TEST_F(HealthTable, AChangedPriorityWeightOrSourceForgetsNothing) {
   EXPECT_EQ(state({"compile1.example.com", 8140, source_kind::list}, service::catalog), health::down);
 }
 
+TEST_F(HealthTable, GoodNewsOfOneMasterAreNoneOfAnother) {
+  state(compile1, service::catalog);
+  tell(compile1, service::catalog, kind::connect_failed);
+  state(compile1, service::catalog);
+  tell(compile2, service::catalog, kind::answered);
+  EXPECT_TRUE(table.next_probe(now)) << "compile1 is suspect still";
+  tell(compile1, service::catalog, kind::answered);
+  EXPECT_FALSE(table.next_probe(now));
+}
+
 TEST_F(HealthTable, AnErrorAnswerShowsThatTheMasterCanBeReached) {
   tell(compile1, service::catalog, kind::connect_failed, 2);
   EXPECT_EQ(state(compile1, service::files), health::suspect);
