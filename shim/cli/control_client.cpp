@@ -83,7 +83,8 @@ bool is_whole(std::string_view got, std::string_view method) {
 }  // namespace
 
 std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, std::string_view method,
-                                                     std::string_view target, std::string_view body) {
+                                                     std::string_view target, std::string_view body,
+                                                     const std::function<bool()>& unwanted) {
   if (socket.empty()) return std::unexpected("[admin] socket is \"\": this daemon has no control socket.");
   const descriptor to(open_to(socket, target == "/v1/status" ? patience_for_status : patience));
   if (to.fd < 0) return no_daemon(socket, errno);
@@ -99,7 +100,7 @@ std::expected<daemon_answer, std::string> ask_daemon(const std::string& socket, 
   std::array<char, 16384> piece{};
   while (got.size() < largest_answer) {
     const auto n = ::recv(to.fd, piece.data(), piece.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINTR && !unwanted()) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
       return broken(socket, "does not answer. It hangs, or was stopped: restart it.");
     if (n <= 0) break;

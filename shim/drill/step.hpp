@@ -69,6 +69,8 @@ inline traffic traffic_of(const step& one, traffic wanted) { return one.service 
 inline bool is_download(const step& one) {
   return one.what == fault::reset && one.service == "files" && one.by == traffic::probes;
 }
+/// How long a probe waits for its answer: one that is late should be told by how much.
+inline milliseconds patience(const step& one) { return one.expect.within + std::chrono::seconds(60); }
 /// "catalog-refused"
 std::string name_of(const step& one);
 

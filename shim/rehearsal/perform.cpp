@@ -41,12 +41,12 @@ class performance {
       seen_.fault_from = now();
       while (go_on() && now() - seen_.fault_from < in_.of.lasts) by_.go(seen_, began_);
       seen_.fault_to = now();
-      end_fault();
+      if (go_on()) end_fault();
       for (int i = 0; go_on() && (i < by_.after() || is_still_broken()); ++i) by_.go(seen_, began_);
     }
     // That a daemon of our own is lost says nothing of the masters.
-    if (const auto said = in_.on.control("GET", "/v1/status"); !said && seen_.trouble.empty())
-      seen_.trouble = said.error();
+    if (go_on())
+      if (const auto said = in_.on.control("GET", "/v1/status"); !said) seen_.trouble = said.error();
     if (in_.interrupted()) seen_.trouble = "it was interrupted.";
     seen_.total = now();
     return std::move(seen_);
@@ -161,10 +161,10 @@ std::string describe_traffic(const drill::step& of, const bunraku::site& site) {
 
 drill::observation perform(const drill::step& of, const daemon::setup& like, const daemon::leg_identities& who,
                            const puppet_agent* agent, const std::function<bool()>& interrupted) {
-  auto stage = private_daemon::start(like, who, of);
+  auto stage = private_daemon::start(like, who, of, interrupted);
   if (!stage) {
     drill::observation seen;
-    seen.trouble = with_full_stop(stage.error());
+    seen.trouble = interrupted() ? "it was interrupted." : with_full_stop(stage.error());
     return seen;
   }
   const circumstances in{of, *stage, *like.site, interrupted};

@@ -50,6 +50,7 @@ daemon::setup rehearsed(const daemon::setup& like, const std::string& directory,
   }
   c.admin = {};
   c.admin.socket = directory + "/control.sock";
+  c.admin.where = "drill";
   c.log = {};
   c.log.level = bunraku::log_level::debug;
   c.log.to = config::log_target::standard_error;
@@ -116,7 +117,9 @@ void remove_abandoned(const std::string& base) {
   for (const auto& p : found) {
     const auto line = p.where() + ": " + p.what() + " " + p.fix() + "\n";
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) break;
-    if (p.where() == "drill" && p.what().starts_with("Plugin `fault` is not used")) ::_exit(2);
+    // Without either there is no drill.
+    const auto lacks = [&](std::string_view what) { return p.where() == "drill" && p.what().starts_with(what); };
+    if (lacks("Plugin `fault` is not used") || lacks("No control socket")) ::_exit(2);
   }
   if (bunraku::has_error(found)) ::_exit(2);
   const int status = one.run();
@@ -135,7 +138,8 @@ std::string last_line_of(const std::string& path) {
 
 std::expected<private_daemon, std::string> private_daemon::start(const daemon::setup& like,
                                                                  const daemon::leg_identities& who,
-                                                                 const drill::step& of) {
+                                                                 const drill::step& of,
+                                                                 std::function<bool()> interrupted) {
   const auto base = where_directories_are();
   remove_abandoned(base);
   std::string directory = base + "/" + directory_name + "XXXXXX";
@@ -143,7 +147,7 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
     return std::unexpected("the path " + base + ", from TMPDIR, is too long for sockets below it: set a shorter one");
   if (::mkdtemp(directory.data()) == nullptr)
     return std::unexpected("cannot make a directory like " + directory + ": " + std::strerror(errno));
-  private_daemon made(-1, directory, lock_directory(directory));
+  private_daemon made(directory, lock_directory(directory), std::move(interrupted));
   const auto log_path = directory + "/log";
   const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
   if (log < 0) return std::unexpected("cannot write " + log_path + ": " + std::strerror(errno));
@@ -157,9 +161,9 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
   ::close(log);
   if (child < 0) return std::unexpected(std::string("cannot start a process: ") + std::strerror(error));
   made.child_ = child;
-  for (const auto until = clock::now() + start_limit; clock::now() < until;) {
+  for (const auto until = clock::now() + start_limit; clock::now() < until && !made.interrupted_();) {
     // It listens before it knows whether it will run: only an answer says that it does.
-    if (cli::ask_daemon(directory + "/control.sock", "GET", "/v1/status")) return made;
+    if (made.control("GET", "/v1/status")) return made;
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
       made.child_ = -1;
@@ -175,7 +179,8 @@ std::expected<private_daemon, std::string> private_daemon::start(const daemon::s
 private_daemon::private_daemon(private_daemon&& other) noexcept
     : child_(std::exchange(other.child_, -1)),
       directory_(std::exchange(other.directory_, {})),
-      lock_(std::exchange(other.lock_, -1)) {}
+      lock_(std::exchange(other.lock_, -1)),
+      interrupted_(std::move(other.interrupted_)) {}
 
 private_daemon::~private_daemon() {
   if (child_ > 0) {
@@ -191,7 +196,7 @@ private_daemon::~private_daemon() {
 
 std::expected<cli::daemon_answer, std::string> private_daemon::control(std::string_view method, std::string_view target,
                                                                        std::string_view body) const {
-  auto said = cli::ask_daemon(directory_ + "/control.sock", method, target, body);
+  auto said = cli::ask_daemon(directory_ + "/control.sock", method, target, body, interrupted_);
   if (said) return said;
   return std::unexpected("the drill's own daemon does not answer any more: was it killed, for want of memory perhaps?");
 }
@@ -205,9 +210,8 @@ std::uint16_t private_daemon::proxy_port() const {
                            : static_cast<std::uint16_t>(std::atoi(listen.c_str() + at + before.size()));
 }
 
-answer private_daemon::ask(const std::string& target, std::chrono::milliseconds limit,
-                           const std::function<bool()>& interrupted) const {
-  return get(directory_ + "/requests.sock", target, limit, interrupted);
+answer private_daemon::ask(const std::string& target, std::chrono::milliseconds limit) const {
+  return get(directory_ + "/requests.sock", target, limit, interrupted_);
 }
 
 }  // namespace shim::rehearsal

@@ -5,6 +5,7 @@
 #include "rehearsal/request.hpp"
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -17,9 +18,10 @@ namespace shim::rehearsal {
 class private_daemon {
  public:
   /// Requests for /status/ go to `of`'s service; an agent comes in by a proxy on 127.0.0.1. Blocking, until it is
-  /// ready. The error is a sentence.
+  /// ready. The error is a sentence. `interrupted`: asked several times a second, here and by what follows; true ends
+  /// the waiting.
   static std::expected<private_daemon, std::string> start(const daemon::setup& like, const daemon::leg_identities& who,
-                                                          const drill::step& of);
+                                                          const drill::step& of, std::function<bool()> interrupted);
   private_daemon(private_daemon&& other) noexcept;
   private_daemon& operator=(private_daemon&&) = delete;
   ~private_daemon();
@@ -33,15 +35,15 @@ class private_daemon {
   std::expected<cli::daemon_answer, std::string> control(std::string_view method, std::string_view target,
                                                          std::string_view body = {}) const;
   /// One request through it, on a connection of its own: see get().
-  answer ask(const std::string& target, std::chrono::milliseconds limit,
-             const std::function<bool()>& interrupted) const;
+  answer ask(const std::string& target, std::chrono::milliseconds limit) const;
 
  private:
-  private_daemon(pid_t child, std::string directory, int lock)
-      : child_(child), directory_(std::move(directory)), lock_(lock) {}
+  private_daemon(std::string directory, int lock, std::function<bool()> interrupted)
+      : directory_(std::move(directory)), lock_(lock), interrupted_(std::move(interrupted)) {}
   pid_t child_ = -1;
   std::string directory_;
   int lock_ = -1;
+  std::function<bool()> interrupted_;
 };
 
 }  // namespace shim::rehearsal

@@ -18,7 +18,6 @@ using std::chrono::milliseconds;
 
 constexpr auto pace = 150ms;                      // between two requests' begins, at least: a drill must not be a load
 constexpr std::uint64_t download_rate = 8 << 20;  // bytes per second, at most, for the same reason
-constexpr auto longest_answer = 60s;
 
 class probes : public traffic {
  public:
@@ -38,7 +37,7 @@ class probes : public traffic {
     const auto sent = clock::now();
     drill::sample one;
     one.at = std::chrono::duration_cast<milliseconds>(sent - origin);
-    const auto got = in_.on.ask(target_, longest_answer, in_.interrupted);
+    const auto got = in_.on.ask(target_, drill::patience(in_.of));
     one.took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - sent);
     one.status = got.status;
     one.served = got.status >= 200 && got.status < 300;
@@ -53,7 +52,7 @@ class probes : public traffic {
       usual_ = std::max(usual_, one.took);
     }
     if (!sha256_.empty()) one.usual = usual_;
-    ask_who(one);
+    if (!in_.interrupted()) ask_who(one);
     into.samples.push_back(std::move(one));
     const auto rest = std::max<clock::duration>(pace, milliseconds(1000 * got.body_bytes / download_rate));
     std::this_thread::sleep_until(sent + rest);
@@ -82,7 +81,7 @@ class probes : public traffic {
     const auto query = "?environment=" + in_.site.environment;
     const auto said = in_.on.ask("/puppet/v3/file_metadata/" + encoded_path(file) + query +
                                      "&links=manage&checksum_type=sha256&source_permissions=ignore",
-                                 longest_answer, in_.interrupted);
+                                 drill::patience(in_.of));
     if (said.status != 200)
       return "the masters say nothing of the file " + file + " (" +
              (said.status == 0 ? said.why : "status " + std::to_string(said.status)) +

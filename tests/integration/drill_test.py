@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -252,7 +253,8 @@ class Drill(unittest.TestCase):
         room.mkdir()
         for options, told in (("size=4k", r"cannot write \S+/faults\.json: No space left on device"),
                               ("nr_inodes=2", r"cannot write \S+/log: No space left on device\.\n"),
-                              ("nr_inodes=3", r"Cannot listen on \S+/requests\.sock: No space left on device\..*[^.]\.\n")):
+                              ("nr_inodes=3", r"Cannot listen on \S+/requests\.sock: No space left on device\..*[^.]\.\n"),
+                              ("nr_inodes=4", r"No control socket at \S+/control\.sock: No space left on device; ")):
             done = self.drill_in(room, options)
             self.assertEqual(done.returncode, NOT_PLAYED, done.stdout + done.stderr)
             self.assertRegex(done.stdout, told)
@@ -319,6 +321,24 @@ class Drill(unittest.TestCase):
         self.assertEqual(first.returncode, NOT_PLAYED)
         self.assertIn("interrupted; every fault ended with it.", told)
         self.assertEqual(self.leftovers(), [])
+
+    def test_an_interrupt_is_heeded_at_once_while_the_drills_own_daemon_hangs(self):
+        for when in ("as it starts", "in the fault"):
+            drill = subprocess.Popen(self.command(plan=self.plan("catalog-all-gone", more='lasts = "60s"\n')),
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(drill.kill)
+            children = lambda: Path(f"/proc/{drill.pid}/task/{drill.pid}/children").read_text().split()
+            until(children, "the daemon", 60)
+            if when == "in the fault":
+                until(lambda: any(Path("/tmp", name, "faults.json").exists() for name in self.leftovers()), "the fault", 60)
+            os.kill(int(children()[0]), signal.SIGSTOP)
+            began = time.monotonic()
+            drill.send_signal(signal.SIGINT)
+            _, told = drill.communicate(timeout=120)
+            self.assertLess(time.monotonic() - began, 5, when)
+            self.assertEqual(drill.returncode, NOT_PLAYED)
+            self.assertIn("interrupted; every fault ended with it.", told)
+            self.assertEqual(self.leftovers(), [])
 
     def test_a_lock_that_another_user_made_is_told_and_not_taken_for_a_drill(self):
         lock = Path("/run/bunraku-drill.lock")

@@ -212,6 +212,10 @@ TEST(Judge, AnAnswerIsLateByItsUsualTime) {
                         "before the fault."));
 }
 
+TEST(Judge, AnAnswerIsWaitedForLongerThanItMayTake) {
+  EXPECT_GT(patience({fault::hung, "catalog", 3s, {.within = 10min}, {}}), 10min);
+}
+
 TEST(Judge, AnAnswerThatIsJustTooLateSaysByHowMuch) {
   auto o = good();
   o.samples[1].took = 2s + 40us;
