@@ -10,7 +10,18 @@ namespace bunraku {
 namespace plugin_host {
 namespace {
 
-constexpr std::chrono::milliseconds creation_limit{5000};
+/// How long the next plugin may take to be made. When some have hung the others have less: a daemon that reloads
+/// answers nobody meanwhile, its supervisor (systemd's WatchdogSec) neither.
+class creation_time {
+ public:
+  std::chrono::milliseconds for_next() const {
+    using namespace std::chrono;
+    return std::clamp(ceil<milliseconds>(until_ - steady_clock::now()), milliseconds(500), milliseconds(5000));
+  }
+
+ private:
+  std::chrono::steady_clock::time_point until_ = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+};
 
 /// One plugin of the configuration: loaded, or why not.
 struct entry {
@@ -131,14 +142,15 @@ struct examined {
   trial_report report;
 };
 /// What can be found out without loading it into this process.
-std::expected<examined, refusal> examine(const plugin_options& options, const plugin_choice& choice) {
+std::expected<examined, refusal> examine(const plugin_options& options, const plugin_choice& choice,
+                                         const creation_time& time) {
   if (!is_plugin_name(choice.name))
     return std::unexpected(
         refusal{"`" + choice.name.substr(0, 64) + "` is no plugin's name.", "Use 1 to 32 of a-z, 0-9 and _."});
   const auto& file = choice.file.empty() ? choice.name : choice.file;
   auto path = find_file(options.directory, file);
   if (!path) return std::unexpected(path.error());
-  auto report = try_out(*path, file, choice.settings, creation_limit);
+  auto report = try_out(*path, file, choice.settings, time.for_next());
   if (!report) return std::unexpected(report.error());
   return examined{std::move(*path), std::move(*report)};
 }
@@ -156,16 +168,17 @@ void tell(problems& found, severity level, const plugin_choice& choice, const re
                      "Plugin `" + choice.name + "` is not used: " + why.what, why.fix);
 }
 
-entry load_one(const plugin_options& options, const plugin_choice& choice, problems& found, bool ran) {
+entry load_one(const plugin_options& options, const plugin_choice& choice, const creation_time& time, problems& found,
+               bool ran) {
   const auto refuse = [&](const refusal& why) {
     tell(found, ran ? severity::error : severity::warning, choice, why);
     return entry{choice, nullptr, refused_facts(choice, why)};
   };
-  const auto found_there = examine(options, choice);
+  const auto found_there = examine(options, choice, time);
   if (!found_there) return refuse(found_there.error());
   const auto opened = open_file(found_there->path, choice.file.empty() ? choice.name : choice.file);
   if (!opened) return refuse(opened.error());
-  auto made = loaded::make(choice, *opened, options.log, creation_limit);
+  auto made = loaded::make(choice, *opened, options.log, time.for_next());
   if (!made) return refuse(made.error());
   return entry{choice, std::move(*made), {}};
 }
@@ -178,6 +191,7 @@ plugins_reading load_plugins(const plugin_options& options, const std::shared_pt
   const auto* const old = dynamic_cast<const plugin_set*>(before.get());
   plugins_reading out;
   std::vector<entry> all;
+  const creation_time time;
   for (const auto& choice : options.load) {
     const entry* had = nullptr;
     if (old != nullptr)
@@ -190,7 +204,7 @@ plugins_reading load_plugins(const plugin_options& options, const std::shared_pt
       had->live->use_log(options.log);
       all.push_back({choice, had->live, {}});
     } else {
-      all.push_back(load_one(options, choice, out.found, had != nullptr));
+      all.push_back(load_one(options, choice, time, out.found, had != nullptr));
     }
   }
   out.value = std::make_shared<plugin_set>(std::move(all));
@@ -200,8 +214,9 @@ plugins_reading load_plugins(const plugin_options& options, const std::shared_pt
 std::vector<plugin_facts> check_plugins(const plugin_options& options, problems& found) {
   using namespace plugin_host;
   std::vector<plugin_facts> out;
+  const creation_time time;
   for (const auto& choice : options.load) {
-    const auto there = examine(options, choice);
+    const auto there = examine(options, choice, time);
     if (!there) {
       tell(found, severity::warning, choice, there.error());
       out.push_back(refused_facts(choice, there.error()));

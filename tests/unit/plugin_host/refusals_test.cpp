@@ -175,6 +175,19 @@ TEST_F(PluginRefusals, TheRestRuns) {
   EXPECT_EQ(all[2].now, plugin_facts::state::running);
 }
 
+TEST_F(PluginRefusals, ManyThatHangTakeNoMoreTimeThanTwoAndTheRestRuns) {
+  install("trickster");
+  std::vector<plugin_choice> all;
+  for (const std::string name : {"one", "two", "three", "four", "five"})
+    all.push_back({.name = name, .file = "trickster", .settings = R"({"create":"hang"})"});
+  all.push_back(choice("{}"));
+  const auto begun = std::chrono::steady_clock::now();
+  const auto made = load_plugins(options(all));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20)) << "25 s, were it 5 s for each";
+  EXPECT_EQ(made.found.size(), 5U);
+  EXPECT_EQ(made.value->facts().back().now, plugin_facts::state::running);
+}
+
 TEST_F(PluginRefusals, AReloadTakesOverWhatStaysTheSame) {
   install("trickster");
   const auto first = load_plugins(options({choice("{}")}));
