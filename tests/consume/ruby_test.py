@@ -177,6 +177,14 @@ class WhenSomethingIsWrong(RubyTest):
         self.assertEqual(run.returncode, 1, run)
         self.assertEqual(self.served(), {"one"})
 
+    def test_a_demand_that_cannot_be_understood_is_not_done_without(self):
+        for setting, value in (("bunraku_within", "a..b"), ("bunraku_master_names", "puppet.lab.test,*.")):
+            run = self.run_agent(**{setting: value})
+            self.assertEqual(run.returncode, 1, run)
+            self.assertIn(f'Warning: bunraku: catalog: {setting} = "{value}": names such as puppet.example.com, ', run.output)
+            self.assertIn("No more routes to puppet", run.output)
+            self.assertEqual(self.served(), set())
+
     def test_a_service_that_dns_calls_absent_is_not_looked_for_elsewhere(self):
         self.site.srv("report", Srv(0, 0, 0, "."))
         run = self.run_agent()

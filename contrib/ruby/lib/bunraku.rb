@@ -20,6 +20,16 @@ module Bunraku
 
   # libbunraku.so is not there, cannot be loaded, or is too old.
   class Missing < Error; end
+  # An option's key or value that cannot be used.
+  class Refused < Error
+    attr_reader :option
+
+    def initialize(option, why)
+      super(why.message, why.code)
+      @option = option.to_sym
+    end
+  end
+
   # This node has no usable certificate: masters can be named, and not be connected to.
   class NoCredentials < Error; end
   # Nobody knows a master of this service, or DNS says that it is not offered here.

@@ -19,6 +19,7 @@ module Bunraku
       bunraku_within: { default: [], type: :array, desc: 'Domains that SRV records may lead to.' },
       bunraku_timeout: { default: '30s', type: :duration, desc: 'How long the search for a master may take.' }
     }.freeze
+    DEMANDS = %i[master_names within].freeze
     ABSENT = 200
     ALL_TRIED = 300
     UNKNOWN = 200..999 # bunraku.h's codes for: there is no such master now
@@ -98,7 +99,7 @@ module Bunraku
         given[:srv] = ::Puppet[:use_srv_records] ? 'yes' : 'no'
         given[:srv_domain] = ::Puppet[:srv_domain] if ::Puppet[:use_srv_records]
         given[:store_file] = File.join(::Puppet[:statedir], 'bunraku-answers') if File.directory?(::Puppet[:statedir])
-        given.merge(master_names: ::Puppet[:bunraku_master_names], within: ::Puppet[:bunraku_within])
+        given.merge(DEMANDS.map { |name| [name, ::Puppet[:"bunraku_#{name}"]] }.to_h)
       end
     end
 
@@ -117,11 +118,12 @@ module Bunraku
     private
 
     def give_up(service, why, canceled_handler)
-      return self.class.step_aside(why) unless UNKNOWN.cover?(why.code)
+      badly_put = why.is_a?(Refused) && DEMANDS.include?(why.option)
+      return self.class.step_aside(why) unless UNKNOWN.cover?(why.code) || badly_put
 
       # Puppet's own resolvers take "." for a master, and anybody for one.
       final = why.code == ABSENT || demanding?
-      ::Puppet.warning("bunraku: #{service}: #{why.message}#{"; Puppet's own resolvers are asked" unless final}")
+      ::Puppet.warning("bunraku: #{service}: #{'bunraku_' if badly_put}#{why.message}#{"; Puppet's own resolvers are asked" unless final}")
       canceled_handler.call(true) if final && canceled_handler
       nil
     end
@@ -213,7 +215,7 @@ module Bunraku
     end
 
     def demanding?
-      !::Puppet[:bunraku_master_names].empty? || !::Puppet[:bunraku_within].empty?
+      DEMANDS.any? { |name| !::Puppet[:"bunraku_#{name}"].empty? }
     end
   end
 end

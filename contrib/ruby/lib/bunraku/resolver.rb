@@ -28,7 +28,7 @@ module Bunraku
     # The process that made it.
     attr_reader :process
 
-    # options: bunraku.h's keys and values; nil and empty values are left out, but for hosts_file: '', which is none.
+    # options: bunraku.h's keys and values, or Refused is raised; nil and empty values are left out, but for hosts_file: '', which is none.
     def initialize(options = {}, library: Library.load)
       @library = library
       @process = Process.pid
@@ -36,7 +36,7 @@ module Bunraku
       options.each do |key, value|
         text = value.is_a?(Array) ? value.join(',') : value.to_s
         left_out = value.nil? || (text.empty? && key.to_s != 'hosts_file')
-        @library.check(:options_set, given, key.to_s, text) unless left_out
+        set(given, key, text) unless left_out
       end
       @handle = @library.make(:resolver_new, given)
       ObjectSpace.define_finalizer(self, self.class.ending(@library, @handle))
@@ -99,6 +99,12 @@ module Bunraku
 
     LONGEST = (2**31 - 1) / 1000 # an int32_t holds no more milliseconds
     private_constant :LONGEST
+
+    def set(options, key, text)
+      @library.check(:options_set, options, key.to_s, text)
+    rescue Error => e
+      raise Refused.new(key, e)
+    end
 
     def opened
       @handle || raise(Error, 'the resolver is closed')
