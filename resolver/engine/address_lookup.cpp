@@ -117,7 +117,7 @@ boost::asio::awaitable<address_answer> ask_for(std::shared_ptr<dns_answers> dns,
   if (!waited) co_return cancelled();
   const auto now = clock::now();
   const auto *a = four.said(now), *aaaa = six.said(now);
-  if ((a && !four.is_over()) || (aaaa && !six.is_over())) dns->waited_in_vain();
+  if (a && !four.is_over()) dns->waited_in_vain();
   co_return answer_from(name, a, aaaa);
 }
 

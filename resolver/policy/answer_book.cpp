@@ -117,8 +117,9 @@ void answer_book::accept(entry& e, dns_outcome_ptr outcome, time_point now, std:
 dns_decision answer_book::learn(const dns_question& question, dns_outcome_ptr outcome, time_point now, random& chance) {
   const bool cancelled = outcome->failed == failure::cancelled;
   if (cancelled) return {action::serve, std::move(outcome), dns_standing::failed, now, now, false, nullptr};
-  if (outcome->failed == failure::silence) waited_in_vain(now);
-  else silent_until_.reset();
+  // Some name servers answer whatever is not about AAAA (RFC 4074, 4.1).
+  if (outcome->failed != failure::silence) silent_until_.reset();
+  else if (question.second != dns_type::aaaa) waited_in_vain(now);
 
   ++revision_;
   entry& e = entry_for(question);

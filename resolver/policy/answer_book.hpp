@@ -78,7 +78,7 @@ struct dns_decision {
 ///  - Within its TTL an answer is served; see ttl_limits for floor, ceiling and jitter.
 ///  - After it DNS is asked. If it fails, or keeps silent, the last answer goes on for `stale_for` after it was learned
 ///    (RFC 8767); meanwhile DNS is asked at most once per `ttl.negative`. Who asks waits for one try only, and while
-///    DNS is known to be silent, whatever the name, not at all.
+///    DNS is known to be silent, whatever the name (but about AAAA alone), not at all.
 ///  - Records that are gone ("no such record" where there were some) are served for `vanished_for` more: until "no such
 ///    record" was said at least twice, so far apart, with nothing else between. "." is believed at once.
 ///  - A failure where nothing better is known is served for `ttl.negative`.

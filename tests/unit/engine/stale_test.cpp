@@ -105,6 +105,26 @@ TEST_F(Stale, OnlyTheFirstRequestWaitsForSilentDns) {
   EXPECT_EQ(server.count("m1.example.com", rr::a), asked);
 }
 
+TEST_F(Stale, ANameServerThatIsSilentAboutIPv6AloneIsNotTakenForSilent) {
+  for (const auto deadline : {100ms, 60000ms}) {  // the question is over by then, or it was waited for one try
+    server.answer_with([](const question& q) -> answers {
+      if (q.type == rr::aaaa) return {reply(q).authority("example.com", rr::soa, 0, soa_data(0))};
+      return good(q);
+    });
+    dns.lookup_deadline = deadline;
+    make();
+    ask(service::catalog);
+    addresses("m1.example.com");
+    server.answer_with([](const question& q) { return q.type == rr::aaaa ? silent(q) : good(q); });
+    EXPECT_FALSE(addresses("m1.example.com").addresses.empty());
+    pass(300ms);
+    EXPECT_FALSE(addresses("m1.example.com").addresses.empty());
+    const auto after = ask(service::catalog);
+    EXPECT_EQ(after.state, status::answered);
+    EXPECT_FALSE(after.stale) << after.note;
+  }
+}
+
 TEST_F(Stale, AnErrorOfTheNameServerServesTheLastAnswerAtOnce) {
   make();
   ask(service::catalog);

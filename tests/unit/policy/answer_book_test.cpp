@@ -210,6 +210,17 @@ TEST_F(AnswerBook, AQuestionThatEndsInSilenceSparesTheOthersTheWaitToo) {
   expect(action::serve_and_ask, dns_standing::stale, one);
 }
 
+TEST_F(AnswerBook, SilenceAboutIPv6AloneIsNoSilenceOfDns) {
+  learn(one);
+  now += 10min;
+  learn(failure(silence), {"one.example.com", dns_type::aaaa});
+  EXPECT_EQ(decide().what, action::ask);
+  learn(failure(silence), {"one.example.com", dns_type::a});
+  EXPECT_EQ(decide().what, action::serve_and_ask);
+  learn(failure(silence), {"one.example.com", dns_type::aaaa});
+  EXPECT_EQ(decide().what, action::serve_and_ask) << "nor is it a sign of life";
+}
+
 TEST_F(AnswerBook, WhatWasNeverAnsweredIsWaitedForEvenWhenDnsIsSilent) {
   book.waited_in_vain(now);
   expect(action::ask, dns_standing::failed, nullptr);
