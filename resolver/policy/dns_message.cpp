@@ -221,17 +221,20 @@ class message {
     const auto data = wire_.subspan(r.data, r.size);
     switch (type_) {
       case dns_type::srv: return keep_srv(r);
-      case dns_type::a:
-        if (data.size() != 4) return false;
-        std::ranges::copy(data, result_.a.emplace_back().begin());
-        return true;
-      case dns_type::aaaa:
-        if (data.size() != 16) return false;
-        std::ranges::copy(data, result_.aaaa.emplace_back().begin());
-        return true;
+      case dns_type::a: return keep_address(result_.a, data);
+      case dns_type::aaaa: return keep_address(result_.aaaa, data);
       case dns_type::cname:
       case dns_type::soa: break;
     }
+    return true;
+  }
+
+  template <class Address>
+  bool keep_address(std::vector<Address>& into, std::span<const std::uint8_t> data) {
+    Address octets;
+    if (data.size() != octets.size()) return false;
+    std::ranges::copy(data, octets.begin());
+    if (std::ranges::find(into, octets) == into.end()) into.push_back(octets);
     return true;
   }
 
@@ -246,7 +249,7 @@ class message {
     }
     auto host = target.to_host();
     if (!host) {
-      remark("dropped the target '" + target.to_text() + "', which is not a host name");
+      remark("dropped the target '" + shown(target) + "', which is not a host name");
     } else if (srv.port == 0) {
       remark("dropped " + *host + ", whose port is 0");
     } else {
@@ -267,17 +270,21 @@ class message {
     if (cut_ != 0)
       remark("kept " + std::to_string(dns_answer::max_records) + " records and cut " + std::to_string(cut_));
     if (roots_ != 0 && usable) remark("passed over a target of \".\" beside real ones");
-    if (owner_ != asked_) remark(asked_.to_text() + " is an alias of " + owner_.to_text());
+    if (owner_ != asked_) remark(shown(asked_) + " is an alias of " + shown(owner_));
 
     if (usable) result_.state = found;
     else if (roots_ != 0 && roots_ == kept_) result_.state = absent;
     else if (kept_ != 0) result_.state = unusable;
     else result_.state = header_.response_code() == 3 ? no_such_name : no_data;
-    result_.ttl = kept_ != 0 ? ttl_ : negative_ttl_;
+    if (kept_ == 0 && negative_ttl_) lower_ttl(*negative_ttl_);
+    if (kept_ != 0 || negative_ttl_) result_.ttl = ttl_;
     return std::move(result_);
   }
 
   void lower_ttl(std::chrono::seconds ttl) { ttl_ = ttl_ ? std::min(*ttl_, ttl) : ttl; }
+
+  /// As long as a host's name may be. Odd octets make a name four times as long.
+  static std::string shown(const dns_name& name) { return name.to_text().substr(0, 253); }
 
   /// At most eight remarks: a hostile answer must not fill a log line.
   void remark(std::string text) {

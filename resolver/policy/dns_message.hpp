@@ -43,8 +43,8 @@ struct dns_answer {
   std::vector<std::array<std::uint8_t, 4>> a;
   std::vector<std::array<std::uint8_t, 16>> aaaa;
 
-  /// The smallest TTL of the records and the aliases that led to them; for an answer without records what the SOA
-  /// grants (the smaller of its TTL and its minimum, RFC 2308, 5), nothing if there is none.
+  /// The smallest TTL of the records and the aliases that led to them. For an answer without records what the SOA
+  /// grants (the smaller of its TTL and its minimum, RFC 2308, 5) takes the records' place; nothing if there is none.
   std::optional<std::chrono::seconds> ttl;
   std::string note;  ///< for people: what was dropped or cut, and aliases; empty when there is nothing to say
 };

@@ -53,6 +53,17 @@ TEST(DnsMessage, AddressesOfBothFamilies) {
   EXPECT_TRUE(std::ranges::equal(sixes->aaaa[0], six));
 }
 
+TEST(DnsMessage, AnAddressThatIsThereTwiceIsOne) {
+  const auto said = read(dns_packet("m", rr::a)
+                             .answer("m", rr::a, 60, {192, 0, 2, 1})
+                             .answer("m", rr::a, 60, {192, 0, 2, 2})
+                             .answer("M", rr::a, 20, {192, 0, 2, 1}),
+                         "m", dns_type::a);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->a, (std::vector<std::array<std::uint8_t, 4>>{{192, 0, 2, 1}, {192, 0, 2, 2}}));
+  EXPECT_EQ(said->ttl, 20s);
+}
+
 TEST(DnsMessage, CompressedNamesAreFollowed) {
   dns_packet packet(owner, rr::srv);
   octets data;
@@ -151,6 +162,18 @@ TEST(DnsMessage, NegativeAnswersLiveAsTheSoaSays) {
   const auto bare = read(dns_packet(owner, rr::srv).rcode(3));
   ASSERT_TRUE(bare);
   EXPECT_EQ(bare->ttl, std::nullopt);
+}
+
+TEST(DnsMessage, NothingBehindAnAliasIsOverWhenTheAliasIs) {
+  const auto behind = [](std::uint32_t alias_ttl, bool soa) {
+    auto packet =
+        dns_packet(owner, rr::srv).rcode(3).answer(owner, rr::cname, alias_ttl, wire_name("gone.example.com"));
+    if (soa) packet.authority("example.com", rr::soa, 900, soa_data(600));
+    return read(packet)->ttl;
+  };
+  EXPECT_EQ(behind(20, true), 20s);
+  EXPECT_EQ(behind(3600, true), 600s);
+  EXPECT_EQ(behind(3600, false), std::nullopt);
 }
 
 TEST(DnsMessage, NegativeAnswersAreBelievedFromWhoeverMaySpeak) {
@@ -357,6 +380,12 @@ TEST(DnsMessage, ANoteStaysShortWhateverTheAnswerHolds) {
   dns_packet packet(owner, rr::srv);
   for (int i = 0; i < 200; ++i) packet.srv(owner, 1, 1, 8140, "bad name " + std::to_string(i));
   EXPECT_LT(read(packet)->note.size(), 1000u);
+
+  const std::string label(63, '\xff'), alias = label + "." + label + "." + label + ".", longest = alias + "\xff";
+  dns_packet odd(owner, rr::srv);
+  odd.answer(owner, rr::cname, 300, wire_name(longest));
+  for (int i = 0; i < 200; ++i) odd.srv(longest, 1, 1, 8140, alias + std::to_string(i));
+  EXPECT_LT(read(odd)->note.size(), 2500u);
 }
 
 TEST(DnsMessage, TheFuzzCorpusIsSurvived) {
@@ -383,6 +412,31 @@ TEST(DnsName, TextAndBounds) {
   EXPECT_EQ(dns_name::from_text("m-1z.example.com")->to_host(), "m-1z.example.com");
   EXPECT_EQ(dns_name::from_text("*.example.com")->to_host(), std::nullopt);
   EXPECT_EQ(dns_name::from_text("a.1")->to_host(), std::nullopt);
+}
+
+TEST(DnsName, HasAtMost255OctetsWithItsLengthsAndItsRoot) {
+  const auto a = [](std::size_t count) { return std::string(count, 'a'); };
+  const auto with_last = [&](std::size_t count) {
+    return dns_name::from_text(a(63) + "." + a(63) + "." + a(63) + "." + a(count) + ".b").has_value();
+  };
+  EXPECT_TRUE(with_last(59));
+  EXPECT_FALSE(with_last(60));
+}
+
+TEST(DnsName, OnlyLettersHaveTwoCases) {
+  dns_name name;
+  ASSERT_TRUE(name.append("@AZ[`az{"));
+  EXPECT_EQ(name.to_text(), "@az[`az{");
+  for (const std::string odd : {"@", "[", "`", "{", "/", ":"})
+    EXPECT_EQ(dns_name::from_text(odd)->to_host(), std::nullopt);
+}
+
+TEST(DnsName, ThreeDigitsStandForOddOctets) {
+  dns_name name;
+  ASSERT_TRUE(name.append(std::string_view("\0 !~\x7f\xc7\xc8", 7)));
+  EXPECT_EQ(name.to_text(), "\\000\\032!~\\127\\199\\200");
+  EXPECT_EQ(dns_name().to_text(), ".");
+  EXPECT_EQ(dns_name().to_host(), std::nullopt);
 }
 
 TEST(DnsName, ADotInsideALabelIsNotASeparator) {
