@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace bunraku::policy {
 namespace {
@@ -24,11 +25,10 @@ std::optional<srv_record> srv_of(std::string_view line) {
   srv_record out;
   const bool numbers = take_number(line, 10, out.priority) && take_blank(line) && take_number(line, 10, out.weight) &&
                        take_blank(line) && take_number(line, 10, out.port) && take_blank(line);
-  if (line.ends_with('.')) line.remove_suffix(1);
-  if (!numbers || out.port == 0 || !dns_name::from_text(line)) return std::nullopt;
-  out.target = line;
-  std::ranges::transform(out.target, out.target.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const auto name = dns_name::from_text(line);
+  auto host = name ? name->to_host() : std::nullopt;
+  if (!numbers || out.port == 0 || !host) return std::nullopt;
+  out.target = std::move(*host);
   return out;
 }
 

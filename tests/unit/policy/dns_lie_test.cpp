@@ -46,12 +46,21 @@ TEST(DnsLie, WithoutARecordThereIsNoSuchName) {
 TEST(DnsLie, OneLineThatCannotBeReadSpoilsAll) {
   for (const auto* line : {"0 10 8140", "0 10 8140 ", "0 10 0 a.example.com", "0 10 65536 a.example.com",
                            "0 -1 8140 a.example.com", "0 10 a.example.com", "010 8140 a.example.com",
-                           "0 10 8140a.example.com", "a.example.com", "0 10 8140 a..example.com"})
+                           "0 10 8140a.example.com", "a.example.com", "0 10 8140 a..example.com", "0 10 8140 a..",
+                           "0 10 8140 .", "0 10 8140 a b", "0 10 8140 a\"", "0 10 8140 192.0.2.1"})
     EXPECT_FALSE(answer_of("0 10 8140 good.example.com\n" + std::string(line), dns_type::srv)) << line;
   for (const auto* line : {"192.0.2", "192.0.2.", "192.0.2.1.", "192.0.2.1 ", "192.0.2.256", "192.0.2.-1", "192..2.1",
                            " 192.0.2.1", "a", "192,0.2.1"})
     EXPECT_FALSE(answer_of("192.0.2.1\n" + std::string(line), dns_type::a)) << line;
   EXPECT_FALSE(answer_of("::1", dns_type::aaaa));
+  EXPECT_FALSE(answer_of("192.0.2.1", dns_type::aaaa));
+}
+
+TEST(DnsLie, EndsWhereItsTextEnds) {
+  const auto said = answer_of(std::string_view("192.0.2.12").substr(0, 9), dns_type::a);
+  ASSERT_TRUE(said);
+  ASSERT_EQ(said->a.size(), 1u);
+  EXPECT_EQ(said->a[0], (std::array<std::uint8_t, 4>{192, 0, 2, 1}));
 }
 
 TEST(DnsLie, HasNoMoreRecordsThanAnAnswerThatCameMayHave) {
