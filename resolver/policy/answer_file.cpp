@@ -51,7 +51,7 @@ std::string hex(std::uint64_t number, std::size_t digits) {
 template <typename Number>
 std::optional<Number> number_in(std::string_view text, Number most, int base = 10) {
   Number value = 0;
-  if (text.empty() || text.front() == '-' || text.front() == '+') return std::nullopt;
+  if (text.starts_with('-')) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (error != std::errc() || end != text.data() + text.size() || value > most) return std::nullopt;
   return value;

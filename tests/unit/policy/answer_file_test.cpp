@@ -67,6 +67,27 @@ TEST(AnswerFile, WhatIsWrittenCanBeRead) {
   EXPECT_EQ(write_answer_file(*read), write_answer_file(before)) << "the order of records does not matter";
 }
 
+TEST(AnswerFile, TheLeastAndTheMostOfEverythingCanBeRead) {
+  auto srv = answer("m", dns_type::srv, status::found);
+  srv.answer.srv = {{0, 0, 1, "m"}, {65535, 65535, 65535, "m"}};
+  srv.learned = std::chrono::sys_seconds(0s);
+  auto four = answer("m", dns_type::a, status::found);
+  for (unsigned i = 0; i < dns_answer::max_records; ++i)
+    four.answer.a.push_back({0, 255, 0, static_cast<std::uint8_t>(i)});
+  four.learned = std::chrono::sys_seconds(253402300799s);  // the last second of the year 9999
+  auto six = answer("m", dns_type::aaaa, status::found);
+  six.answer.aaaa.resize(2);
+  six.answer.aaaa[1].fill(255);
+  const std::vector before{srv, four, six};
+  const auto read = read_answer_file(write_answer_file(before));
+  ASSERT_TRUE(read) << read.error().what;
+  ASSERT_EQ(read->size(), before.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ((*read)[i].learned, before[i].learned);
+    EXPECT_TRUE(same_content({(*read)[i].answer, {}, {}}, {before[i].answer, {}, {}})) << i;
+  }
+}
+
 TEST(AnswerFile, PeopleCanReadIt) {
   const std::vector<stored_answer> one{some().front()};
   const auto text = write_answer_file(one);
@@ -112,7 +133,15 @@ TEST(AnswerFile, AForeignFileAndANewerOneAreTold) {
   expect_refused("bunraku-answers 2\nwith another sum\n", reason::newer);
   expect_refused("bunraku-answers \n", reason::damaged);
   expect_refused("bunraku-answers 0\n", reason::damaged);
+  expect_refused("bunraku-answers 01\n", reason::damaged);
   expect_refused("bunraku-answers 1\n" + std::string(max_answer_file_bytes, 'x'), reason::foreign);
+}
+
+TEST(AnswerFile, ARefusalSaysWhatIsWrong) {
+  const auto why = [](const std::string& text) { return read_answer_file(text).error().what; };
+  EXPECT_EQ(why("bunraku-answers 2\n"), "is of version 2, which only a newer bunraku can read");
+  EXPECT_EQ(why(text_with("x\n")), "is damaged: line 2 makes no sense");
+  EXPECT_EQ(why(text_with("a m no_data 1\na m no_data 1\nx\n")), "is damaged: line 4 makes no sense");
 }
 
 TEST(AnswerFile, LinesThatMakeNoSenseAreRefusedEvenWithARightSum) {
@@ -127,6 +156,9 @@ TEST(AnswerFile, LinesThatMakeNoSenseAreRefusedEvenWithARightSum) {
       srv + "= 1 2 3\n",
       srv + "= 1 2 0 m\n",  // no port
       srv + "= 65536 2 3 m\n",
+      srv + "= 1 65536 3 m\n",
+      srv + "= 1 2 65536 m\n",
+      srv + "= 99999999999 2 3 m\n",
       srv + "= -1 2 3 m\n",
       srv + "= +1 2 3 m\n",
       srv + "= 1 2 3 M\n",          // not as DNS compares it
@@ -136,19 +168,26 @@ TEST(AnswerFile, LinesThatMakeNoSenseAreRefusedEvenWithARightSum) {
       srv + "= 1 2 3 m\n\n",
       srv + "= 1 2 3 m\n= 1 2 3\n",  // a good one beside it is no excuse
       srv + "= 1 2 3 m\n= 1 2 3 m n\n",
+      srv + "= 1 2 3 m\n= 1 2 0 m\n",
       "a m found 1\n= 1.2.3.4\n= 1.2.3\n",
       "a m found 1\n= 1.2.3\n",
       "a m found 1\n= 1.2.3.256\n",
+      "a m found 1\n= 1.2.3.4\n= 1.2.3.x\n",
       "a m found 1\n= 1.2.3.4.5\n",
       "a m found 1\n= 1.2.3.\n",
       "aaaa m found 1\n= ::1\n",
       "aaaa m found 1\n= 20010:0db8:0000:0000:0000:0000:0000:0001\n",
       "aaaa m found 1\n= 2001:0db8:0000:0000:0000:0000:0000:0001:\n",
+      "aaaa m found 1\n= 2001:0db8:0000:0000:0000:0000:0000:0001\n= 2001:db8:0000:0000:0000:0000:0000:0001\n",
+      "aaaa m found 1\n= 2001:0db8:0000:0000:0000:0000:0000:0001\n= 2001:0db8:0000:0000:0000:0000:0000:000g\n",
+      "aaaa m found 1\n= 2001:0db8:0000:0000:0000:0000:0000:0001\n= ::1\n",
+      "a m no_data 1\n= 1.2.3.4\n= 1.2.3.4\n",
       "a m absent 1\n",  // only a service can be
       "a m no_data 1\n= 1.2.3.4\n",
       "a m unusable 1\n",
       "mx m no_data 1\n",
       "a m no_data 253402300800\n",  // after the year 9999
+      "a m no_data 99999999999999999999\n",
       "a m no_data -1\n",
       "a m no_data 1",
       "a m/n no_data 1\n",
@@ -161,6 +200,8 @@ TEST(AnswerFile, BoundsHoldInBothDirections) {
   auto big = answer("m", dns_type::a, status::found);
   for (unsigned i = 0; i < 300; ++i)
     big.answer.a.push_back({10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
+  expect_refused(write_answer_file(std::vector{big}), reason::damaged);
+  big.answer.a.resize(dns_answer::max_records + 1);
   expect_refused(write_answer_file(std::vector{big}), reason::damaged);
   std::vector<stored_answer> many;
   for (int i = 0; i < 5000; ++i) many.push_back(answer("m" + std::to_string(i), dns_type::a, status::no_data));
@@ -182,10 +223,11 @@ TEST(AnswerFile, WhatCannotBeWrittenIsLeftOut) {
   future.learned = std::chrono::sys_seconds::max();
   auto past = answer("m", dns_type::a, status::no_data);
   past.learned = std::chrono::sys_seconds(-1s);
+  const std::vector<stored_answer> kept{answer("m", dns_type::a, status::no_data)};
   const auto text = write_answer_file(std::vector{
       answer("a name", dns_type::a, status::no_data), future, past, answer("m", dns_type::a, status::unusable),
-      answer("m", dns_type::soa, status::no_data), answer("m", dns_type::a, status::found)});
-  EXPECT_EQ(text, write_answer_file({}));
+      answer("m", dns_type::soa, status::no_data), answer("m", dns_type::a, status::found), kept[0]});
+  EXPECT_EQ(text, write_answer_file(kept));
 }
 
 TEST(AnswerFile, TheCorpusHasNoSurprises) {
