@@ -52,8 +52,7 @@ std::optional<long long> ruby_integer(std::string_view text) noexcept {
   if (text.size() > 1 && text.front() == '0') {
     const char mark = static_cast<char>(text[1] | 0x20);
     base = mark == 'x' ? 16 : mark == 'b' ? 2 : mark == 'd' ? 10 : 8;
-    text.remove_prefix(mark == 'x' || mark == 'b' || mark == 'd' || mark == 'o' ? 2 : 1);
-    if (base == 8 && text.size() > 1 && text.front() == '_') text.remove_prefix(1);
+    text.remove_prefix(base != 8 || mark == 'o' || text[1] == '_' ? 2 : 1);
   }
   std::string digits;
   for (std::size_t i = 0; i < text.size(); ++i) {
