@@ -66,8 +66,7 @@ class reader {
         if (!jumped) at_ = from.at_;
         return result;
       }
-      const auto label = from.take(length);
-      if (length > dns_name::max_label || from.failed_) break;
+      const auto label = from.take(length);  // empty if it is cut
       if (!result.append({reinterpret_cast<const char*>(label.data()), label.size()})) break;
     }
     failed_ = true;

@@ -22,9 +22,10 @@ TEST(AnswerWords, AgesComeInTheLargestUnitThatFits) {
   EXPECT_EQ(age_text(59s), "59 s");
   EXPECT_EQ(age_text(60s), "1 min");
   EXPECT_EQ(age_text(59min + 59s), "59 min");
+  EXPECT_EQ(age_text(60min), "1 h");
   EXPECT_EQ(age_text(3h + 20min), "3 h");
   EXPECT_EQ(age_text(47h), "47 h");
-  EXPECT_EQ(age_text(49h), "2 days");
+  EXPECT_EQ(age_text(48h), "2 days");
 }
 
 TEST(AnswerWords, AStaleAnswerSaysWhyAndHowOldItIs) {

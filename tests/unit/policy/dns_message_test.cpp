@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -206,6 +207,29 @@ TEST(DnsMessage, ARecordCountsWhoeverIsNamedBesideIt) {
   }
 }
 
+TEST(DnsMessage, WhatOtherSectionsHoldDoesNotCount) {
+  const auto said = read(dns_packet(owner, rr::srv)
+                             .srv(owner, 1, 1, 8140, "m")
+                             .authority(owner, rr::srv, 5, srv_data(1, 1, 8140, "other")));
+  ASSERT_TRUE(said) << said.error().what;
+  EXPECT_EQ(said->srv.size(), 1u);
+  EXPECT_EQ(said->ttl, 300s);
+  const auto empty = read(dns_packet(owner, rr::srv).authority(owner, rr::txt, 5, {0}));
+  ASSERT_TRUE(empty) << "only NS records are a referral";
+  EXPECT_EQ(empty->state, dns_answer::status::no_data);
+}
+
+TEST(DnsMessage, TtlsOfUpTo31BitsAreTakenAsTheyAre) {
+  for (const std::uint32_t ttl : {0u, 1u, 301u, 0x7fffffffu}) {
+    const auto said = read(dns_packet(owner, rr::srv).srv(owner, 1, 1, 8140, "m", ttl));
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->ttl, std::chrono::seconds(ttl));
+    const auto none = read(dns_packet(owner, rr::srv).authority("example.com", rr::soa, 0x7fffffff, soa_data(ttl)));
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->ttl, std::chrono::seconds(ttl));
+  }
+}
+
 TEST(DnsMessage, TtlWithTheTopBitSetIsZero) {
   const auto said = read(dns_packet(owner, rr::srv).srv(owner, 1, 1, 8140, "m", 0x80000001u));
   ASSERT_TRUE(said);
@@ -216,9 +240,10 @@ TEST(DnsMessage, TtlWithTheTopBitSetIsZero) {
 }
 
 TEST(DnsMessage, ServerErrorsAndReferralsAreNotNegativeAnswers) {
-  for (const unsigned code : {1u, 2u, 4u, 5u, 9u})
+  for (const unsigned code : {1u, 2u, 4u, 5u, 6u, 9u, 15u})
     EXPECT_EQ(refusal(dns_packet(owner, rr::srv).rcode(code)).why, dns_refusal::reason::server_error) << code;
-  EXPECT_NE(refusal(dns_packet(owner, rr::srv).rcode(2)).what.find("SERVFAIL"), std::string::npos);
+  EXPECT_EQ(refusal(dns_packet(owner, rr::srv).rcode(2)).what, "the name server said SERVFAIL (2)");
+  EXPECT_EQ(refusal(dns_packet(owner, rr::srv).rcode(6)).what, "the name server said response code (6)");
   const auto referral = dns_packet(owner, rr::srv).authority("com", rr::ns, 60, wire_name("a.gtld.test"));
   EXPECT_EQ(refusal(referral).why, dns_refusal::reason::server_error);
 }
@@ -230,11 +255,10 @@ TEST(DnsMessage, AnswersToSomethingElseAreRefused) {
   auto chaos = good;
   EXPECT_EQ(refusal(chaos.set16(12 + wire_name(owner).size() + 2, 3)).why, dns_refusal::reason::malformed);
   auto query = good;
-  EXPECT_EQ(refusal(query.flags(0x0100)).why, dns_refusal::reason::malformed);
-  auto notify = good;
-  EXPECT_EQ(refusal(notify.flags(0xa180)).why, dns_refusal::reason::malformed);
-  auto no_question = good;
-  EXPECT_EQ(refusal(no_question.set16(4, 0)).why, dns_refusal::reason::malformed);
+  for (const unsigned no_answer : {0x0100u, 0x0103u, 0x8980u, 0xa180u, 0xf980u})  // queries, and other opcodes
+    EXPECT_EQ(refusal(query.flags(no_answer)).what, "this is no answer to a query") << std::hex << no_answer;
+  for (const unsigned questions : {0u, 2u})
+    EXPECT_EQ(refusal(dns_packet(good).set16(4, questions)).what, "the answer does not repeat the question");
   auto truncated = good;
   EXPECT_EQ(refusal(truncated.flags(0x8380)).why, dns_refusal::reason::truncated);
 }
@@ -258,7 +282,9 @@ TEST(DnsMessage, EveryTruncationOfAGoodAnswerIsRefusedOrWhole) {
   for (const octets& whole : {good, negative}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const octets cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-      EXPECT_EQ(refusal(cut).why, dns_refusal::reason::malformed) << size;
+      const auto why = refusal(cut);
+      EXPECT_EQ(why.why, dns_refusal::reason::malformed) << size;
+      EXPECT_TRUE(why.what.starts_with("the answer is malformed: ")) << size << ": " << why.what;
     }
   }
 }
@@ -305,7 +331,8 @@ TEST(DnsMessage, LoopingAndForwardPointersAreRefused) {
   EXPECT_EQ(with_owner(pointer_to(start.size())), dns_refusal::reason::malformed) << "to itself";
   EXPECT_EQ(with_owner(pointer_to(start.size() + 20)), dns_refusal::reason::malformed) << "forward";
   EXPECT_EQ(with_owner(pointer_to(0x3fff)), dns_refusal::reason::malformed) << "beyond the end";
-  EXPECT_EQ(with_owner(pointer_to(2)), dns_refusal::reason::malformed) << "into the header";
+  for (const std::size_t at : {0u, 2u, 11u})
+    EXPECT_EQ(with_owner(pointer_to(at)), dns_refusal::reason::malformed) << "into the header";
   auto loop = octets{1, 'a'};
   put(loop, pointer_to(start.size()));
   EXPECT_EQ(with_owner(loop), dns_refusal::reason::malformed) << "to the label before it";
@@ -318,6 +345,26 @@ TEST(DnsMessage, LoopingAndForwardPointersAreRefused) {
   EXPECT_EQ(refusal(circle).why, dns_refusal::reason::malformed) << "two that lead to each other";
   EXPECT_EQ(with_owner({0x40, 'a', 0}), dns_refusal::reason::malformed) << "reserved label type";
   EXPECT_EQ(with_owner({0x80, 'a', 0}), dns_refusal::reason::malformed) << "reserved label type";
+}
+
+TEST(DnsMessage, ANameThatEndsWithTheMessageHasNoRootAndIsRefused) {
+  dns_packet packet(owner, rr::srv);
+  const auto at = packet.size() + 1 + 10;  // the data of the text record: a label over all that comes behind it
+  packet.raw_answer({0}, rr::txt, 1, {0}, 1);
+  octets data{0, 1, 0, 1, 0x1f, 0xcc};
+  put(data, pointer_to(at));
+  packet.raw_answer(pointer_to(12), rr::srv, 1, data, data.size());
+  packet.wire()[at] = static_cast<std::uint8_t>(packet.size() - at - 1);
+  EXPECT_EQ(refusal(packet).why, dns_refusal::reason::malformed);
+}
+
+TEST(DnsMessage, LabelsOfMoreThan63OctetsAreRefused) {
+  for (const unsigned size : {64u, 100u, 191u}) {
+    octets data{0, 1, 0, 1, 0x1f, 0xcc, static_cast<std::uint8_t>(size)};
+    data.resize(data.size() + size, 'a');
+    data.push_back(0);
+    EXPECT_FALSE(read(dns_packet(owner, rr::srv).answer(owner, rr::srv, 1, data))) << size;
+  }
 }
 
 TEST(DnsMessage, NamesOutOfBoundsAreRefused) {
@@ -379,13 +426,22 @@ TEST(DnsMessage, TwoHundredTargetsAreKeptAndTheRestIsCutAtTheLimit) {
 TEST(DnsMessage, ANoteStaysShortWhateverTheAnswerHolds) {
   dns_packet packet(owner, rr::srv);
   for (int i = 0; i < 200; ++i) packet.srv(owner, 1, 1, 8140, "bad name " + std::to_string(i));
-  EXPECT_LT(read(packet)->note.size(), 1000u);
+  const auto note = read(packet)->note;
+  EXPECT_LT(note.size(), 1000u);
+  EXPECT_EQ(std::ranges::count(note, ';'), 7);
+  EXPECT_TRUE(note.ends_with("'bad\\032name\\0326', which is not a host name; and more")) << note;
 
   const std::string label(63, '\xff'), alias = label + "." + label + "." + label + ".", longest = alias + "\xff";
   dns_packet odd(owner, rr::srv);
   odd.answer(owner, rr::cname, 300, wire_name(longest));
   for (int i = 0; i < 200; ++i) odd.srv(longest, 1, 1, 8140, alias + std::to_string(i));
   EXPECT_LT(read(odd)->note.size(), 2500u);
+}
+
+TEST(DnsMessage, TypesHaveTheirNames) {
+  EXPECT_EQ(name_of(dns_type::a), "A");
+  EXPECT_EQ(name_of(dns_type::aaaa), "AAAA");
+  EXPECT_EQ(name_of(dns_type::srv), "SRV");
 }
 
 TEST(DnsMessage, TheFuzzCorpusIsSurvived) {

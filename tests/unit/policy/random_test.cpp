@@ -21,6 +21,13 @@ TEST(Random, BelowNothingOrOneIsZero) {
   EXPECT_EQ(chance.below(1), 0u);
 }
 
+TEST(Random, EveryNumberBelowABoundComes) {
+  random chance(1);
+  std::array<int, 10> seen{};
+  for (int i = 0; i < 1000; ++i) ++seen.at(chance.below(10));
+  for (const int each : seen) EXPECT_GT(each, 50);
+}
+
 // Three quarters of 2^64: were no number drawn anew, every third one would be as likely as the two others together.
 TEST(Random, NoNumberBelowABoundIsLikelierThanAnother) {
   random chance(1);
