@@ -361,7 +361,7 @@ std::string canonical_host(std::string_view text) {
 
 bool is_host(std::string_view text) noexcept {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (text.empty() || text.size() > 253) return false;
+  if (text.size() > 253) return false;
   if (const auto colons = std::ranges::count(text, ':'); colons != 0)  // one: cafe.de:8140
     return colons > 1 && std::ranges::all_of(text, [](char c) {
              return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';

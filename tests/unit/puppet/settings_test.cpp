@@ -111,6 +111,27 @@ TEST_F(Settings, WaitsAreTakenFromAgentThenMain) {
   expect_only("maxwaitforlock = -1\n", severity::error, "p.conf:1", "duration");
 }
 
+TEST_F(Settings, WhatTheFileSaysOfTheRestIsTaken) {
+  const auto r = read("passfile = /p\nenvironment = test\nhttp_connect_timeout = 1m\nhttp_read_timeout = 7\n");
+  EXPECT_EQ(r.value.config_file, "p.conf");
+  EXPECT_EQ(r.value.credentials.passphrase_file, "/p");
+  EXPECT_EQ(r.value.environment, "test");
+  EXPECT_EQ(r.value.http_connect_timeout, std::chrono::seconds(60));
+  EXPECT_EQ(r.value.http_read_timeout, std::chrono::seconds(7));
+}
+
+TEST_F(Settings, WhatTheAgentIsGivenIsKeptAsItHasIt) {
+  const auto given = read(
+                         "[user]\nnoop = true\n[main]\nserver = a\ntags = x,$server\nmine = 1\nruninterval = soon\n"
+                         "splaylimit = 1m\n[agent]\nserver = b\n")
+                         .value.given;
+  ASSERT_EQ(given.size(), 4u);
+  EXPECT_EQ(given.at("server").value + " " + given.at("server").where, "b p.conf:10");
+  EXPECT_EQ(given.at("tags").value + " " + given.at("tags").where, "x,b p.conf:5");
+  EXPECT_EQ(given.at("splaylimit").value, "60");
+  EXPECT_EQ(given.at("runinterval").value, "soon") << "what is wrong stays as it is";
+}
+
 TEST_F(Settings, OtherSectionsDoNotCount) {
   EXPECT_FALSE(read("[server]\nserver = a\n[user]\nserver = b\n[master]\nserver = c\n").value.server_set);
 }
@@ -144,6 +165,17 @@ TEST_F(Settings, ServerListTakesServerportWhereItNamesNone) {
   EXPECT_EQ(s.server_list[2].port, 8141);
 }
 
+TEST_F(Settings, ServerListMayHave256EntriesBlanksAndCommasAtItsEnd) {
+  std::string many = "a";
+  for (int i = 0; i < 255; ++i) many += ",a";
+  EXPECT_EQ(read("server_list = " + many + "\n").value.server_list.size(), 256u);
+  expect_only("server_list = " + many + ",a\n", severity::error, "p.conf:1", "more than 256");
+  const auto r = read("server_list = a\t,\v b\f, ,\n");
+  EXPECT_TRUE(r.found.empty());
+  ASSERT_EQ(r.value.server_list.size(), 2u);
+  EXPECT_EQ(r.value.server_list[0].host + r.value.server_list[1].host, "ab");
+}
+
 TEST_F(Settings, ServerListProblems) {
   expect_only("server_list = a,,b\n", severity::warning, "p.conf:1", "empty entry");
   expect_only("server_list = a:1:2\n", severity::warning, "p.conf:1", "second colon");
@@ -154,9 +186,7 @@ TEST_F(Settings, ServerListProblems) {
   expect_only("server_list = a:65536\n", severity::error, "p.conf:1", "port");
   expect_only("server_list = a:80x\n", severity::error, "p.conf:1", "port");
   expect_only("server_list = :8140\n", severity::error, "p.conf:1", "not a host name");
-  std::string many = "server_list = a";
-  for (int i = 0; i < 300; ++i) many += ",a";
-  expect_only(many + "\n", severity::error, "p.conf:1", "more than 256");
+  expect_only("server_list = [a]:1\n", severity::error, "p.conf:1", "IPv6");
 }
 
 TEST_F(Settings, HostsThatCannotExistAreErrors) {
@@ -166,6 +196,19 @@ TEST_F(Settings, HostsThatCannotExistAreErrors) {
   expect_only("[main]\nca_server = a b\n", severity::error, "p.conf:2", "'ca_server'");
   expect_only("[main]\nserver = " + std::string(254, 'a') + "\n", severity::error, "p.conf:2", "'server'");
   expect_only("[main]\nserver = " + std::string(64, 'a') + "\n", severity::error, "p.conf:2", "'server'");
+  for (const std::string bad :
+       {".a", "[ab", "ab]", "a`", "a{", "a^", "a@", "a;", "f::g", "f::`", "f::;", "f::-", "f::/"})
+    expect_only("[main]\nserver = " + bad + "\n", severity::error, "p.conf:2", "'server'");
+}
+
+TEST_F(Settings, HostsHaveLabelsOfUpTo63AndAreUpTo253Long) {
+  const auto a = [](std::size_t count) { return std::string(count, 'a'); };
+  const auto with_last = [&](std::size_t count) {
+    return read("server = " + a(63) + "." + a(63) + "." + a(63) + "." + a(count) + "\n").found.size();
+  };
+  EXPECT_EQ(with_last(61), 0u);
+  EXPECT_EQ(with_last(62), 1u);
+  EXPECT_TRUE(read("server = az_09-AZ.x\n").found.empty());
 }
 
 TEST_F(Settings, WhatOnlyLooksLikeAnAddressIsTold) {
@@ -182,7 +225,9 @@ TEST_F(Settings, WhatOnlyLooksLikeAnAddressIsTold) {
 TEST_F(Settings, AddressesAreHosts) {
   EXPECT_EQ(read("server = [FE80::1]\n").value.server, "fe80::1");
   EXPECT_EQ(read("server = 192.0.2.1\n").value.server, "192.0.2.1");
-  EXPECT_TRUE(read("server = 192.0.2.1\n").found.empty());
+  for (const std::string good :
+       {"192.0.2.1", "::", "::1", "[fe80::1]", "0123:4567:89ab:cdef:9a0f::", "::ffff:192.0.2.1"})
+    EXPECT_TRUE(read("server = " + good + "\n").found.empty()) << good;
 }
 
 TEST_F(Settings, PortProblemsNameTheSettingThatHoldsThem) {
@@ -198,7 +243,9 @@ TEST_F(Settings, ValuesOfTheWrongKindAreErrors) {
   expect_only("runinterval = unlimited\n", severity::error, "p.conf:1", "duration");
   expect_only("http_connect_timeout = fast\n", severity::error, "p.conf:1", "duration");
   expect_only("certificate_revocation = none\n", severity::error, "p.conf:1", "revocation");
+  expect_only("certificate_revocation = $nope\n", severity::error, "p.conf:1", "no such setting");
   expect_only("srv_domain = a b\n", severity::error, "p.conf:1", "domain");
+  expect_only("use_srv_records = true\nsrv_domain = $nope\n", severity::error, "p.conf:2", "no such setting");
 }
 
 TEST_F(Settings, DurationsHavePuppetsUnits) {
@@ -224,9 +271,15 @@ TEST_F(Settings, CertnameRules) {
   expect_only("certname = Node1\n", severity::error, "p.conf:1", "capital");
   expect_only("certname = a/b\n", severity::error, "p.conf:1", "character");
   expect_only("certname = caf\u00e9\n", severity::error, "p.conf:1", "character");
+  expect_only("certname = a\tb\n", severity::error, "p.conf:1", "character");
+  expect_only("certname = a\x7f\n", severity::error, "p.conf:1", "character");
+  EXPECT_TRUE(read("certname = a b~!\n").found.empty());
   expect_only("certname = ca\n", severity::error, "p.conf:1", "reserved");
   expect_only("certname =\n", severity::error, "p.conf:1", "empty");
   expect_only("certname = $fqdn\n", severity::error, "p.conf:1", "$fqdn");
+  EXPECT_FALSE(read("certname = a\n").certname_is_default);
+  in_.certname = "node";
+  EXPECT_FALSE(read("").certname_is_default);
   in_.certname = "Node";
   expect_only("certname = a\n", severity::error, "certname", "capital");
 }
@@ -294,6 +347,15 @@ TEST_F(Settings, MisspeltSettingsAreGuessed) {
   EXPECT_THAT(read("[main]\nServer = a\n").found.front().fix(), HasSubstr("'server'"));
 }
 
+TEST_F(Settings, AGuessIsOneCharacterAwayOrTwoFromALongName) {
+  for (const std::string near : {"servr", "serverr", "servet", "hostcetrt"})
+    EXPECT_EQ(read("[main]\n" + near + " = a\n").found.size(), 1u) << near;
+  for (const std::string near : {"ca_sevrer", "ca_srvr", "use_srv_recordsxx", "use_srv_recor"})
+    EXPECT_EQ(read("[main]\n" + near + " = a\n").found.size(), 1u) << near;
+  for (const std::string far : {"sevrer", "rver", "xyserver", "port", "hostcetr", "ca_sevrre", "use_srv_reco"})
+    EXPECT_TRUE(read("[main]\n" + far + " = a\n").found.empty()) << far;
+}
+
 TEST_F(Settings, SettingsOfOtherSoftwareAreNoMatter) {
   EXPECT_TRUE(read("[main]\nstringify_facts = false\nparser = future\nmy_own = 1\n").found.empty());
   EXPECT_TRUE(read("[server]\nsever = x\n").found.empty());
@@ -314,6 +376,7 @@ TEST_F(Settings, SrvWithoutDomainIsAWarning) {
   ASSERT_EQ(r.found.size(), 1u);
   EXPECT_EQ(r.found[0].level(), severity::warning);
   EXPECT_EQ(r.found[0].where(), "p.conf:2");
+  EXPECT_TRUE(read("certname = a\n").found.empty());
 }
 
 TEST_F(Settings, EveryProblemIsToldAtOnce) {
