@@ -44,12 +44,7 @@ bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 // A line of any length, shown so that it can be found and read in a message.
-std::string shown(std::string_view s) {
-  std::string out;
-  for (const char c : s.substr(0, 60)) out += (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) ? '?' : c;
-  while (!out.empty() && !is_utf8(out)) out.pop_back();
-  return out + (s.size() > 60 ? "..." : "");
-}
+std::string shown(std::string_view s) { return shown_text(s, 60) + (s.size() > 60 ? "..." : ""); }
 
 bool is_option_word(std::string_view s) noexcept {
   return !s.empty() && std::ranges::all_of(s, [](char c) {

@@ -1,6 +1,7 @@
 #include "puppet/lookup.hpp"
 
 #include "puppet/setting_table.hpp"
+#include "puppet/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -160,13 +161,13 @@ std::expected<std::string, problem> lookup::reference(std::string_view name, std
   const bool valueless = row != nullptr && set_by(name) == nullptr && row->value == setting_row::no_value;
   if (row == nullptr || valueless)
     return wrong(where(inside),
-                 "the value of '" + std::string(inside) + "' refers to " + std::string(expression) +
+                 "the value of '" + std::string(inside) + "' refers to " + shown_text(expression, 100) +
                      ", and there is no " + (valueless ? "value for that setting" : "such setting"),
                  "write the value out; only Puppet's own settings can be referred to, not facts");
   auto found = value(name);
   if (!found && set_by(name) == nullptr && row->value == setting_row::computed)
     return wrong(where(inside),
-                 "the value of '" + std::string(inside) + "' refers to " + std::string(expression) +
+                 "the value of '" + std::string(inside) + "' refers to " + shown_text(expression, 100) +
                      ", whose default bunraku does not know",
                  "write the value out");
   return found;
@@ -176,7 +177,7 @@ std::expected<std::string, problem> lookup::in_shape(std::string value, std::str
   const auto* row = find_setting(name);
   const auto bad = [&](std::string_view wanted, std::string fix) {
     return wrong(where(name),
-                 "'" + std::string(name) + "' is '" + value.substr(0, 100) + "', which is not " + std::string(wanted),
+                 "'" + std::string(name) + "' is '" + shown_text(value, 100) + "', which is not " + std::string(wanted),
                  std::move(fix));
   };
   using enum setting_row::type;

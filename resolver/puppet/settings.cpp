@@ -1,6 +1,7 @@
 #include "puppet/settings.hpp"
 
 #include "puppet/setting_table.hpp"
+#include "puppet/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,9 @@ namespace {
 constexpr std::size_t longest_server_list = 256;
 
 bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// A value of any length and of any characters, for a message.
+std::string quoted(std::string_view value) { return "'" + shown_text(value, 100) + "'"; }
 
 // How many single-character changes make `a` into `b`, counted up to 3.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -89,7 +93,7 @@ class reader {
         error(where, "this host's certname is empty: it has no name",
               "set certname in puppet.conf, or give the host a name");
     } else if (name != lower(name)) {
-      error(where, "certname '" + name + "' has capital letters, and Puppet refuses to start",
+      error(where, "certname " + quoted(name) + " has capital letters, and Puppet refuses to start",
             "write it in lower case");
     } else if (!std::ranges::all_of(name, [](char c) { return c >= ' ' && c <= '~' && c != '/'; })) {
       error(where, "certname has a character that Puppet does not allow in it",
@@ -111,7 +115,7 @@ class reader {
     else if (check == "leaf") c.check = revocation::leaf;
     else if (check == "false") c.check = revocation::none;
     else if (!failed("certificate_revocation"))
-      error(settings_.where("certificate_revocation"), "'" + check + "' is no way to check revocation",
+      error(settings_.where("certificate_revocation"), quoted(check) + " is no way to check revocation",
             "write chain, leaf, true (the same as chain) or false");
     if (c.check != revocation::none) c.crl = text("hostcrl");
   }
@@ -181,12 +185,11 @@ class reader {
     const auto name = canonical_host(entry.substr(0, colon));
     auto after = colon == entry.npos ? std::string_view{} : entry.substr(colon + 1);
     if (entry.front() == '[' || std::ranges::count(entry, ':') > 2) {
-      error(where, "'" + std::string(entry) + "' in server_list: Puppet cannot read IPv6 addresses there",
-            "write a host name");
+      error(where, quoted(entry) + " in server_list: Puppet cannot read IPv6 addresses there", "write a host name");
       return;
     }
     if (const auto junk = after.find(':'); junk != after.npos) {
-      warning(where, "'" + std::string(entry) + "' in server_list: Puppet ignores what follows the second colon",
+      warning(where, quoted(entry) + " in server_list: Puppet ignores what follows the second colon",
               "write host:port");
       after = after.substr(0, junk);
     }
@@ -194,19 +197,18 @@ class reader {
     if (!after.empty()) {
       const auto [end, bad] = std::from_chars(after.data(), after.data() + after.size(), number);
       if (bad != std::errc{} || end != after.data() + after.size() || number == 0) {
-        error(where, "'" + std::string(entry) + "' in server_list has no usable port",
+        error(where, quoted(entry) + " in server_list has no usable port",
               "write host:port with a port from 1 to 65535");
         return;
       }
     }
     if (!is_host(name)) {
-      error(where, "'" + std::string(entry) + "' in server_list is not a host name",
+      error(where, quoted(entry) + " in server_list is not a host name",
             "write host or host:port, separated by commas");
       return;
     }
     if (is_no_address_but_looks_so(name))
-      warning(where, "'" + std::string(entry) + "' in server_list " + std::string(looks_so),
-              std::string(address_or_name));
+      warning(where, quoted(entry) + " in server_list " + std::string(looks_so), std::string(address_or_name));
     out_.value.server_list.push_back({name, number});
   }
 
@@ -215,7 +217,7 @@ class reader {
     s.use_srv_records = text("use_srv_records") == "true";
     s.srv_domain = canonical_host(text("srv_domain"));
     if (!s.srv_domain.empty() && !is_host(s.srv_domain))
-      error(settings_.where("srv_domain"), "srv_domain '" + s.srv_domain + "' is not a domain name",
+      error(settings_.where("srv_domain"), "srv_domain " + quoted(s.srv_domain) + " is not a domain name",
             "write a domain such as example.com");
     if (s.use_srv_records && s.srv_domain.empty() && !failed("srv_domain"))
       warning(settings_.where("use_srv_records"),
@@ -297,7 +299,7 @@ class reader {
     auto canonical = canonical_host(*found);
     // A default such as "$server" repeats the problem of `server`, which was told already.
     if (settings_.set_by(name) == nullptr) return canonical;
-    const auto is = "'" + std::string(name) + "' is '" + found->substr(0, 100) + "', ";
+    const auto is = "'" + std::string(name) + "' is " + quoted(*found) + ", ";
     if (!is_host(canonical))
       error(settings_.where(name), is + "which is not a host name", "write one host name, with nothing behind it");
     else if (is_no_address_but_looks_so(canonical))

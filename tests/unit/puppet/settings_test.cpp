@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 
@@ -377,6 +378,22 @@ TEST_F(Settings, SrvWithoutDomainIsAWarning) {
   EXPECT_EQ(r.found[0].level(), severity::warning);
   EXPECT_EQ(r.found[0].where(), "p.conf:2");
   EXPECT_TRUE(read("certname = a\n").found.empty());
+}
+
+TEST_F(Settings, NoValueMakesAMessageLongOrReachesTheTerminal) {
+  const auto odd = "A/\x1b]0;title\x07 " + std::string(1000, 'x');
+  for (const std::string name : {"certname", "server", "server_list", "srv_domain", "certificate_revocation",
+                                 "serverport", "runinterval", "use_srv_records", "vardir"}) {
+    for (const auto& value : {odd, odd + ":1:2", odd + ":0", "[" + odd, "A" + std::string(200, 'x') + ":1:2",
+                              "$" + std::string(1000, 'x')}) {
+      const auto r = read(name + " = " + value + "\n");
+      ASSERT_FALSE(r.found.empty()) << name;
+      for (const auto& each : r.found) {
+        EXPECT_LT(each.what().size(), 300u) << each.what();
+        EXPECT_TRUE(std::ranges::none_of(each.what(), [](char c) { return c >= 0 && c < ' '; })) << each.what();
+      }
+    }
+  }
 }
 
 TEST_F(Settings, EveryProblemIsToldAtOnce) {
