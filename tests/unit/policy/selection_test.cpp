@@ -224,6 +224,16 @@ TEST(Selection, HealthDecidesBeforePreference) {
   EXPECT_EQ(s.order(""), expected);
 }
 
+TEST(Selection, EveryStateHasItsPlaceWhateverTheWeights) {
+  site s{{srv("down", 0, 60000), srv("draining", 0, 50000), srv("saturated", 0, 1), srv("trial", 0, 40000),
+          srv("spared", 0, 3000), srv("suspect", 0, 200), srv("healthy", 0, 1)}};
+  s.limits.ejection_percent = 0;
+  s.is("suspect", health::suspect).is("spared", health::down, 1).is("trial", health::probation, 0, true);
+  s.is("saturated", health::saturated, 3600).is("draining", health::draining).is("down", health::down, 2);
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(s.order(node(i)), (names{"healthy", "suspect", "spared", "trial", "saturated", "draining", "down"}));
+}
+
 TEST(Selection, WhatCanWorkOfALaterPriorityComesBeforeWhatCannotOfAnEarlier) {
   site s{{srv("down1", 10, 1), srv("busy1", 10, 1), srv("trial1", 10, 1), srv("up2", 20, 1), srv("suspect2", 20, 1)}};
   s.is("down1", health::down).is("busy1", health::saturated).is("trial1", health::probation, 0, true);
@@ -312,6 +322,16 @@ TEST(SelectionEjection, AtMostHalfOfAPriorityIsLeftOutWhileOneOfItWorks) {
   EXPECT_EQ(s.order()[0], "a");
   EXPECT_EQ(s.order()[1], "c");
   EXPECT_EQ(s.order()[2], "far");
+}
+
+TEST(SelectionEjection, CountsThoseOfItsPriorityWhereverTheyStand) {
+  site s{
+      {srv("far", 20, 1), srv("a", 10, 1), srv("farther", 30, 1), srv("b", 10, 1), srv("c", 10, 1), srv("d", 10, 1)}};
+  s.is("b", health::down, 30).is("c", health::down, 10).is("d", health::down, 20);
+  const auto why = s.reasons();
+  EXPECT_EQ(why.at("c"), spared);
+  EXPECT_EQ(why.at("d"), down);
+  EXPECT_EQ(why.at("b"), down);
 }
 
 TEST(SelectionEjection, WhenNoneOfItWorksTheNextPriorityIsNext) {

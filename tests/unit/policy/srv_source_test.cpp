@@ -94,6 +94,7 @@ TEST(SrvSource, NoNamesKnowNobody) {
   const auto answer = srv_source_answer({}, {}, false);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->state, status::empty);
+  EXPECT_EQ(answer->note, "no SRV name is configured");
 }
 
 }  // namespace
