@@ -28,7 +28,7 @@ TEST(AgentManners, RepairedAgentsWaitByThemselves) {
 
 TEST(AgentManners, WhoDoesNotSayItsVersionIsNoAgent) {
   EXPECT_EQ(of(""), retry_after_manner::unknown);
-  for (const std::string version : {"", "x", "8", "8.", "8.x", "-8.2", "99999999999999999999.1", ".2"})
+  for (const std::string version : {"", "x", "8", "8.", "8.x", "-8.2", "99999999999999999999.1", ".2", "8x2", "8 2"})
     EXPECT_EQ(of("X-Puppet-Version: " + version + "|"), retry_after_manner::unknown) << version;
 }
 

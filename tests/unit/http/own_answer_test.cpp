@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace shim::http {
 namespace {
@@ -32,6 +33,33 @@ TEST(OwnAnswer, IsOneWholeAnswer) {
     EXPECT_EQ(head->fields.find("content-type"), "application/json");
     EXPECT_FALSE(head->keep_alive);
     EXPECT_EQ(bytes.substr(*end), body);
+  }
+}
+
+TEST(OwnAnswer, HasTheWordsOfRfc9110And6585) {
+  const std::pair<int, const char*> all[] = {{200, "OK"},
+                                             {400, "Bad Request"},
+                                             {403, "Forbidden"},
+                                             {404, "Not Found"},
+                                             {405, "Method Not Allowed"},
+                                             {408, "Request Timeout"},
+                                             {409, "Conflict"},
+                                             {411, "Length Required"},
+                                             {413, "Content Too Large"},
+                                             {414, "URI Too Long"},
+                                             {417, "Expectation Failed"},
+                                             {421, "Misdirected Request"},
+                                             {431, "Request Header Fields Too Large"},
+                                             {501, "Not Implemented"},
+                                             {502, "Bad Gateway"},
+                                             {503, "Service Unavailable"},
+                                             {504, "Gateway Timeout"},
+                                             {505, "HTTP Version Not Supported"},
+                                             {599, "Error"}};
+  for (const auto& [status, words] : all) {
+    std::string out;
+    write_own_answer(out, status, "", false, false);
+    EXPECT_TRUE(out.starts_with("HTTP/1.1 " + std::to_string(status) + " " + words + "\r\n")) << out;
   }
 }
 

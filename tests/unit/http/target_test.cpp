@@ -38,12 +38,14 @@ TEST(LoggablePath, HoldsNoQueryAndNothingThatBreaksALine) {
   EXPECT_EQ(loggable("/puppet/v3/catalog/a?transaction_uuid=1"), "path=/puppet/v3/catalog/a");
   EXPECT_EQ(loggable("/a b\"\\\n\x1b[31m\xc3\xa4\x7f"), "path=/a\\x20b\\x22\\x5c\\x0a\\x1b[31m\\xc3\\xa4\\x7f");
   EXPECT_EQ(loggable(std::string_view("/\0x", 3)), "path=/\\x00x");
+  EXPECT_EQ(loggable("/!~ !~"), "path=/!~\\x20!~");
 }
 
 TEST(LoggablePath, IsCutAtItsLimit) {
   EXPECT_EQ(loggable("/234", 4), "path=/234");
   EXPECT_EQ(loggable("/2345", 4), "path=/234...");
   EXPECT_EQ(loggable("/\n", 4), "path=/...");
+  EXPECT_EQ(loggable("/\n", 5), "path=/\\x0a");
   EXPECT_EQ(loggable("/" + std::string(1000, 'a')).size(), 5U + 512U + 3U);
 }
 
