@@ -241,7 +241,8 @@ TEST_F(Settings, PortProblemsNameTheSettingThatHoldsThem) {
 TEST_F(Settings, ValuesOfTheWrongKindAreErrors) {
   expect_only("use_srv_records = yes\n", severity::error, "p.conf:1", "true or false");
   expect_only("runinterval = 1h30m\n", severity::error, "p.conf:1", "duration");
-  expect_only("runinterval = unlimited\n", severity::error, "p.conf:1", "duration");
+  for (const std::string bad : {"unlimited", "1/2", "1:2m", "-1", "m"})
+    expect_only("runinterval = " + bad + "\n", severity::error, "p.conf:1", "duration");
   expect_only("http_connect_timeout = fast\n", severity::error, "p.conf:1", "duration");
   expect_only("certificate_revocation = none\n", severity::error, "p.conf:1", "revocation");
   expect_only("certificate_revocation = $nope\n", severity::error, "p.conf:1", "no such setting");
@@ -296,6 +297,8 @@ TEST_F(Settings, UnknownAndCircularReferencesAreTold) {
 TEST_F(Settings, AReferenceIsAsLongAsRubysWordsAreOrUpToItsBrace) {
   for (const char next : {'a', 'z', 'A', 'Z', '0', '9', '_'})
     expect_only(std::string("server = $ca_name") + next + "\n", severity::error, "p.conf:1", "no such setting");
+  EXPECT_EQ(value_of("tags", "ca_name = v\ntags = $ca_name`$ca_name@$ca_name[$ca_name/$ca_name:$ca_name{\n"),
+            "v`v@v[v/v:v{");
   // Puppet takes the first braces of a value for options, so that a name in braces can only come after those.
   EXPECT_EQ(value_of("tags", "ca_name = v\ntags = {mode = 0640}${ca_name}x/$ca_name-y$ca_name\n"), "vx/v-yv");
   EXPECT_EQ(value_of("tags", "tags = {mode = 0640}${ca_name-y}/${ca_name/$/${\n"), "${ca_name-y}/${ca_name/$/${");
