@@ -76,8 +76,7 @@ struct plugins_reading {
 /// Loads plugins. Blocking, usually milliseconds: the directory, all that lead to it and the file must belong to root
 /// and be writable for root alone, and the file must be no symbolic link; then each plugin is made in a process of its
 /// own first, so that one that crashes or hangs there (5 s are the limit; after 10 s of all, half a second) is refused;
-/// then here. Code that was loaded
-/// stays in the process, so that a file that changed is used from the next process on.
+/// then here. Code that was loaded stays in the process, so that a file that changed is used from the next process on.
 /// Those of `before` whose choice is the same are taken over as they are. If `before` is given, a plugin that runs and
 /// would be refused now is an error in `found`: then use `before`, and drop `value`.
 plugins_reading load_plugins(const plugin_options& options, const std::shared_ptr<plugins>& before = nullptr);

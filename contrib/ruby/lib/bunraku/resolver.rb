@@ -28,7 +28,8 @@ module Bunraku
     # The process that made it.
     attr_reader :process
 
-    # options: bunraku.h's keys and values, or Refused is raised; nil and empty values are left out, but for hosts_file: '', which is none.
+    # options: bunraku.h's keys and values, or Refused is raised; nil and empty values are left out, but for
+    # hosts_file: '', which is none.
     def initialize(options = {}, library: Library.load)
       @library = library
       @process = Process.pid
