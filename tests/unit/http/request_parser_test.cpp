@@ -127,6 +127,7 @@ TEST(ParseRequest, RefusesMalformedHosts) {
     EXPECT_EQ(head.error(), framing_error::bad_host) << host;
   }
   EXPECT_FALSE(parse_request(head_of("GET / HTTP/1.1|Host: " + std::string(256, 'a') + "|")));
+  EXPECT_TRUE(parse_request(head_of("GET / HTTP/1.1|Host: " + std::string(255, 'a') + "|")));
 }
 
 TEST(ParseRequest, TakesOpaqueValues) {

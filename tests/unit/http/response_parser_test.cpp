@@ -23,6 +23,11 @@ TEST(ParseResponse, GivesWhatTheMasterSaid) {
   EXPECT_EQ(head->fields.find("content-type"), "text/plain");
 }
 
+TEST(ParseResponse, TakesEachStatusOfFiveClasses) {
+  for (const std::string status : {"100", "199", "299", "399", "499", "599"})
+    EXPECT_TRUE(parse_response(head_of("HTTP/1.1 " + status + " X|Content-Length: 0|"), {}, "GET")) << status;
+}
+
 struct accepted {
   const char* what;
   const char* method;

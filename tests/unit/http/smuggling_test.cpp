@@ -62,6 +62,13 @@ TEST(Smuggling, WhatMastersDecodeThemselvesPasses) {
     EXPECT_EQ(first_refusal("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n"), std::nullopt) << target;
 }
 
+TEST(Smuggling, WhatIsNoByteInHexadecimalIsRefused) {
+  for (const std::string two : {"/0", ":0", "@0", "G0", "`0", "g0", "0/", "0:", "0@", "0G", "0`", "0g", "0", ""})
+    EXPECT_EQ(first_refusal("GET /a%" + two + " HTTP/1.1\r\nHost: a\r\n\r\n"), bad_target_character) << two;
+  for (const std::string two : {"A0", "F0", "a0", "f0", "09", "9A", "9F", "9a", "9f"})
+    EXPECT_EQ(first_refusal("GET /a%" + two + " HTTP/1.1\r\nHost: a\r\n\r\n"), std::nullopt) << two;
+}
+
 TEST(Smuggling, BothLengths) {
   const std::string smuggled = "0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
   expect_refused({
