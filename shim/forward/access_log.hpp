@@ -21,8 +21,8 @@ struct exchange_record {
   bool unserved = false;     ///< no master answered, or not to the end, through no fault of the client
   bool cut = false;          ///< the client's connection was broken off inside the answer
   std::size_t attempts = 0;  ///< requests sent or connections tried, the good one included
-  std::uint64_t bytes_up = 0, bytes_down = 0;  ///< of bodies
-  std::chrono::steady_clock::time_point ended;
+  std::uint64_t bytes_up = 0, bytes_down = 0;   ///< of bodies
+  std::chrono::steady_clock::time_point ended;  ///< when the client had what it got, or nothing
   std::chrono::microseconds first_byte{0}, total{0};
   std::chrono::microseconds waited{0};  ///< of `total`, for full masters to have room
   std::chrono::microseconds lost{0};    ///< of `total`, before the master that answered was connected to

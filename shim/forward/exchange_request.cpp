@@ -45,7 +45,7 @@ net::awaitable<exchange::error_code> exchange::send_rest(std::string_view left) 
   co_return error;
 }
 
-/// All that will be sent was. What is in client_.out from now on goes to the client.
+/// No more of the request is sent now. What is in client_.out from here on goes to the client.
 void exchange::sent(error_code error) {
   client_.out.clear();
   if (error || !body_.given_out() || !client_.up_in.empty()) return;
