@@ -65,6 +65,7 @@ address_answer answer_from(const std::string& host, const dns_answers::decision*
     add_note(result.note, outcome.note);
     add_note(result.note, note_about(*each));
     if (const auto error = error_of(outcome.failed)) result.error = error;
+    result.own_fault |= outcome.failed == policy::dns_outcome::failure::no_socket;
   }
   result.addresses = alternate(all);
   if (!all.empty()) {
@@ -139,6 +140,7 @@ class search_failure {
     asked_ += (asked_.empty() ? "" : ", ") + name;
     if (said.error == errc::no_address) return;
     error_ = said.error;
+    own_fault_ |= said.own_fault;
     add_note(notes_, said.note);
   }
   void add_not_asked(const std::string& name) {
@@ -147,12 +149,13 @@ class search_failure {
   }
   address_answer answer() const {
     if (!error_) return {{}, errc::no_address, "none of " + asked_ + " has an A or an AAAA record"};
-    return {{}, error_, "asked for " + asked_ + ": " + notes_};
+    return {{}, error_, "asked for " + asked_ + ": " + notes_, own_fault_};
   }
 
  private:
   std::string asked_, notes_;
   boost::system::error_code error_;
+  bool own_fault_ = false;
 };
 
 /// The first of `names` that has an address. The first question ends by its own deadline, which says more; the others

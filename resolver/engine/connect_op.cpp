@@ -188,6 +188,7 @@ net::awaitable<bool> connect_op::find_addresses(contestant& who) {
   const auto port = entrants_[who.entrant].who.port();
   const auto all = found.addresses.size();
   std::erase_if(found.addresses, [&](const auto& a) { return is_own_listener(a, port); });
+  entrants_[who.entrant].own_fault = found.own_fault && all == 0;
   if (found.addresses.empty()) {
     if (all != 0)
       fail(who.entrant, stage::resolve, errc::no_address,
@@ -222,9 +223,9 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
     e.reason = std::move(reason);
   }
   if (--e.open != 0) return;
-  const auto why = fault_of(e.error);
-  learned_.connect_failed(e.who, service_, why, std::string(name_of(e.reached)) + ": " + e.reason, clock::now());
   using kind = policy::health_event::kind;
+  const auto why = e.own_fault ? kind::own_fault : fault_of(e.error);
+  learned_.connect_failed(e.who, service_, why, std::string(name_of(e.reached)) + ": " + e.reason, clock::now());
   if (why == kind::connect_failed || why == kind::bad_certificate) names_->connect_failed(service_, e.who);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);

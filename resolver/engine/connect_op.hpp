@@ -67,6 +67,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
     stage reached = stage::resolve;
     boost::system::error_code error;
     std::string reason;
+    bool own_fault = false;  // whatever the error says: this host could not ask for its addresses
   };
   struct contestant {
     std::size_t entrant;

@@ -62,6 +62,7 @@ class discovery {
     std::vector<boost::asio::ip::address> addresses;
     boost::system::error_code error;
     std::string note;
+    bool own_fault = false;  ///< this host could not ask
   };
 
   /// Where a master is: an IP literal itself; else what the hosts file says; else A and AAAA records, asked for at the

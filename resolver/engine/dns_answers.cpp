@@ -33,6 +33,7 @@ dns_outcome failed(failure how, std::string note) { return {{}, how, std::move(n
 
 failure failure_of(const io::ares_channel::failure& from) {
   if (from.code == errc::cancelled) return failure::cancelled;
+  if (from.no_socket) return failure::no_socket;
   return from.code == errc::dns_timeout ? failure::silence : failure::refusal;
 }
 
@@ -65,7 +66,8 @@ boost::system::error_code error_of(policy::dns_outcome::failure how) noexcept {
   switch (how) {
     case none: return {};
     case silence: return errc::dns_timeout;
-    case refusal: return errc::dns_failed;
+    case refusal:
+    case no_socket: return errc::dns_failed;
     case malformed: return errc::dns_malformed;
     case cancelled: return errc::cancelled;
   }

@@ -34,7 +34,7 @@ net::awaitable<bool> dns_answers::play(std::shared_ptr<dns_answers> self, key qu
     if (!lie) co_return false;
     lie->note = "not what DNS says" + words;
     auto note = lie->note;
-    self->finish(question, *own, {std::move(*lie), failure::none, std::move(note)});
+    self->finish(question, *own, {std::move(*lie), failure::none, std::move(note), true});
     co_return true;
   }
   co_return false;

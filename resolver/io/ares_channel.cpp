@@ -43,8 +43,10 @@ ares_channel::failure failure_of(const ares_lookup& lookup, const std::string& q
         return {errc::dns_failed,
                 "the name server said " + policy::response_code_text(static_cast<unsigned>(code)) + asked};
       if (const int error = lookup.heard().no_socket; error != 0)
-        return {errc::dns_failed, "this host has no socket for it (" + std::string(std::strerror(error)) +
-                                      "): no name server could be reached" + asked};
+        return {errc::dns_failed,
+                "this host has no socket for it (" + std::string(std::strerror(error)) +
+                    "): no name server could be reached" + asked,
+                true};
       return {errc::dns_failed, "no name server could be reached" + asked};
     default: return {errc::dns_failed, "the question failed: " + std::string(ares_strerror(status)) + asked};
   }

@@ -34,6 +34,7 @@ class ares_channel {
   struct failure {
     boost::system::error_code code;
     std::string note;
+    bool no_socket = false;  ///< this host had none to ask with
   };
 
   /// Reads a reply, the message as it came, of which id and question are checked. False: it is not believed.

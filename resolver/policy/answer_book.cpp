@@ -48,6 +48,7 @@ answer_book::time_point answer_book::ask_again(const entry& e) const {
 
 /// Until when it is served because there is nothing better.
 answer_book::time_point answer_book::served_until(const entry& e) const {
+  if (e.said && e.said->is_lie) return e.fresh_until;
   const auto stale = std::max(e.fresh_until, e.learned + rules_.stale_for);
   const bool denied = e.missing_since && e.trouble && says_nothing(*e.trouble);
   return denied ? std::max(stale, *e.missing_since + rules_.vanished_for) : stale;
@@ -106,6 +107,8 @@ bool answer_book::is_denied(const entry& e, const dns_outcome& outcome, time_poi
 
 void answer_book::accept(entry& e, dns_outcome_ptr outcome, time_point now, std::chrono::milliseconds ttl) {
   if (!e.said || !same_content(*e.said, *outcome)) ++changes_;
+  e.before_lie = outcome->is_lie ? e.said : nullptr;
+  e.before_lie_learned = e.learned;
   e.said = std::move(outcome);
   e.learned = now;
   e.fresh_until = now + ttl;
@@ -114,15 +117,22 @@ void answer_book::accept(entry& e, dns_outcome_ptr outcome, time_point now, std:
   e.missing_since.reset();
 }
 
+void answer_book::end_lie(entry& e) {
+  e.said = std::exchange(e.before_lie, nullptr);
+  e.learned = e.fresh_until = e.before_lie_learned;
+}
+
 dns_decision answer_book::learn(const dns_question& question, dns_outcome_ptr outcome, time_point now, random& chance) {
   const bool cancelled = outcome->failed == failure::cancelled;
   if (cancelled) return {action::serve, std::move(outcome), dns_standing::failed, now, now, false, nullptr};
   // Some name servers answer whatever is not about AAAA (RFC 4074, 4.1).
-  if (outcome->failed != failure::silence) silent_until_.reset();
-  else if (question.second != dns_type::aaaa) waited_in_vain(now);
+  const bool silent = outcome->failed == failure::silence;
+  if (!silent && outcome->failed != failure::no_socket) silent_until_.reset();
+  else if (silent && question.second != dns_type::aaaa) waited_in_vain(now);
 
   ++revision_;
   entry& e = entry_for(question);
+  if (e.said && e.said->is_lie) end_lie(e);
   e.asked = now;
   e.doubted = false;
   const auto& ttl = rules_.ttl;
@@ -174,8 +184,10 @@ void answer_book::restore(const dns_question& question, dns_outcome_ptr outcome,
 
 std::vector<answer_book::kept_answer> answer_book::worth_keeping(time_point now) const {
   std::vector<kept_answer> kept;
-  for (const auto& [question, e] : entries_)
+  for (auto [question, e] : entries_) {
+    if (e.said && e.said->is_lie) end_lie(e);
     if (e.said && now < served_until(e)) kept.push_back({question, e.said, e.learned});
+  }
   return kept;
 }
 

@@ -24,12 +24,14 @@ struct dns_outcome {
     none,
     silence,    ///< no name server answered in time
     refusal,    ///< one said SERVFAIL, REFUSED or the like, or none could be reached
+    no_socket,  ///< this host had none to ask with (descriptors, buffers): DNS is not to blame, nor is a master
     malformed,  ///< the answer broke DNS's own rules
     cancelled,  ///< the question was given up
   };
   dns_answer answer;
   failure failed = failure::none;
-  std::string note;  ///< for people
+  std::string note;     ///< for people
+  bool is_lie = false;  ///< nobody's answer but an injected fault's
 };
 using dns_outcome_ptr = std::shared_ptr<const dns_outcome>;
 
@@ -82,6 +84,7 @@ struct dns_decision {
 ///  - Records that are gone ("no such record" where there were some) are served for `vanished_for` more: until "no such
 ///    record" was said at least twice, so far apart, with nothing else between. "." is believed at once.
 ///  - A failure where nothing better is known is served for `ttl.negative`.
+///  - A lie is served within its TTL. What DNS said before it comes back after it, and is what is worth keeping.
 ///  - `doubt` (a master that was named, or that was used because there was no answer, cannot be reached) ends all of
 ///    these times early, but not before `doubt_interval` has passed since the question was asked.
 /// Bounds: `capacity` questions; a new one beyond that replaces the one whose last question is the longest ago.
@@ -151,6 +154,8 @@ class answer_book {
     dns_outcome_ptr trouble;  ///< how the last question ended, if that is not `said`
     time_point asked, ask_again;
     std::optional<time_point> missing_since;  ///< `said` has records, and DNS first denied them then
+    dns_outcome_ptr before_lie;               ///< `said` is one: what DNS said last, if anything
+    time_point before_lie_learned;
   };
 
   using action = dns_decision::action;
@@ -160,6 +165,7 @@ class answer_book {
   time_point ask_again(const entry& e) const;
   time_point served_until(const entry& e) const;
   void accept(entry& e, dns_outcome_ptr outcome, time_point now, std::chrono::milliseconds ttl);
+  static void end_lie(entry& e);
   entry& entry_for(const dns_question& question);
   /// How long a silence, or a failure, lets others expect the same. Longer than the time between two questions, so that
   /// a process that is busy all the time notices no end of it by waiting.

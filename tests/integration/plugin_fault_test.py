@@ -175,8 +175,9 @@ class Fault(unittest.TestCase):
         self.ask(shim, "files")
 
     def test_dns_that_is_silent_and_dns_that_lies(self):
+        store = f"{self.state}/answers"
         shim = self.shim(dns='[dns]\nnameservers = ["{name_server}"]\nhosts_file = ""\nsrv = true\nlookup_deadline = "200ms"\n'
-                             'try_timeout = "100ms"\n')
+                             f'try_timeout = "100ms"\nstore = "{store}"\n')
         self.add(shim, kind="dns_silent", master="_x-puppet._tcp.lab.test")
         answer = self.ask(shim, status=503)
         self.assertIn(b"service catalog: ", answer.body)
@@ -185,6 +186,12 @@ class Fault(unittest.TestCase):
                  answer=[f"0 1 {self.site.port} {self.two}"])
         self.ask(shim, "report")
         self.assertEqual(self.served("report"), ["two"])
+        self.ask(shim, "files")
+        shim.stop()
+        with open(store, encoding="ascii") as kept:
+            text = kept.read()
+        self.assertIn("srv _x-puppet-fileserver._tcp.lab.test found ", text)
+        self.assertNotIn("_x-puppet-report._tcp.lab.test", text, "a lie is nothing for the next process")
 
     # ---- which, and how long
 

@@ -29,7 +29,8 @@ boost::system::error_code error_of(failure how) {
   switch (how) {
     case failure::none: return {};
     case failure::silence: return bunraku::errc::dns_timeout;
-    case failure::refusal: return bunraku::errc::dns_failed;
+    case failure::refusal:
+    case failure::no_socket: return bunraku::errc::dns_failed;
     case failure::malformed: return bunraku::errc::dns_malformed;
     case failure::cancelled: break;
   }

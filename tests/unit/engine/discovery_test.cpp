@@ -1,3 +1,4 @@
+#include "support/no_descriptors.hpp"
 #include "unit/engine/discovery_fixture.hpp"
 
 #include <bunraku/error.hpp>
@@ -9,7 +10,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <fstream>
-#include <sys/resource.h>
 
 namespace bunraku::engine::scripted {
 namespace {
@@ -250,13 +250,12 @@ TEST_F(Discovery, ARefusedPortIsAFailureBeforeTheDeadline) {
 
 TEST_F(Discovery, AWantOfDescriptorsIsToldAsThatAndNotAsTheNameServersFault) {
   make();
-  ask(service::ca);  // UBSan learns of types by a pipe, for which it has no descriptors later
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit none{0, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  const auto said = ask(service::catalog);
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ask(service::ca);
+  source_answer said;
+  {
+    const no_descriptors here;
+    said = ask(service::catalog);
+  }
   EXPECT_EQ(said.error, errc::dns_failed);
   EXPECT_TRUE(said.note.starts_with("this host has no socket for it (Too many open files)")) << said.note;
 }

@@ -1,4 +1,5 @@
 #include "support/dns_responder.hpp"
+#include "support/no_descriptors.hpp"
 #include "unit/engine/resolver_fixture.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -173,6 +174,24 @@ TEST_F(ResolverTest, MasterWithABadCertificateIsGivenUpAtOnce) {
   auto r = make({list({serving("wrong.test"), serving("good1.test")})});
   EXPECT_EQ(connect(r).attempts.size(), 1u);
   EXPECT_TRUE(connect(r).attempts.empty());
+}
+
+TEST_F(ResolverTest, AWantOfDescriptorsForDnsIsNotTheMastersFault) {
+  const master unknown("unknown.test", 8140, source_kind::list);
+  const auto counts_of = [](const resolver& r) {
+    return r.snapshot().services[index_of(service::catalog)].candidates.at(0).whole->counts;
+  };
+  auto before = make({list({unknown})});
+  connect(before);
+  EXPECT_EQ(counts_of(before).failed, 1u) << "no name server can say where it is";
+
+  auto r = make({list({unknown})});
+  {
+    const no_descriptors here;
+    connect(r);
+  }
+  EXPECT_EQ(counts_of(r).failed, 0u);
+  EXPECT_EQ(counts_of(r).own_faults, 1u);
 }
 
 TEST_F(ResolverTest, ASourceWhoseMastersAreAllDownComesAfterTheNextOne) {

@@ -1,59 +1,7 @@
-#include "policy/answer_book.hpp"
+#include "unit/policy/answer_book_fixture.hpp"
 
-#include <gtest/gtest.h>
-
-#include <string>
-#include <utility>
-
-namespace bunraku::policy {
+namespace bunraku::policy::one_book {
 namespace {
-
-using namespace std::chrono_literals;
-using action = dns_decision::action;
-using status = dns_answer::status;
-using time_point = answer_book::time_point;
-
-const dns_question srv{"_x-puppet._tcp.example.com", dns_type::srv};
-const dns_question other{"puppet.example.com", dns_type::a};
-constexpr time_point start{100000s};
-constexpr auto silence = dns_outcome::failure::silence, refusal = dns_outcome::failure::refusal;
-
-dns_outcome_ptr records(std::string target, std::chrono::seconds ttl = 60s) {
-  dns_outcome outcome;
-  outcome.answer.state = status::found;
-  outcome.answer.srv.push_back({10, 50, 8140, std::move(target)});
-  outcome.answer.ttl = ttl;
-  return std::make_shared<dns_outcome>(std::move(outcome));
-}
-dns_outcome_ptr answer(status state, std::chrono::seconds ttl = 60s) {
-  dns_outcome outcome;
-  outcome.answer.state = state;
-  outcome.answer.ttl = ttl;
-  return std::make_shared<dns_outcome>(std::move(outcome));
-}
-dns_outcome_ptr failure(dns_outcome::failure why) {
-  return std::make_shared<dns_outcome>(dns_outcome{{}, why, "a story"});
-}
-
-class AnswerBook : public testing::Test {
- protected:
-  dns_decision decide(const dns_question& question = srv) const { return book.decide(question, now); }
-  dns_decision learn(dns_outcome_ptr outcome, const dns_question& question = srv) {
-    return book.learn(question, std::move(outcome), now, chance);
-  }
-  void expect(action what, dns_standing standing, const dns_outcome_ptr& outcome) {
-    const auto decided = decide();
-    EXPECT_EQ(decided.what, what);
-    EXPECT_EQ(decided.standing, standing);
-    EXPECT_EQ(decided.outcome, outcome);
-  }
-
-  answer_rules rules{{5s, 86400s, 30s}, 7 * 24h, 1h, 10s};
-  answer_book book{rules, 8};
-  random chance{7};
-  time_point now = start;
-  const dns_outcome_ptr one = records("one.example.com"), two = records("two.example.com");
-};
 
 TEST_F(AnswerBook, WhatIsNotKnownIsAskedAndWaitedFor) { expect(action::ask, dns_standing::failed, nullptr); }
 
@@ -219,6 +167,21 @@ TEST_F(AnswerBook, SilenceAboutIPv6AloneIsNoSilenceOfDns) {
   EXPECT_EQ(decide().what, action::serve_and_ask);
   learn(failure(silence), {"one.example.com", dns_type::aaaa});
   EXPECT_EQ(decide().what, action::serve_and_ask) << "nor is it a sign of life";
+}
+
+TEST_F(AnswerBook, ThatThisHostCouldNotAskIsNoSignOfLifeOfDns) {
+  learn(one);
+  now += 10min;
+  learn(failure(silence), other);
+  learn(failure(dns_outcome::failure::no_socket), other);
+  EXPECT_EQ(decide().what, action::serve_and_ask);
+}
+
+TEST_F(AnswerBook, ThatThisHostCouldNotAskIsNoSilenceOfDns) {
+  learn(one);
+  now += 10min;
+  learn(failure(dns_outcome::failure::no_socket), other);
+  EXPECT_EQ(decide().what, action::ask);
 }
 
 TEST_F(AnswerBook, WhatWasNeverAnsweredIsWaitedForEvenWhenDnsIsSilent) {
@@ -421,26 +384,6 @@ TEST_F(AnswerBook, DoubtOfWhatIsNotKnownIsNothing) {
   EXPECT_EQ(book.size(), 0u);
 }
 
-TEST_F(AnswerBook, WhatComesFromDiskIsAskedForAndServesWhenDnsIsSilent) {
-  book.restore(srv, one, now - 3h, now);
-  expect(action::ask, dns_standing::stale, one);
-  EXPECT_TRUE(decide().from_disk);
-  const auto said = learn(failure(silence));
-  EXPECT_EQ(said.outcome, one);
-  EXPECT_TRUE(said.from_disk);
-  EXPECT_EQ(said.learned, start - 3h);
-  EXPECT_FALSE(learn(two).from_disk);
-  EXPECT_FALSE(decide().from_disk);
-}
-
-TEST_F(AnswerBook, DiskNeverOverrulesDnsNorComesFromTheFuture) {
-  learn(one);
-  book.restore(srv, two, now + 3h, now);
-  EXPECT_EQ(decide().outcome, one);
-  book.restore(other, two, now + 3h, now);
-  EXPECT_EQ(decide(other).learned, now);
-}
-
 TEST_F(AnswerBook, WhatWasSaidLastIsTheTroubleIfThereIsAny) {
   EXPECT_EQ(book.last(srv), nullptr);
   learn(one);
@@ -490,44 +433,6 @@ TEST_F(AnswerBook, OnlookersSeeWhetherDnsFailedSince) {
   EXPECT_EQ(seen->standing, dns_standing::failed);
   EXPECT_EQ(seen->learned, start);
   EXPECT_FALSE(seen->from_disk);
-}
-
-TEST_F(AnswerBook, WhatIsTooOldOnDiskDoesNotServe) {
-  book.restore(srv, one, now - 8 * 24h, now);
-  expect(action::ask, dns_standing::failed, nullptr);
-  EXPECT_FALSE(learn(failure(refusal)).from_disk);
-  EXPECT_FALSE(decide().from_disk);
-  EXPECT_TRUE(book.worth_keeping(now).empty());
-}
-
-TEST_F(AnswerBook, AnswersAreWorthKeepingAndFailuresAreNot) {
-  learn(one);
-  learn(failure(silence), other);
-  const auto kept = book.worth_keeping(now);
-  ASSERT_EQ(kept.size(), 1u);
-  EXPECT_EQ(kept.front().question, srv);
-  EXPECT_EQ(kept.front().learned, now);
-}
-
-TEST_F(AnswerBook, OnlyOtherRecordsAreAChange) {
-  learn(one);
-  EXPECT_EQ(book.changes(), 1u);
-  now += 1min;
-  learn(records("one.example.com", 5s));
-  learn(failure(silence));
-  EXPECT_EQ(book.changes(), 1u);
-  learn(two);
-  EXPECT_EQ(book.changes(), 2u);
-}
-
-TEST_F(AnswerBook, TheOrderOfRecordsIsNoChange) {
-  dns_outcome there, back;
-  there.answer.state = back.answer.state = status::found;
-  there.answer.srv = {{1, 1, 1, "a"}, {2, 2, 2, "b"}};
-  back.answer.srv = {{2, 2, 2, "b"}, {1, 1, 1, "a"}};
-  EXPECT_TRUE(same_content(there, back));
-  back.answer.srv.front().weight = 3;
-  EXPECT_FALSE(same_content(there, back));
 }
 
 TEST_F(AnswerBook, OtherNameServersAreAskedAtOnce) {
@@ -594,4 +499,4 @@ TEST_F(AnswerBook, KeepOnlyDropsTheRest) {
 }
 
 }  // namespace
-}  // namespace bunraku::policy
+}  // namespace bunraku::policy::one_book
