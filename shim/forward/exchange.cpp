@@ -244,7 +244,14 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
       co_return refuse_head(http::text_of(length.error()));
     }
     if (*length == 0) {
-      const auto error = co_await fill_head();
+      auto error = fill_head_now();
+      if (error == net::error::would_block) {
+        const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
+        error = co_await up_.wait_until(bunraku::direction::read, patience.until);
+        if (error == net::error::timed_out && patience.ask_status) error = co_await doubt_head();
+      } else if (up_.hogs()) {
+        co_await up_.let_others_run();
+      }
       if (error) co_return error;
       continue;
     }
@@ -265,32 +272,26 @@ net::awaitable<std::optional<exchange::error_code>> exchange::read_head() {
   }
 }
 
-/// More of the answer's head into client_.up_in. A master that lets it wait for too long is asked how it is.
-net::awaitable<exchange::error_code> exchange::fill_head() {
-  const auto capacity = byte_buffer::usual + shared_.heads.head_bytes;
-  for (;;) {
-    // Most heads are far shorter than the longest that is allowed.
-    auto error = up_.fill_now(client_.up_in, client_.up_in.size() < byte_buffer::usual ? byte_buffer::usual : capacity);
-    if (error == net::error::would_block) {
-      const auto patience = course_.wait(shared_.resolver.overdue_after(*to_.endpoint, course_.asked()), situation());
-      error = co_await up_.wait_until(bunraku::direction::read, patience.until);
-      if (!error) continue;
-      if (error == net::error::timed_out && patience.ask_status) {
-        const bool lives = co_await ask_status();
-        if (lives) continue;
-        error = up_.fill_now(client_.up_in, capacity);  // it may have come meanwhile
-        hangs_ = error == net::error::would_block;
-        if (hangs_) error = net::error::timed_out;
-      }
-    }
-    if (!error) {
-      if (up_.hogs()) co_await up_.let_others_run();
-      const bool first = !course_.has_heard();
-      heard();
-      if (first) learned_first_byte_ = std::chrono::duration_cast<std::chrono::microseconds>(heard_at_ - sent_at_);
-    }
-    co_return error;
-  }
+/// More of the answer's head into client_.up_in, as far as nothing has to be waited for.
+exchange::error_code exchange::fill_head_now() {
+  // Most heads are far shorter than the longest that is allowed.
+  const bool small = client_.up_in.size() < byte_buffer::usual;
+  const auto error = up_.fill_now(client_.up_in, byte_buffer::usual + (small ? 0 : shared_.heads.head_bytes));
+  if (error) return error;
+  const bool first = !course_.has_heard();
+  heard();
+  if (first) learned_first_byte_ = std::chrono::duration_cast<std::chrono::microseconds>(heard_at_ - sent_at_);
+  return error;
+}
+
+/// The master lets its answer wait for too long: it is asked how it is. No error: the answer may be waited for.
+net::awaitable<exchange::error_code> exchange::doubt_head() {
+  const bool lives = co_await ask_status();
+  if (lives) co_return error_code{};
+  auto error = fill_head_now();  // it may have come meanwhile
+  hangs_ = error == net::error::would_block;
+  if (hangs_) error = net::error::timed_out;
+  co_return error;
 }
 
 /// Bytes of the answer came.

@@ -109,7 +109,8 @@ class exchange {
   boost::asio::awaitable<error_code> write_rest(std::string_view bytes);
   boost::asio::awaitable<error_code> await_room();
   boost::asio::awaitable<std::optional<error_code>> read_head();
-  boost::asio::awaitable<error_code> fill_head();
+  error_code fill_head_now();
+  boost::asio::awaitable<error_code> doubt_head();
   boost::asio::awaitable<bool> ask_status();
   void heard();
   bunraku::course::situation situation() const;
@@ -122,6 +123,7 @@ class exchange {
   boost::asio::awaitable<step> relay();
   boost::asio::awaitable<ending> relay_body(body_relay& body);
   std::string_view with_head(std::string_view bytes);
+  error_code to_client_now(std::string_view& bytes);
   boost::asio::awaitable<bool> to_client(std::string_view bytes);
   boost::asio::awaitable<arrival> more_from_master(const body_relay& body);
   void break_off(error_code error, std::string reason);

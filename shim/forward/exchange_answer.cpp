@@ -70,21 +70,29 @@ void exchange::cut_client() {
   client_.stream.stream().abort();
 }
 
-/// Sends what is pending in client_.out, then `bytes`; small ones together, as one TLS record.
-net::awaitable<bool> exchange::to_client(std::string_view bytes) {
-  boost::system::error_code error;
+/// Sends what is pending in client_.out, then `bytes`, as far as nothing has to be waited for: mostly all of it. What
+/// is small goes together, as one TLS record. `would_block`: to_client() is to go on, with what is left of both.
+exchange::error_code exchange::to_client_now(std::string_view& bytes) {
+  auto& out = client_.out;
   answer_begun_ = true;
-  if (!client_.out.empty()) {
+  if (!out.empty()) {
     const auto joined = std::min(bytes.size(), byte_buffer::usual);
-    client_.out.append(bytes.substr(0, joined));
+    out.append(bytes.substr(0, joined));
     bytes.remove_prefix(joined);
-    std::string_view head = client_.out;
-    error = client_.stream.write_now(head);
-    if (error == net::error::would_block) error = co_await client_.stream.write_rest(head, shared_.stall);
-    client_.out.clear();
+    std::string_view left = out;
+    const auto error = client_.stream.write_now(left);
+    out.erase(0, out.size() - left.size());
+    if (error) return error;
   }
-  if (!error) error = client_.stream.write_now(bytes);
-  if (error == net::error::would_block) error = co_await client_.stream.write_rest(bytes, shared_.stall);
+  return client_.stream.write_now(bytes);
+}
+
+net::awaitable<bool> exchange::to_client(std::string_view bytes) {
+  auto error = to_client_now(bytes);
+  while (error == net::error::would_block) {
+    error = co_await client_.stream.wait(bunraku::direction::write, shared_.stall);
+    if (!error) error = to_client_now(bytes);
+  }
   if (error) {
     const bool slow = error == net::error::timed_out;
     tell(outcome::cancelled);
@@ -132,7 +140,9 @@ net::awaitable<exchange::ending> exchange::relay_body(body_relay& body) {
       co_return ending::broken;
     }
     if (!piece->bytes.empty() || piece->last) {
-      const bool sent = co_await to_client(with_head(*direct));
+      auto bytes = with_head(*direct);
+      bool sent = !to_client_now(bytes);
+      if (!sent) sent = co_await to_client(bytes);
       if (!sent) co_return ending::client_left;
     }
     body.given(*piece);
