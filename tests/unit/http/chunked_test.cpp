@@ -67,6 +67,26 @@ TEST(ChunkedDecoder, DropsExtensionsAndTrailersWhereverTheyAreCut) {
   }
 }
 
+TEST(ChunkedDecoder, GivesNothingOutThatFollowsABodyOfWhichSomethingWasDropped) {
+  for (const std::string body : {"1;x\r\na\r\n0\r\n\r\n", "1\r\na\r\n0\r\nX: y\r\n\r\n"}) {
+    const decoded out = decode(body + "HTTP/1.1 200 OK\r\n", 64, &chunked_decoder::next_wire);
+    EXPECT_TRUE(out.done);
+    EXPECT_EQ(out.consumed, body.size());
+    EXPECT_EQ(out.bytes, "1\r\na\r\n0\r\n\r\n");
+  }
+}
+
+TEST(ChunkedDecoder, PassesOverAllThatIsDroppedInOneStep) {
+  chunked_decoder decoder;
+  const std::string_view wire = "1;name=value\r\na\r\n";
+  const auto first = decoder.next_wire(wire);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->bytes, "1");
+  const auto second = decoder.next_wire(wire.substr(first->consumed));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->bytes, "\r\na\r\n");
+}
+
 TEST(ChunkedDecoder, EndsAnEmptyBody) {
   const decoded out = decode("0\r\n\r\n", 64, &chunked_decoder::next_data);
   EXPECT_TRUE(out.done);

@@ -32,6 +32,15 @@ TEST(HeadScanner, FollowsABufferThatMoves) {
   EXPECT_EQ(scanner.scan(head), scanned(head.size()));
 }
 
+TEST(HeadScanner, LooksAtNoByteTwice) {
+  const std::string head = head_of("GET / HTTP/1.1|Host: a|");
+  head_scanner scanner;
+  for (std::size_t n = 1; n < head.size(); ++n) {
+    const std::size_t seen = n > 1 && head[n - 2] == '\r' ? n - 2 : n - 1;  // what follows a CR decides about it
+    ASSERT_EQ(scanner.scan(std::string(seen, '\n') + head.substr(seen, n - seen)), scanned(0)) << n;
+  }
+}
+
 TEST(HeadScanner, StartsAnewAfterReset) {
   const std::string first = head_of("GET /a/long/first/request HTTP/1.1|Host: a|");
   const std::string second = head_of("GET / HTTP/1.1|Host: a|");

@@ -59,6 +59,12 @@ TEST(WriteRequest, WritesExactlyOneFramingField) {
       head_of("PUT / HTTP/1.1|Host: m1.example.com:8140|Content-Length: 70000|"));
 }
 
+TEST(WriteRequest, WritesTheLargestLengthThereIs) {
+  EXPECT_EQ(
+      rewrite_request("PUT / HTTP/1.1|Host: a|", {}, body_framing{body_kind::length, 18446744073709551615U}).bytes,
+      head_of("PUT / HTTP/1.1|Host: m1.example.com:8140|Content-Length: 18446744073709551615|"));
+}
+
 TEST(WriteRequest, SpeaksHttp11ForAnHttp10Client) {
   EXPECT_EQ(rewrite_request("GET / HTTP/1.0|Connection: keep-alive|").bytes,
             head_of("GET / HTTP/1.1|Host: m1.example.com:8140|"));
@@ -138,8 +144,9 @@ TEST(WriteRequest, KeepsNamesThatOnlyLookSimilar) {
 
 TEST(WriteRequest, DropsTheSitesOwnNames) {
   const written out = rewrite_request(
-      "GET / HTTP/1.1|Host: a|X-Site-User: root|x_site_user: root|X-Site: 1|X-Sits-User: 1|", {"X-Site-User", "other"});
-  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Site: 1|X-Sits-User: 1|"));
+      "GET / HTTP/1.1|Host: a|X-Site-User: root|x_site_user: root|X-Site: 1|X-Sits-User: 1|Y-Site-User: 1|",
+      {"X-Site-User", "other"});
+  EXPECT_EQ(out.bytes, head_of("GET / HTTP/1.1|Host: m1.example.com:8140|X-Site: 1|X-Sits-User: 1|Y-Site-User: 1|"));
   EXPECT_EQ(out.dropped.identity, 2U);
 }
 
@@ -220,6 +227,8 @@ TEST(WriteResponse, CanFrameABodyAnew) {
 TEST(WriteResponse, KeepsTheReasonPrintableAndShort) {
   EXPECT_EQ(rewrite_response("HTTP/1.1 500 gr\xc3\xb6\tsser|Content-Length: 0|").bytes,
             head_of("HTTP/1.1 500 gr???sser|Content-Length: 0|"));
+  EXPECT_EQ(rewrite_response("HTTP/1.1 500 ~\x80 \xff|Content-Length: 0|").bytes,
+            head_of("HTTP/1.1 500 ~? ?|Content-Length: 0|"));
   EXPECT_EQ(rewrite_response("HTTP/1.1 500 " + std::string(1000, 'x') + "|Content-Length: 0|").bytes,
             head_of("HTTP/1.1 500 " + std::string(128, 'x') + "|Content-Length: 0|"));
 }
