@@ -53,7 +53,7 @@ void chunked_joint::write(std::string& out, std::string_view content) {
     chunk_open_ = false;
     out += chunk_end;
   }
-  zeros_ = zeros_ && content.empty();
+  zeros_ = false;
   std::array<char, 10> line;
   while (!content.empty()) {
     const auto part = content.substr(0, chunked_decoder::max_chunk);

@@ -10,6 +10,7 @@ namespace {
 struct reading {
   std::string content;
   bool done = false, refused = false;
+  std::size_t behind = 0;  // bytes that the next answer would begin with
 };
 
 reading read_all(std::string_view wire) {
@@ -25,6 +26,7 @@ reading read_all(std::string_view wire) {
     out.done = step->done;
     wire.remove_prefix(step->consumed);
   }
+  out.behind = wire.size();
   return out;
 }
 
@@ -52,7 +54,9 @@ TEST(ChunkedJoint, BeginsABody) {
   joint.write(out, "Wiki");
   joint.write(out, "");
   joint.write(out, "pedia in ch");
+  EXPECT_FALSE(joint.content_ended());
   EXPECT_TRUE(joint.finish(out));
+  EXPECT_TRUE(joint.content_ended());
   EXPECT_EQ(out, "4\r\nWiki\r\nb\r\npedia in ch\r\n0\r\n\r\n");
 }
 
@@ -75,6 +79,7 @@ TEST(ChunkedJoint, GoesOnWhereverABodyWasCut) {
       const auto got = read_all(out);
       EXPECT_EQ(got.content, content) << cut << ' ' << out;
       EXPECT_TRUE(got.done) << cut << ' ' << out;
+      EXPECT_EQ(got.behind, 0U) << cut << ' ' << out;
     }
   }
 }
@@ -104,8 +109,15 @@ TEST(ChunkedJoint, ALoneZeroMayBeAnEndOrTheBeginOfASize) {
   }
 }
 
+TEST(ChunkedJoint, MakesASizeOfZerosNoLonger) {
+  chunked_decoder receiver;
+  std::string out = given_out("2\r\nab\r\n00000000", receiver);  // as many digits as a size may have
+  EXPECT_TRUE(chunked_joint(receiver).finish(out));
+  EXPECT_TRUE(read_all(out).done) << out;
+}
+
 TEST(ChunkedJoint, KnowsThatTheContentIsWholeAfterTheLastChunk) {
-  for (const std::string_view end : {"0\r", "0\r\n", "0\r\n\r"}) {
+  for (const std::string_view end : {"0\r", "0\r\n", "0\r\n\r", "0\r\n\r\n"}) {
     chunked_decoder receiver;
     std::string out = given_out("2\r\nab\r\n" + std::string(end), receiver);
     chunked_joint joint(receiver);
