@@ -160,6 +160,25 @@ struct discovery::state {
         }
       }
     }
+    /// What a plugin said of a service goes on until it is asked anew, which is the next time: it may be another one
+    /// now.
+    void keep_what_plugins_said(const configuration& before) {
+      for (std::size_t i = 0; i < services.size(); ++i) {
+        const auto had = std::ranges::find(before.services, services[i].name, &service_options::name);
+        if (had == before.services.end()) continue;
+        const auto& said = before.slots[static_cast<std::size_t>(had - before.services.begin())];
+        for (std::size_t j = 0; j < slots[i].size(); ++j) {
+          const auto& from = services[i].sources[j];
+          if (from.kind() != source_kind::plugin) continue;
+          const auto same = std::ranges::find_if(said, [&](const slot& each) {
+            return each.answer.kind == source_kind::plugin && each.answer.asked == from.origin();
+          });
+          if (same == said.end() || same->expires == clock::time_point::min()) continue;
+          slots[i][j].answer = same->answer;
+          slots[i][j].expires = slots[i][j].asked_again = clock::now();
+        }
+      }
+    }
     bool has(service s, std::size_t index) const {
       return index_of(s) < services.size() && index < services[index_of(s)].sources.size();
     }
@@ -341,7 +360,8 @@ void discovery::prepare_addresses(const master& who) {
 }
 
 void discovery::replace(std::vector<service_options> services, dns_options dns) {
-  state_->config = std::make_shared<state::configuration>(std::move(services));
+  const auto before = std::exchange(state_->config, std::make_shared<state::configuration>(std::move(services)));
+  state_->config->keep_what_plugins_said(*before);
   std::set<std::string> names;
   for (const auto& each : state_->config->services)
     for (const auto& from : each.sources) names.insert(from.owner_names().begin(), from.owner_names().end());

@@ -85,6 +85,7 @@ class discovery {
   void prepare_addresses(const master& who);
 
   /// Other services and options from now on (a reload). Answers that are still asked for are kept; failures are not.
+  /// A plugin is asked anew the next time, and what it said before goes on if it says nothing.
   void replace(std::vector<service_options> services, dns_options dns);
 
   /// Whoever may interfere with the questions to DNS; null: nobody.

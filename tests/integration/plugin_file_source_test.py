@@ -77,6 +77,21 @@ class FileSource(unittest.TestCase):
             return shim.lines(r"plugin=file_source file_source\.kept .*others than root may write to it")
         until(refused, "the writable file to be refused")
 
+    def test_a_reload_that_makes_it_anew_keeps_what_it_said_while_its_file_is_bad(self):
+        self.write("one")
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "one")
+        self.write("one", mode=0o666)
+        shim.reload(shim.config(extra=shim.parts["extra"].replace('deadline = "60s"', 'deadline = "59s"')))
+        self.assertEqual(self.answered_by(shim), "one")
+        self.assertRegex(bunraku(shim, "explain", "catalog").stdout, r"plugin file_source: 1 master\n.*others than root")
+        self.write("two")
+
+        def moved():
+            self.new_run(shim)
+            return self.answered_by(shim) == "two"
+        until(moved, "the mended file to count")
+
     def test_resolve_asks_it_as_the_daemon_does(self):
         self.write("one", "two")
         shim = self.shim()

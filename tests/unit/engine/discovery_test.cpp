@@ -439,6 +439,55 @@ TEST_F(Discovery, AQuestionThatFailsAfterAReloadIsPutToTheNameServersOfToday) {
   EXPECT_EQ(ask(service::catalog).state, status::answered) << ask(service::catalog).note;
 }
 
+/// Knows one master of whatever it is asked for, until it is silent.
+class one_source final : public extensions {
+ public:
+  bool silent = false;
+  int asked = 0;
+
+  bool interferes() const noexcept override { return false; }
+  void interfere(executor_type, moment, handler<fault>) override {}
+  bool watches() const noexcept override { return false; }
+  void see(seen) override {}
+  void masters(executor_type executor, const std::string&, std::string service, handler<source_reply> reply) override {
+    ++asked;
+    source_reply said;
+    said.answered = !silent;
+    said.valid = 1h;
+    if (!silent) said.masters = {{"m-" + service, 8140, source_kind::plugin}};
+    boost::asio::post(executor, [r = std::move(reply), said]() mutable { std::move(r)(said); });
+  }
+  void score(executor_type, const std::string&, plan_question, handler<plan_scores>) override {}
+  void question(executor_type, const std::string&, std::string, handler<probe_question>) override {}
+  void judge(executor_type, const std::string&, probe_answer, handler<std::optional<double>>) override {}
+};
+
+TEST_F(Discovery, WhatAPluginSaidOutlivesAReloadIfItHasNoMoreToSayAndFollowsTheServicesName) {
+  make();
+  const auto plugin = std::make_shared<one_source>();
+  subject->set_extensions(plugin);
+  auto before = services(), after = services();
+  before.push_back({"canary", {source::plugin("inventory")}});
+  after.push_back({"debug", {source::plugin("inventory")}});
+  after.push_back({"canary", {source::srv({generic}), source::plugin("inventory")}});
+  after.push_back({"spare", {source::plugin("another")}});
+  const auto number = [](int n) { return static_cast<service>(first_further_service + n); };
+  subject->replace(before, dns);
+  EXPECT_EQ(ask(number(0)).masters.front().host(), "m-canary");
+  subject->replace(after, dns);
+  ASSERT_NE(subject->last_source(number(1), 1), nullptr) << "for onlookers";
+  EXPECT_EQ(subject->last_source(number(1), 1)->ttl_left, 0s);
+  plugin->silent = true;
+  const auto asked = plugin->asked;
+  const auto canary = ask(number(1), 1);
+  EXPECT_EQ(plugin->asked, asked + 1) << "it may have other settings now";
+  ASSERT_EQ(canary.state, status::answered);
+  EXPECT_EQ(canary.masters.front().host(), "m-canary");
+  EXPECT_TRUE(canary.stale);
+  EXPECT_EQ(ask(number(0)).state, status::failed) << "another service's number before";
+  EXPECT_EQ(ask(number(2)).state, status::failed);
+}
+
 TEST_F(Discovery, ResolvConfIsReadAnewWhenItChanges) {
   dns_responder other(io.get_executor(), [](const question& q) { return nothing(q); });
   dns.nameservers.clear();
