@@ -46,7 +46,9 @@ void connect_op::cancel() noexcept {
   io::end_wait(wake_);
 }
 
-void connect_op::doubt(const master& who) { names_->connect_failed(service_, who); }
+void connect_op::doubt(const master& who) { names_->connect_failed(told_for(), who); }
+
+service connect_op::told_for() const noexcept { return learned_.numbering() == numbering_ ? service_ : gone_service; }
 
 void connect_op::give_up(plan& from) {
   if (is_over() && !winner_) return;
@@ -54,7 +56,7 @@ void connect_op::give_up(plan& from) {
   for (auto& e : entrants_) {
     if (e.open == 0) continue;
     e.open = 0;
-    learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
+    learned_.connect_failed(e.who, told_for(), policy::health_event::kind::cancelled, {}, clock::now());
     add_unfinished(e, errc::cancelled, "not ready yet when the caller gave up");
   }
   take_failed(from);
@@ -63,6 +65,7 @@ void connect_op::give_up(plan& from) {
 net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan extend) {
   result out;
   service_ = from.service();
+  numbering_ = learned_.numbering();
   if (watched_by_) {
     for_ = plan(service_);
     for_.set_request(from.exchange(), from.method(), from.path());
@@ -78,7 +81,7 @@ net::awaitable<connect_op::result> connect_op::run(plan& from, extend_plan exten
     }
     if (may_start && *may_start <= clock::now() && from.front() != nullptr) {
       entrants_.push_back({from.take_front(), clock::now(), 1, stage::resolve, {}, {}});
-      learned_.trying(entrants_.back().who, service_, clock::now());
+      learned_.trying(entrants_.back().who, told_for(), clock::now());
       start({entrants_.size() - 1, std::nullopt});
       if (const auto* next = from.front(); next != nullptr && !policy::refuse_target(within_, *next))
         names_->prepare_addresses(*next);
@@ -172,7 +175,7 @@ net::awaitable<io::dial_result> connect_op::dial(std::shared_ptr<connect_op> sel
   auto ended = co_await io::dial::connect(by, self->options_.connect_timeout);
   if (ended.error || self->is_over()) co_return ended;
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - began);
-  self->learned_.reached(to, self->service_, took, clock::now());
+  self->learned_.reached(to, self->told_for(), took, clock::now());
   if (self->told_connected_) self->told_connected_();
   handshake_turns::turn turn;
   // As long as the next master waits for this one.
@@ -225,8 +228,8 @@ void connect_op::fail(std::size_t index, stage reached, boost::system::error_cod
   if (--e.open != 0) return;
   using kind = policy::health_event::kind;
   const auto why = e.own_fault ? kind::own_fault : fault_of(e.error);
-  learned_.connect_failed(e.who, service_, why, std::string(name_of(e.reached)) + ": " + e.reason, clock::now());
-  if (why == kind::connect_failed || why == kind::bad_certificate) names_->connect_failed(service_, e.who);
+  learned_.connect_failed(e.who, told_for(), why, std::string(name_of(e.reached)) + ": " + e.reason, clock::now());
+  if (why == kind::connect_failed || why == kind::bad_certificate) names_->connect_failed(told_for(), e.who);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - e.began);
   failed_.emplace_back(e.who, e.reached, e.error, e.reason, took);
   // Those two do not pass by themselves.
@@ -244,10 +247,10 @@ void connect_op::settle(plan& from) {
     if (i == winning_entrant_ || e.open == 0) continue;
     from.give_back(e.who);
     if (i < winning_entrant_) {
-      learned_.lost_race(e.who, service_, clock::now());
+      learned_.lost_race(e.who, told_for(), clock::now());
       add_unfinished(e, errc::connect_timeout, "not ready yet when another master was");
     } else {
-      learned_.connect_failed(e.who, service_, policy::health_event::kind::cancelled, {}, clock::now());
+      learned_.connect_failed(e.who, told_for(), policy::health_event::kind::cancelled, {}, clock::now());
       add_unfinished(e, errc::cancelled, "not needed, for one that was asked before it was ready");
     }
   }

@@ -89,6 +89,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
   void take_failed(plan& from);
   void add_unfinished(const entrant& e, boost::system::error_code error, std::string why);
   void take_winner(result& into);
+  /// The number that what is learned is told under.
+  service told_for() const noexcept;
   /// Whatever a contestant still brings is of no use, and who waits for run() may be gone.
   bool is_over() const noexcept { return over_ || cancelled_ || winner_ != nullptr; }
 
@@ -103,7 +105,8 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
       learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
   std::shared_ptr<const observers> watched_by_;
   service service_ = service::catalog;
-  plan for_;  // whom, and which request: only for observers
+  std::uint64_t numbering_ = 0;  ///< when `service_` was its number
+  plan for_;                     // whom, and which request: only for observers
 
   policy::connect_race race_;
   boost::asio::steady_timer wake_;

@@ -27,9 +27,19 @@ ordering::ordering(net::any_io_executor executor, std::shared_ptr<policy::knowle
 
 void ordering::replace(const resolver_options& options) {
   who_ = options.extensions;
-  services_.clear();
+  const auto before = std::exchange(services_, {});
   for (const auto& s : options.services) services_.push_back({s.name, s.policy, s.probe});
+  for (auto& [of, load] : std::exchange(loads_, {})) {
+    if (of.first >= before.size()) continue;
+    const auto now = std::ranges::find(services_, before[of.first].name, &named::name);
+    if (now == services_.end() || now->probe != before[of.first].probe) continue;
+    loads_.emplace(key(static_cast<std::uint16_t>(now - services_.begin()), of.second), load);
+  }
   last_.clear();
+}
+
+bool ordering::is_still(service s, const named& by) const {
+  return index_of(s) < services_.size() && services_[index_of(s)] == by;
 }
 
 bool ordering::has_a_choice(service s, const std::vector<master>& masters) const {
@@ -81,12 +91,12 @@ net::awaitable<std::vector<std::int64_t>> ordering::scores(std::shared_ptr<order
     }
     if (said.what != plan_scores::kind::scores) co_return out;
     out.resize(masters.size());
-    auto& last = self->last_[index_of(s)];
-    last.clear();
+    std::vector<std::pair<master, std::int64_t>> last;
     for (std::size_t i = 0; i != picks.size(); ++i) {
       out[picks[i].index] = said.scores[i];
       last.emplace_back(masters[picks[i].index], said.scores[i]);
     }
+    if (self->is_still(s, named)) self->last_[index_of(s)] = std::move(last);
     co_return out;
   }
   co_return out;
@@ -102,19 +112,19 @@ net::awaitable<void> ordering::probe(std::shared_ptr<ordering> self, std::shared
   const auto of = std::make_shared<round>(self->executor_);
   of->left = whom.size();
   of->over.expires_after(2 * patience);  // asking ends well before, and judging by the plugin's own deadline
-  for (const auto& each : whom) net::co_spawn(self->executor_, probe_one(self, s, each, what, of), unattended{});
+  for (const auto& each : whom) net::co_spawn(self->executor_, probe_one(self, by, s, each, what, of), unattended{});
   boost::system::error_code ended;
   co_await of->over.async_wait(net::redirect_error(net::use_awaitable, ended));
 }
 
-net::awaitable<void> ordering::probe_one(std::shared_ptr<ordering> self, service s, master who, probe_question what,
-                                         std::shared_ptr<round> of) {
+net::awaitable<void> ordering::probe_one(std::shared_ptr<ordering> self, named by, service s, master who,
+                                         probe_question what, std::shared_ptr<round> of) {
   auto answer = co_await self->questions_->get(who, s, what.path, patience);
-  if (answer && index_of(s) < self->services_.size()) {
+  if (answer && self->is_still(s, by)) {
     const auto extension = self->who_;
     const bool in_time = !answer->error && !answer->late;
     auto start =
-        [extension, executor = self->executor_, name = self->services_[index_of(s)].probe,
+        [extension, executor = self->executor_, name = by.probe,
          a = probe_answer{.who = who, .status = in_time ? answer->status : 0, .body = std::move(answer->body)}](
             extensions::handler<std::optional<double>> reply) mutable {
           if (a.status == 0) a.body.clear();
@@ -122,7 +132,7 @@ net::awaitable<void> ordering::probe_one(std::shared_ptr<ordering> self, service
         };
     if (extension) {
       const auto load = co_await reply_of<std::optional<double>>(std::move(start));
-      if (load) self->learn(s, who, *load, what.keep);
+      if (load && self->is_still(s, by)) self->learn(s, who, *load, what.keep);
     }
   }
   if (--of->left == 0) of->over.cancel();

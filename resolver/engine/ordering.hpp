@@ -54,6 +54,7 @@ class ordering : public std::enable_shared_from_this<ordering> {
  private:
   struct named {
     std::string name, policy, probe;
+    bool operator==(const named&) const = default;
   };
   struct known_load {
     double load = 0;
@@ -71,8 +72,10 @@ class ordering : public std::enable_shared_from_this<ordering> {
   /// `who` and `by`: as they were when its caller began, for a reload may have taken the service away since.
   static boost::asio::awaitable<void> probe(std::shared_ptr<ordering> self, std::shared_ptr<extensions> who, named by,
                                             service s, std::vector<master> whom);
-  static boost::asio::awaitable<void> probe_one(std::shared_ptr<ordering> self, service s, master who,
+  static boost::asio::awaitable<void> probe_one(std::shared_ptr<ordering> self, named by, service s, master who,
                                                 probe_question what, std::shared_ptr<round> of);
+  /// A reload may have given the number to another one, or this one other plugins.
+  bool is_still(service s, const named& by) const;
   void learn(service s, const master& who, double load, std::chrono::milliseconds keep);
 
   boost::asio::any_io_executor executor_;

@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -44,6 +46,7 @@ struct connecting {
   std::shared_ptr<io::operation<Value>> caller;
   plan* theirs;  ///< null: nobody sees the plan
   plan own;
+  std::string name;  ///< of its service
   std::shared_ptr<engine::connect_op> race;
 
   void give_up(error_code why) {
@@ -89,6 +92,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   engine::status_questions& questions() noexcept { return *questions_; }
   const std::shared_ptr<const engine::upstream>& tls() const noexcept { return tls_; }
 
+  std::string_view name_of_service(service s) const {
+    return index_of(s) < options_.services.size() ? std::string_view(options_.services[index_of(s)].name) : "unknown";
+  }
+
   bunraku::snapshot look() const {
     return engine::take_snapshot(options_.services, *names_, *learned_, *orders_, options_.agent_patience,
                                  std::chrono::steady_clock::now());
@@ -130,9 +137,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     const auto before = std::exchange(options_, std::move(options)).services;
     learned_->reloaded(options_.affinity);
-    const auto& services = options_.services;
-    for (std::size_t i = 0; i != before.size(); ++i)
-      if (i >= services.size() || services[i].name != before[i].name) learned_->forget(static_cast<service>(i));
+    if (!std::ranges::equal(before, options_.services, {}, &service_options::name, &service_options::name))
+      learned_->renumber([&](service s) {
+        return index_of(s) < before.size() ? number_of(before[index_of(s)].name, s) : gone_service;
+      });
     questions_->replace(options_.connect);
     observers_ = engine::observers::of(executor_, options_);
     names_->set_observers(observers_);
@@ -143,11 +151,14 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   }
 
   /// Adds the masters of sources that were not asked yet until one knows any that are new and not known to be down.
-  net::awaitable<error_code> extend(plan& p) {
-    const auto s = p.service();
+  /// `name`: of its service, whose number a reload may change at any wait, or give to another one.
+  net::awaitable<error_code> extend(plan& p, std::string name) {
     error_code last = errc::no_masters;
     std::size_t down = 0;
-    while (p.sources_asked() < names_->source_count(s)) {
+    for (;;) {
+      p.follow(number_of(name, p.service()));
+      const auto s = p.service();
+      if (p.sources_asked() >= names_->source_count(s)) break;
       const auto index = p.sources_asked();
       const source_answer* known = names_->cached_source(s, index);
       source_answer asked;
@@ -192,10 +203,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     return true;
   }
 
-  static net::awaitable<void> plan_for(std::shared_ptr<impl> self, service s,
+  static net::awaitable<void> plan_for(std::shared_ptr<impl> self, service s, std::string name,
                                        std::shared_ptr<io::operation<plan>> caller) {
     plan made(s);
-    const error_code error = co_await self->extend(made);
+    const error_code error = co_await self->extend(made, std::move(name));
     caller->complete(error, std::move(made));
   }
 
@@ -204,8 +215,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     resolution out;
     out.service = s;
     if (index_of(s) < self->options_.services.size()) out.service_name = self->name_of_service(s);
-    for (std::size_t i = 0; i < self->names_->source_count(s) && !caller->is_over(); ++i) {
-      auto answer = co_await self->names_->async_source(s, i);
+    for (std::size_t i = 0; !caller->is_over(); ++i) {
+      const auto now = self->number_of(out.service_name, s);  // a reload may have come
+      if (i >= self->names_->source_count(now)) break;
+      auto answer = co_await self->names_->async_source(now, i);
       const bool absent = answer.state == source_answer::status::absent;
       out.answers.push_back(std::move(answer));
       if (absent) break;
@@ -220,7 +233,9 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     if (caller->is_over()) return;
     auto own = p != nullptr ? std::move(*p) : plan(s);
     auto race = self->new_race(std::move(tls), self->options_.connect);
-    auto c = std::make_shared<connecting<Value>>(connecting<Value>{caller, p, std::move(own), std::move(race)});
+    std::string name(self->name_of_service(s));
+    auto c = std::make_shared<connecting<Value>>(
+        connecting<Value>{caller, p, std::move(own), std::move(name), std::move(race)});
     caller->on_abort([raw = c.get()](error_code why) { raw->give_up(why); });  // which is what keeps the caller's side
     net::co_spawn(self->executor_, run(self, std::move(c)), unattended{});
   }
@@ -250,8 +265,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
  private:
   using clock = std::chrono::steady_clock;
 
-  std::string_view name_of_service(service s) const {
-    return index_of(s) < options_.services.size() ? std::string_view(options_.services[index_of(s)].name) : "unknown";
+  /// The number that the service of that name has now, which mostly is the one it had; gone_service: there is none.
+  service number_of(std::string_view name, service before) const {
+    const auto& all = options_.services;
+    if (index_of(before) < all.size() && all[index_of(before)].name == name) return before;
+    const auto at = std::ranges::find(all, name, &service_options::name);
+    return at == all.end() ? gone_service : static_cast<service>(at - all.begin());
   }
 
   void log_finished_runs(clock::time_point now) {
@@ -273,11 +292,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   template <class Value>
   static net::awaitable<void> run(std::shared_ptr<impl> self, std::shared_ptr<connecting<Value>> c) {
     if (c->theirs == nullptr) {
-      const error_code error = co_await self->extend(c->own);
+      const error_code error = co_await self->extend(c->own, c->name);
       if (error) c->complete(error, c->nothing());
     }
     if (c->caller->is_over()) co_return;
-    auto ended = co_await c->race->run(c->own, [raw = self.get()](plan& more) { return raw->extend_further(more); });
+    auto more = [raw = self.get(), of = c.get()](plan& p) { return raw->extend_further(p, of->name); };
+    auto ended = co_await c->race->run(c->own, std::move(more));
     if (c->caller->is_over()) co_return;
     const auto was_reached = [](const attempt& a) { return a.reached() > stage::tls; };
     if (ended.error == errc::all_tried && std::ranges::none_of(c->own.attempts(), was_reached))
@@ -293,8 +313,8 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     c->complete(ended.error, value_of(ended, static_cast<const Value*>(nullptr)));
   }
 
-  net::awaitable<bool> extend_further(plan& p) {
-    const error_code error = co_await extend(p);
+  net::awaitable<bool> extend_further(plan& p, std::string name) {
+    const error_code error = co_await extend(p, std::move(name));
     co_return !error;
   }
 
@@ -365,7 +385,8 @@ void resolver::start_resolve(const shared_impl& share, service s, std::chrono::m
 void resolver::start_plan(const shared_impl& share, service s, std::chrono::milliseconds limit,
                           handler_of<plan> handler) {
   auto caller = share->begin(std::move(handler), limit, io::any_cancellation);
-  net::co_spawn(share->executor(), impl::plan_for(share, s, std::move(caller)), unattended{});
+  std::string name(share->name_of_service(s));
+  net::co_spawn(share->executor(), impl::plan_for(share, s, std::move(name), std::move(caller)), unattended{});
 }
 void resolver::start_connect(const shared_impl& share, service s, plan* p, std::chrono::milliseconds limit,
                              handler_of<connected> handler) {

@@ -10,6 +10,7 @@ using kind = health_event::kind;
 
 constexpr std::size_t max_services = 64;
 constexpr std::chrono::minutes of_interest{15};
+constexpr auto of_no_interest = health_table::time_point{} - of_interest;  // the clock begins when the host does
 
 struct layers {
   bool whole, one_service;
@@ -64,9 +65,10 @@ health_table::entry& health_table::entry_of(const master& who, service of, time_
   auto found = entries_.find(who);
   if (found == entries_.end()) {
     if (entries_.size() >= capacity_) forget_one(now);
-    found = entries_.emplace(who, entry{health_state(now), {}, of, now, {}}).first;
+    const auto seen = of == gone_service ? of_no_interest : now;
+    found = entries_.emplace(who, entry{health_state(now), {}, of, seen, {}}).first;
   }
-  found->second.last_service = of;
+  if (of != gone_service) found->second.last_service = of;
   return found->second;
 }
 
@@ -74,7 +76,7 @@ void health_table::report(const master& who, service of, const health_event& e, 
   entry& at = entry_of(who, of, now);
   const auto [whole, one_service] = layers_of(e.what);
   auto* state = service_state(at, of);
-  if (one_service && !state && at.services.size() < max_services)
+  if (one_service && !state && of != gone_service && at.services.size() < max_services)
     state = &at.services.emplace_back(of, health_state(now)).second;
 
   if (whole) at.whole.on(e, now, chance, limits_);
@@ -134,10 +136,12 @@ bool health_table::is_drained(const master& who, time_point now) const noexcept 
   return found != entries_.end() && found->second.whole.at(now) == health::draining;
 }
 
-void health_table::forget(service gone) noexcept {
+void health_table::renumber(const renumbering& to) {
   for (auto& [who, e] : entries_) {
-    std::erase_if(e.services, [&](const auto& each) { return each.first == gone; });
-    if (e.last_service == gone) e.seen = time_point{} - of_interest;  // the clock begins when the host does
+    for (auto& each : e.services) each.first = to(each.first);
+    std::erase_if(e.services, [](const auto& each) { return each.first == gone_service; });
+    e.last_service = to(e.last_service);
+    if (e.last_service == gone_service) e.seen = of_no_interest;
   }
 }
 

@@ -17,6 +17,9 @@
 
 namespace bunraku::policy {
 
+/// The number that the service with this one has from now on; gone_service: it is no more.
+using renumbering = std::function<service(service)>;
+
 /// What choosing needs to know of one master for one service. A master nobody ever spoke of is up.
 struct health_view {
   health state = health::up;
@@ -73,9 +76,9 @@ class health_table {
   /// The same for onlookers.
   health_view look(const master& who, service of, time_point now) const noexcept;
 
-  /// Its number is another service's now, or none's: what was learned for it goes, and masters that were last asked
-  /// about for it are not probed until they are asked about again.
-  void forget(service gone) noexcept;
+  /// What was learned for a service goes with it, to its new number or away. Masters that were last asked about for one
+  /// that is gone are not probed until they are asked about again.
+  void renumber(const renumbering& to);
 
   /// The operator wants no new runs on it, whatever else is the matter with it.
   bool is_drained(const master& who, time_point now) const noexcept;

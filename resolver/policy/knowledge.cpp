@@ -174,6 +174,12 @@ bool knowledge::undrain(const master& who, time_point now) {
   return true;
 }
 
+void knowledge::renumber(const renumbering& to) {
+  ++numbering_;
+  health_.renumber(to);
+  runs_.renumber(to);
+}
+
 void knowledge::reloaded(std::string_view certname) {
   key_ = certname.empty() ? std::nullopt : std::optional(rendezvous_key(certname));
 }

@@ -95,8 +95,10 @@ class knowledge {
   /// A configuration was read anew. What is known of each master stays, and so does the run: its masters are only
   /// preferred, so one that is no longer listed is no longer asked.
   void reloaded(std::string_view certname);
-  /// Its number is another service's now, or none's: the health of its masters for it goes.
-  void forget(service gone) noexcept { health_.forget(gone); }
+  /// It brought other numbers: what was learned of a service follows it, or goes with it.
+  void renumber(const renumbering& to);
+  /// Changes with each `renumber`: a number from before may mean another service now.
+  std::uint64_t numbering() const noexcept { return numbering_; }
 
   /// A number by chance.
   std::uint64_t any_number() { return chance_.next(); }
@@ -117,6 +119,7 @@ class knowledge {
   overdue overdue_;
   retry_budget retries_;
   std::size_t open_exchanges_ = 0;
+  std::uint64_t numbering_ = 0;
   std::vector<health_view> views_;  // kept for their memory
   std::vector<pick> picks_;
 };

@@ -40,7 +40,7 @@ bool is_catalog(const run_affinity::result& r) noexcept {
   return r.answered_by != nullptr && r.row.name == "catalog" && r.status == 200;
 }
 
-bool has_pin(service of) noexcept { return of != service::ca && of != service::report; }
+bool has_pin(service of) noexcept { return of != service::ca && of != service::report && of != gone_service; }
 
 /// The service that shares its masters with this one during a run.
 service sibling_of(service of) noexcept {
@@ -168,6 +168,16 @@ const master* run_affinity::pinned(service of) const noexcept {
     if (found != pins_.end()) return &found->who;
   }
   return nullptr;
+}
+
+void run_affinity::renumber(const std::function<service(service)>& to) {
+  for (auto* all : {&pins_, &silent_}) {
+    for (auto& each : *all) each.of = to(each.of);
+  }
+  std::erase_if(pins_, [](const pin& each) { return each.of == gone_service; });
+  for (auto& each : run_.used) each.of = to(each.of);
+  for (auto& run : finished_)
+    for (auto& each : run.used) each.of = to(each.of);
 }
 
 bool run_affinity::is_on(time_point now) const noexcept {

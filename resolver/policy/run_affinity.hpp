@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -98,6 +99,9 @@ class run_affinity {
   const master* pinned(service of) const noexcept;
   /// Who compiled the run's catalog; null if unknown.
   const master* catalog_master() const noexcept { return catalog_master_ ? &*catalog_master_ : nullptr; }
+
+  /// Pins and counts follow their services. Who served one that is gone stays in the summary, as gone_service's.
+  void renumber(const std::function<service(service)>& to);
 
   /// Is a run on? Probes are asked only then.
   bool is_on(time_point now) const noexcept;

@@ -99,7 +99,7 @@ void exchange::conclude() {
   const bool was_silent = detour && failed.front().error() == bunraku::errc::connect_timeout;
   if (detour) record_.lost = std::chrono::duration_cast<std::chrono::microseconds>(connected_at_ - began_);
   shared_.resolver.end_exchange(ticket_, {.row = *to_.endpoint,
-                                          .of = to_.service,
+                                          .of = told_for(),
                                           .answered_by = answered ? &who_ : nullptr,
                                           .failed_first = failed_first,
                                           .lag_checked = doubts_not_found_,
@@ -134,8 +134,9 @@ void exchange::tell_what_was_not_kept() {
 /// What connect() does, as far as nothing has to be waited for: mostly all of it.
 bool exchange::connect_now() {
   if (shared_.resolver.may_interfere() || to_.endpoint->unsent == bunraku::endpoint::repeat::same_master) return false;
+  if (own_service() == nullptr) return false;
   if (!planned_) planned_ = shared_.resolver.try_plan(to_.service, plan_);
-  if (!planned_ || own_service() == nullptr) return false;
+  if (!planned_) return false;
   start_attempt();
   return take_idle();
 }
@@ -148,9 +149,9 @@ void exchange::start_attempt() {
 
 /// What cannot be sent twice gets a new connection: its handshake shows that the master lives, while one that hangs or
 /// is just closing would keep the only copy.
-bool exchange::may_reuse() const {
+bool exchange::may_reuse() {
   return plan_.front() != nullptr && course_.may_reuse(body_.is_keepable()) &&
-         shares_connections(shared_.resolver.options(), to_.service);
+         shares_connections(shared_.resolver.options(), told_for());
 }
 
 /// An idle connection to the plan's next master, if there is one and it may be used.
@@ -169,7 +170,7 @@ bool exchange::take_idle() {
 /// A connection to the plan's next master: an idle one, or a new one.
 net::awaitable<exchange::error_code> exchange::connect() {
   error_code error;
-  if (!planned_) {
+  if (!planned_ && own_service() != nullptr) {
     planned_ = true;
     if (!shared_.resolver.try_plan(to_.service, plan_))
       plan_ = co_await shared_.resolver.async_plan(to_.service, net::redirect_error(net::use_awaitable, error));
@@ -179,11 +180,11 @@ net::awaitable<exchange::error_code> exchange::connect() {
     if (to_.endpoint->unsent == bunraku::endpoint::repeat::same_master)
       co_await keep_to_first(shared_.resolver, to_.service, plan_);
   }
+  bool usable = true;
+  if (shared_.resolver.may_interfere() && may_reuse()) usable = co_await may_use_idle();
   if (own_service() == nullptr)
     co_return plan_.attempts().empty() ? bunraku::errc::no_masters : bunraku::errc::all_tried;
   start_attempt();
-  bool usable = true;
-  if (shared_.resolver.may_interfere() && may_reuse()) usable = co_await may_use_idle();
   if (usable && take_idle()) co_return error;
   const auto before = plan_.attempts().size();
   auto made = co_await shared_.resolver.async_connect(plan_, net::redirect_error(net::use_awaitable, error));
@@ -303,20 +304,29 @@ void exchange::heard() {
 /// Asks the master how it is, on another connection. True if it says so, and if it could not be asked.
 net::awaitable<bool> exchange::ask_status() {
   error_code error;
-  co_await shared_.resolver.async_ask_status(who_, to_.service, net::redirect_error(net::use_awaitable, error));
+  co_await shared_.resolver.async_ask_status(who_, told_for(), net::redirect_error(net::use_awaitable, error));
   const bool lives = !error || error == net::error::operation_aborted || error == bunraku::errc::credentials_invalid;
   if (lives) course_.lives();
   co_return lives;
 }
 
-/// Null if a reload has taken it away meanwhile, or given its number to another one, whose masters are not to get this.
-const bunraku::service_options* exchange::own_service() const {
+/// Null if a reload has taken it away meanwhile. One that gave it another number is followed: another service's masters
+/// are not to get this.
+const bunraku::service_options* exchange::own_service() {
   const auto& services = shared_.resolver.options().services;
   const auto number = index_of(to_.service);
-  return number < services.size() && services[number].name == to_.service_name ? &services[number] : nullptr;
+  if (number < services.size() && services[number].name == to_.service_name) return &services[number];
+  const auto found = std::ranges::find(services, to_.service_name, &bunraku::service_options::name);
+  if (found == services.end()) return nullptr;
+  to_.service = static_cast<bunraku::service>(found - services.begin());
+  plan_.follow(to_.service);
+  return &*found;
 }
 
-bunraku::course::situation exchange::situation() const {
+/// Whose outcome it is that is told now.
+bunraku::service exchange::told_for() { return own_service() != nullptr ? to_.service : bunraku::gone_service; }
+
+bunraku::course::situation exchange::situation() {
   const auto* service = own_service();
   const auto sources = service != nullptr ? service->sources.size() : 0;
   const auto* of_catalog = shared_.resolver.catalog_master(ticket_);

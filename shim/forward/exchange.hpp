@@ -96,7 +96,7 @@ class exchange {
 
   bool connect_now();
   void start_attempt();
-  bool may_reuse() const;
+  bool may_reuse();
   bool take_idle();
   boost::asio::awaitable<error_code> connect();
   boost::asio::awaitable<bool> may_use_idle();
@@ -113,8 +113,9 @@ class exchange {
   boost::asio::awaitable<error_code> doubt_head();
   boost::asio::awaitable<bool> ask_status();
   void heard();
-  bunraku::course::situation situation() const;
-  const bunraku::service_options* own_service() const;
+  bunraku::course::situation situation();
+  const bunraku::service_options* own_service();
+  bunraku::service told_for();
   boost::asio::awaitable<step> judge_status(bunraku::mishap what);
   boost::asio::awaitable<void> keep_answer(bool full);
   bool prefers_full(bunraku::mishap what) const;
@@ -128,7 +129,7 @@ class exchange {
   boost::asio::awaitable<arrival> more_from_master(const body_relay& body);
   void break_off(error_code error, std::string reason);
   step take_back();
-  bool may_go_on() const;
+  bool may_go_on();
   boost::asio::awaitable<bool> go_on_elsewhere(body_relay& body);
   boost::asio::awaitable<step> ask_again(const answer_identity& first, body_relay& body);
   boost::asio::awaitable<bool> catch_up(body_relay& body);

@@ -57,7 +57,7 @@ net::awaitable<exchange::step> exchange::relay() {
   if (whole && !lost && !told_) tell(outcome::answered);
   if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
       course_.has_sent_whole() && client_.up_in.empty() && !plays_ &&
-      shares_connections(shared_.resolver.options(), to_.service))
+      shares_connections(shared_.resolver.options(), told_for()))
     shared_.pool.put(who_, up_.take(), era_);
   else up_.stream().close();
   co_return step::done;

@@ -10,7 +10,7 @@ using bunraku::move;
 using bunraku::stage;
 
 /// Could another master go on with response_? If so, what the client gets is remembered from its first byte on.
-bool exchange::may_go_on() const {
+bool exchange::may_go_on() {
   return request_.method == "GET" && request_.body.kind == http::body_kind::none &&
          to_.endpoint->interrupted == bunraku::endpoint::repeat::anywhere && answer_identity::can_go_on(response_) &&
          !request_.fields.find("Range") && situation().another;

@@ -185,7 +185,7 @@ void exchange::tell(outcome what, std::string reason) {
   bunraku::outcome news(what, std::move(reason));
   if (what == outcome::answered) news.set_first_byte(learned_first_byte_).set_endpoint(*to_.endpoint);
   if (what == outcome::saturated) news.set_retry_after(*retry_after());
-  shared_.resolver.report(who_, to_.service, news);
+  shared_.resolver.report(who_, told_for(), news);
 }
 
 /// An error of its own making; 500 and 404 are answers like any other.

@@ -7,6 +7,7 @@ import socket
 import sys
 import unittest
 
+from control_site import candidates_of
 from labsite import MasterSpec, Shim, Site, ask_on, until
 
 ROLES = ("ca", "catalog", "files", "report")
@@ -151,6 +152,51 @@ class Reload(unittest.TestCase):
         with self.shim.client() as client:
             self.assertEqual(client.request("GET", TARGET).status, 200)
         self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+
+    def further(self, name, *masters, path="/none"):
+        """A service beside Puppet's own. Its number is its place among them."""
+        listed = ", ".join(f'"{m}.lab.test:{self.site.port}"' for m in masters)
+        return f'[service.{name}]\nmasters = [{listed}]\n[[route]]\nservice = "{name}"\npath_prefix = "{path}"\n'
+
+    def state(self, service, master="one"):
+        return candidates_of(self.shim, service)[master]["state"]
+
+    def test_a_request_under_way_finds_its_services_next_master_although_that_has_another_place_now(self):
+        canary = self.further("canary", "one", "two", path=SLOW)
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + canary))
+        self.one.fault("delay_ms:700,reset_before_answer", path_prefix=SLOW)
+        with self.shim.client() as client:
+            client.send_request("GET", SLOW)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.reload(self.shim.config(extra=self.files_at("one") + self.further("another", "one") + canary))
+            answer = client.read_answer()
+            self.assertEqual((answer.status, len(self.two.requests(SLOW))), (200, 1), answer.body)
+        self.assertEqual([self.state(name) for name in ("canary", "another")], ["suspect", "up"])
+
+    def test_what_is_known_of_a_services_masters_follows_its_name(self):
+        canary, another = self.further("canary", "one", path=SLOW), self.further("another", "one", path=TARGET)
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + canary + another))
+        self.one.fault("status:503,retry_after:300", path_prefix=SLOW)
+        self.assertEqual(self.shim.ask("GET", SLOW).status, 503)
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 200)
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + another + self.further("third", "one") + canary))
+        self.assertEqual([self.state(name) for name in ("canary", "another", "third", "files")], ["saturated", "up", "up", "up"])
+        self.shim.reload(self.shim.config(extra=self.files_at("one")))
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + canary))
+        self.assertEqual(self.state("canary"), "up", "nobody knew it in between")
+
+    def test_what_becomes_of_a_request_is_not_told_of_the_service_that_has_its_number_now(self):
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + self.further("canary", "one", path=SLOW)))
+        self.one.fault("delay_ms:700,status:503,retry_after:300", path_prefix=SLOW)
+        with self.shim.client() as client:
+            client.send_request("GET", SLOW)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.reload(self.shim.config(extra=self.files_at("one") + self.further("another", "one")))
+            self.assertEqual(client.read_answer().status, 503)
+        self.assertEqual(self.state("another"), "up")
+        self.assertEqual(self.shim.ask("PUT", "/puppet/v3/report/agent1.lab.test?environment=production", b"{}",
+                                       {"Content-Type": "application/json"}).status, 503)
+        self.assertRegex(self.shim.lines(r"run over", 1)[0], " unknown=one")
 
     def test_the_users_of_a_unix_socket_change_while_it_stays(self):
         with self.shim.open_unix() as channel:

@@ -22,6 +22,8 @@ class plan {
   explicit plan(bunraku::service of) : service_(of) {}
 
   bunraku::service service() const noexcept { return service_; }
+  /// The same service has another number now (resolver::replace).
+  void follow(bunraku::service now) noexcept { service_ = now; }
   /// The next master to try, or null when all known ones were tried (the resolver may know of more).
   const master* front() const noexcept { return next_ < masters_.size() ? &masters_[next_] : nullptr; }
   /// Marks front() as tried and returns it. Precondition: front() is not null.

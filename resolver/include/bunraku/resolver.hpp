@@ -229,7 +229,10 @@ class resolver {
   bunraku::snapshot snapshot() const;
 
   /// New options and identity, as after a reload: answers that are still asked for are kept, connections under way go
-  /// on with what they began with.
+  /// on with what they began with. Services may have other numbers then. By their names, what was learned follows them,
+  /// and so do operations under way: one whose service is gone comes to no further source. Who keeps a number or a plan
+  /// over this call looks for the service's new number itself (plan::follow), and tells what becomes of the requests of
+  /// one that is gone under gone_service.
   void replace(resolver_options options, std::shared_ptr<const identity> identity);
 
   /// Valid until the next replace().

@@ -308,6 +308,68 @@ TEST_F(ResolverTest, NextMastersAddressesAreKnownWhenDnsIsGone) {
   EXPECT_EQ(got.attempts[1].reached(), stage::connect) << got.attempts[1].to_string();
 }
 
+/// `named` as the first further service, or as the second one behind "another".
+resolver_options with_further(resolver_options options, std::vector<source> named,
+                              std::optional<std::vector<source>> other) {
+  options.services.resize(first_further_service);
+  if (other) options.services.push_back({"another", std::move(*other)});
+  options.services.push_back({"named", std::move(named)});
+  return options;
+}
+
+TEST_F(ResolverTest, PlanThatIsBeingMadeFollowsItsServiceToTheNumberThatAReloadGivesIt) {
+  const auto here = static_cast<service>(first_further_service),
+             there = static_cast<service>(first_further_service + 1);
+  const auto own = serving("good1.test"), others = serving("good2.test");
+  auto r = make({});
+  const std::vector<source> sources{source::srv({"_x._tcp.test"}), list({own})};
+  auto before = with_further(r.options(), sources, std::nullopt);
+  const auto after = with_further(r.options(), sources, std::vector<source>{list({others}), list({others})});
+  test::dns_responder server(io_.get_executor(),
+                             [&](const test::dns_responder::question& q) -> test::dns_responder::answers {
+                               net::post(io_, [&] { r.replace(after, identity_); });
+                               return {test::dns_packet(q.name, q.type, q.id).rcode(3)};
+                             });
+  before.dns.nameservers = {server.address()};
+  r.replace(before, identity_);
+  std::optional<plan> made;
+  r.async_plan(here, [&](error_code error, plan p) {
+    EXPECT_FALSE(error) << error.message();
+    made = std::move(p);
+  });
+  while (!made && io_.run_one_for(std::chrono::seconds(60)) != 0) {
+  }
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->service(), there);
+  ASSERT_NE(made->front(), nullptr);
+  EXPECT_EQ(*made->front(), own);
+  EXPECT_EQ(made->left(), 1u);
+}
+
+TEST_F(ResolverTest, RaceUnderWayAsksNoSourceOfTheServiceThatHasItsNumberNow) {
+  const auto here = static_cast<service>(first_further_service);
+  const auto slow = hanging("good1.test"), others = serving("good2.test");
+  auto r = make({});
+  r.replace(with_further(r.options(), {list({slow})}, std::nullopt), identity_);
+  plan made(here);
+  ASSERT_TRUE(r.try_plan(here, made));
+  std::optional<error_code> ended;
+  r.async_connect(made, [&](error_code error, const connected&) { ended = error; });
+  auto after = r.options();
+  after.services.back() = {"another", {list({others}), list({others})}};
+  open_.front()->async_accept([&](error_code, tcp::socket came) {  // and closes it
+    r.replace(after, identity_);
+    came.close();
+  });
+  while (!ended && io_.run_one_for(std::chrono::seconds(60)) != 0) {
+  }
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(*ended, errc::all_tried);
+  EXPECT_EQ(made.attempts().size(), 1u);
+  EXPECT_EQ(made.service(), gone_service);
+  for (const auto& each : r.snapshot().masters) EXPECT_FALSE(each.service) << "nothing is known for another service";
+}
+
 TEST_F(ResolverTest, DestroyedResolverAsksDnsNoMore) {
   test::dns_responder silent(io_.get_executor(),
                              [](const test::dns_responder::question&) { return test::dns_responder::answers{}; });

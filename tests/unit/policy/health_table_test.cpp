@@ -235,7 +235,7 @@ TEST_F(HealthTable, OfAServiceThatIsGoneNothingIsKeptAndNothingAsked) {
   tell(compile1, canary, kind::server_error);
   tell(compile2, canary, kind::connect_failed, 3);
   ASSERT_TRUE(table.next_probe(now));
-  table.forget(canary);
+  table.renumber([&](service s) { return s == canary ? gone_service : s; });
   EXPECT_FALSE(table.next_probe(now));
   EXPECT_TRUE(table.take_due_probes(now + 10min, chance).empty());
   EXPECT_EQ(state(compile1, canary), health::up);
@@ -243,6 +243,30 @@ TEST_F(HealthTable, OfAServiceThatIsGoneNothingIsKeptAndNothingAsked) {
   EXPECT_EQ(state(compile2, service::files), health::down) << "the master as a whole";
   for (const auto& each : table.take_due_probes(now + 10min, chance))
     EXPECT_EQ(each.of, service::files) << "what they were asked about again for";
+}
+
+TEST_F(HealthTable, WhatWasLearnedForAServiceFollowsItsNumber) {
+  const auto canary = static_cast<service>(4), debug = static_cast<service>(5);
+  tell(compile1, canary, kind::unanswered);
+  tell(compile1, debug, kind::unanswered, 3);
+  table.renumber([&](service s) { return s == canary ? debug : s == debug ? canary : s; });
+  EXPECT_EQ(state(compile1, debug), health::suspect);
+  EXPECT_EQ(state(compile1, canary), health::down);
+  tell(compile2, debug, kind::unanswered);
+  table.renumber([&](service s) { return s == debug ? canary : s == canary ? gone_service : s; });
+  EXPECT_EQ(state(compile1, canary), health::suspect);
+  const auto wanted = table.take_due_probes(now + 10min, chance);
+  ASSERT_EQ(wanted.size(), 2u);
+  for (const auto& each : wanted) EXPECT_EQ(each.of, canary);
+}
+
+TEST_F(HealthTable, WhatIsToldForAServiceThatIsGoneIsLearnedOfTheMasterAlone) {
+  tell(compile1, gone_service, kind::unanswered, 3);
+  tell(compile2, gone_service, kind::connect_failed, 3);
+  EXPECT_EQ(state(compile1, service::files), health::up);
+  EXPECT_TRUE(table.take_due_probes(now + 10min, chance).empty()) << "whom should be asked what?";
+  EXPECT_EQ(state(compile2, service::files), health::down);
+  for (const auto& line : table.snapshot(now)) EXPECT_FALSE(line.of);
 }
 
 TEST_F(HealthTable, AMasterIsProbedForTheServiceItWasLastAskedAboutFor) {

@@ -438,5 +438,30 @@ TEST_F(RunAffinity, OddQueriesAreNoMarkers) {
   EXPECT_EQ(runs.current()->transaction_uuid, "");
 }
 
+TEST_F(RunAffinity, PinsAndCountsFollowTheirServicesNumbersAndThoseOfOneThatIsGoneArePinnedToNobody) {
+  const auto canary = static_cast<service>(4), debug = static_cast<service>(5);
+  const auto routed_to = [&](service of, const master& by) {
+    const auto x = begin(content);
+    runs.end(x.ticket, {.row = *x.row, .of = of, .answered_by = &by, .status = 200}, now);
+  };
+  routed_to(canary, a);
+  routed_to(debug, b);
+  one(content, &f);
+  runs.renumber([&](service s) { return s == debug ? canary : s == canary ? gone_service : s; });
+  EXPECT_EQ(pin(canary), b);
+  EXPECT_EQ(runs.pinned(debug), nullptr);
+  EXPECT_EQ(pin(service::files), f);
+  routed_to(gone_service, a);
+  EXPECT_EQ(runs.pinned(gone_service), nullptr);
+  one(report, &r);
+  runs.renumber([&](service s) { return s == canary ? debug : s; });
+  const auto done = runs.take_finished(now);
+  ASSERT_TRUE(done);
+  ASSERT_EQ(done->used.size(), 4u);
+  EXPECT_EQ(done->used[0].of, gone_service);
+  EXPECT_EQ(done->used[0].answers, 2u);
+  EXPECT_EQ(done->used[1].of, debug);
+}
+
 }  // namespace
 }  // namespace bunraku::policy
