@@ -1,6 +1,7 @@
 #include "forward/exchange.hpp"
 
 #include "forward/pool_sharing.hpp"
+#include "forward/service_number.hpp"
 #include "http/target.hpp"
 #include "log_value.hpp"
 
@@ -301,10 +302,12 @@ void exchange::heard() {
   course_.heard(heard_at_);
 }
 
-/// Asks the master how it is, on another connection. True if it says so, and if it could not be asked.
+/// Asks the master how it is, on another connection. True if it says so, if it could not be asked, and if nobody else
+/// could be asked instead: a reload has taken its service away.
 net::awaitable<bool> exchange::ask_status() {
+  if (own_service() == nullptr) co_return true;
   error_code error;
-  co_await shared_.resolver.async_ask_status(who_, told_for(), net::redirect_error(net::use_awaitable, error));
+  co_await shared_.resolver.async_ask_status(who_, to_.service, net::redirect_error(net::use_awaitable, error));
   const bool lives = !error || error == net::error::operation_aborted || error == bunraku::errc::credentials_invalid;
   if (lives) course_.lives();
   co_return lives;
@@ -313,14 +316,12 @@ net::awaitable<bool> exchange::ask_status() {
 /// Null if a reload has taken it away meanwhile. One that gave it another number is followed: another service's masters
 /// are not to get this.
 const bunraku::service_options* exchange::own_service() {
-  const auto& services = shared_.resolver.options().services;
-  const auto number = index_of(to_.service);
-  if (number < services.size() && services[number].name == to_.service_name) return &services[number];
-  const auto found = std::ranges::find(services, to_.service_name, &bunraku::service_options::name);
-  if (found == services.end()) return nullptr;
-  to_.service = static_cast<bunraku::service>(found - services.begin());
-  plan_.follow(to_.service);
-  return &*found;
+  const auto& options = shared_.resolver.options();
+  const auto now = number_of(to_.service_name, options, to_.service);
+  if (now == bunraku::gone_service) return nullptr;
+  to_.service = now;
+  plan_.follow(now);
+  return &options.services[index_of(now)];
 }
 
 /// Whose outcome it is that is told now.
@@ -328,14 +329,14 @@ bunraku::service exchange::told_for() { return own_service() != nullptr ? to_.se
 
 bunraku::course::situation exchange::situation() {
   const auto* service = own_service();
-  const auto sources = service != nullptr ? service->sources.size() : 0;
+  const bool another_known = service != nullptr && plan_.front() != nullptr;
   const auto* of_catalog = shared_.resolver.catalog_master(ticket_);
   const bool is_another = of_catalog != nullptr && *of_catalog != who_;
   const bool failed =
       is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = body_.replayable(),
-          .another = plan_.front() != nullptr || plan_.sources_asked() < sources,
-          .another_known = plan_.front() != nullptr,
+          .another = another_known || (service != nullptr && plan_.sources_asked() < service->sources.size()),
+          .another_known = another_known,
           .answer_begun = answer_begun_,
           .provable = provable_,
           .catalog_from_another = is_another && !failed,

@@ -1,6 +1,7 @@
 #include "local/tunnel_session.hpp"
 
 #include "forward/access_log.hpp"
+#include "forward/service_number.hpp"
 #include "local/listener.hpp"
 #include "local/patience.hpp"
 #include "local/splice.hpp"
@@ -90,6 +91,7 @@ class session {
   net::awaitable<bool> read_hello(tunnel::hello_reader& hello);
   net::awaitable<error_code> dial_first(const tunnel::destination& where);
   net::awaitable<error_code> dial();
+  bunraku::service service_number();
   net::awaitable<bool> greet();
   void give_up_master(error_code error, std::string reason, outcome what = outcome::no_tls);
   void leave_master();
@@ -249,16 +251,24 @@ net::awaitable<bool> session::read_hello(tunnel::hello_reader& hello) {
 
 net::awaitable<error_code> session::dial_first(const tunnel::destination& where) {
   service_ = where.service_name;
-  auto [error, plan] = co_await rules_->resolver.async_plan(where.service, net::as_tuple(net::use_awaitable));
+  plan_.follow(where.service);
+  auto [error, plan] = co_await rules_->resolver.async_plan(service_number(), net::as_tuple(net::use_awaitable));
   plan_ = std::move(plan);
   if (error) co_return error;
   error = co_await dial();
   co_return error;
 }
 
+/// A reload may have come since its rules were made.
+bunraku::service session::service_number() {
+  plan_.follow(forward::number_of(service_, rules_->resolver.options(), plan_.service()));
+  return plan_.service();
+}
+
 net::awaitable<error_code> session::dial() {
   master_.reset();
   attempt_began_ = clock::now();
+  service_number();
   auto [error, dialled] = co_await rules_->resolver.async_dial(plan_, net::as_tuple(net::use_awaitable));
   if (!error) master_ = std::move(dialled);
   co_return error;
@@ -284,7 +294,7 @@ net::awaitable<bool> session::greet() {
   } else if (first_.front() != handshake_record) {
     give_up_master(bunraku::errc::tls_failed, "what it answered is not TLS");
   } else {
-    rules_->resolver.report(master_->who(), plan_.service(), bunraku::outcome(outcome::spoke_tls));
+    rules_->resolver.report(master_->who(), service_number(), bunraku::outcome(outcome::spoke_tls));
     co_return true;
   }
   co_return false;
@@ -292,14 +302,14 @@ net::awaitable<bool> session::greet() {
 
 void session::give_up_master(error_code error, std::string reason, outcome what) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - attempt_began_);
-  rules_->resolver.report(master_->who(), plan_.service(), bunraku::outcome(what, reason));
+  rules_->resolver.report(master_->who(), service_number(), bunraku::outcome(what, reason));
   plan_.add(bunraku::attempt(master_->who(), bunraku::stage::tls, error, std::move(reason), took));
   shared_.info("attempt failed " + plan_.attempts().back().to_string());
 }
 
 /// The client went away before its master could show anything.
 void session::leave_master() {
-  if (master_) rules_->resolver.report(master_->who(), plan_.service(), bunraku::outcome(outcome::cancelled));
+  if (master_) rules_->resolver.report(master_->who(), service_number(), bunraku::outcome(outcome::cancelled));
 }
 
 net::awaitable<void> session::relay() {

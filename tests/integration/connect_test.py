@@ -1,6 +1,7 @@
 """The way in `connect`: CONNECT to a logical name, its refusals, and what a real agent does with it."""
 
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -8,7 +9,7 @@ import unittest
 
 from labsite import Shim
 from tunnel_cases import TunnelCases, TunnelTest
-from tunnel_site import CA, PUPPET, STATUS, TunnelShim, ask, client_context, ending
+from tunnel_site import CA, PUPPET, STATUS, TunnelShim, ask, client_context, ending, hello
 
 
 class Connect(TunnelCases, TunnelTest):
@@ -91,6 +92,25 @@ class Connect(TunnelCases, TunnelTest):
         channel, line, _ = shim.ask_to_connect("files.lab.test:8140")
         channel.close()
         self.assertIn(" 503 bunraku: service files: ", line)
+
+    def test_who_came_before_a_reload_is_led_to_the_service_that_it_names(self):
+        def further(name, master):
+            return (f'[service.{name}]\nmasters = ["{master}.lab.test:{self.site.port}"]\nnames = ["{name}.lab.test:1"]\n')
+        shim = TunnelShim(self.site, "connect", name="renumbered", extra=further("canary", "compile1"))
+        path = shim.process.config_path
+        with shim.dial() as early:
+            shim.open("canary.lab.test:1").close()  # who came later has been served, so this one was accepted
+            with open(path, encoding="utf-8") as file:
+                config = file.read()
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(config.replace("[service.canary]", further("another", "compile2") + "[service.canary]"))
+            shim.process.signal(signal.SIGHUP)
+            shim.process.wait_for_line(r"\breloaded listen=")
+            _, line, body = shim.ask_to_connect("canary.lab.test:1", channel=early)
+            self.assertIn(" 200 ", line, body)
+            early.sendall(hello())
+            self.assertTrue(early.recv(1))
+        self.assertEqual([one["master"] for one in shim.lines("tunnel", 1)], [f"compile1.lab.test:{self.site.port}"])
 
     def test_curl_comes_through(self):
         done = subprocess.run(

@@ -173,6 +173,17 @@ class Reload(unittest.TestCase):
             self.assertEqual((answer.status, len(self.two.requests(SLOW))), (200, 1), answer.body)
         self.assertEqual([self.state(name) for name in ("canary", "another")], ["suspect", "up"])
 
+    def test_a_slow_master_is_not_asked_how_it_is_for_a_service_that_is_gone(self):
+        self.shim.reload(self.shim.config(extra=self.files_at("one") + self.further("canary", "one", "two", path=SLOW)))
+        self.one.fault("delay_ms:3500", path_prefix=SLOW)
+        with self.shim.client() as client:
+            client.send_request("GET", SLOW)
+            until(lambda: self.one.events("arrived"), "the request at its master")
+            self.shim.reload(self.shim.config(extra=self.files_at("one")))
+            answer = client.read_answer()
+            self.assertEqual((answer.status, len(answer.body)), (200, 200000), answer.body[:500])
+        self.assertEqual(self.state("files"), "up")
+
     def test_what_is_known_of_a_services_masters_follows_its_name(self):
         canary, another = self.further("canary", "one", path=SLOW), self.further("another", "one", path=TARGET)
         self.shim.reload(self.shim.config(extra=self.files_at("one") + canary + another))
