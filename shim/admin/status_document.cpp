@@ -129,7 +129,7 @@ json::object json_of(const snapshot::service_view& s, const wall_times& at) {
 std::string service_name(const snapshot& from, bunraku::service s) {
   for (const auto& each : from.services)
     if (each.service == s) return each.name;
-  return std::string(bunraku::builtin_name(s));
+  return "unknown";  // a reload took it away
 }
 
 json::object json_of(const snapshot::run_view& run, const snapshot& from, const wall_times& at) {

@@ -7,7 +7,7 @@ import socket
 import sys
 import unittest
 
-from control_site import candidates_of
+from control_site import candidates_of, control
 from labsite import MasterSpec, Shim, Site, ask_on, until
 
 ROLES = ("ca", "catalog", "files", "report")
@@ -205,6 +205,7 @@ class Reload(unittest.TestCase):
             self.shim.reload(self.shim.config(extra=self.files_at("one") + self.further("another", "one")))
             self.assertEqual(client.read_answer().status, 503)
         self.assertEqual(self.state("another"), "up")
+        self.assertEqual([one["service"] for one in control(self.shim, "GET", "/v1/status")[1]["run"]["used"]], ["unknown"])
         self.assertEqual(self.shim.ask("PUT", "/puppet/v3/report/agent1.lab.test?environment=production", b"{}",
                                        {"Content-Type": "application/json"}).status, 503)
         self.assertRegex(self.shim.lines(r"run over", 1)[0], " unknown=one")
