@@ -50,7 +50,7 @@ net::awaitable<void> conversation::run() {
 
 net::awaitable<void> conversation::refuse(refusal why) {
   std::string out;
-  http::write_own_answer(out, why.status, text_of(why), false, true);
+  http::write_own_answer(out, why.status, text_of(why), false, true, why.allow);
   co_await send(out);
 }
 

@@ -80,7 +80,7 @@ result with_master(request::kind what, std::string_view body) {
       if (!lasts) return std::unexpected(lasts.error());
       out.lasts = *lasts;
     } else {
-      return refuse(400, "bad_key", "`" + std::string(key).substr(0, 32) + "` is not wanted here, or of another type.");
+      return refuse(400, "bad_key", "`" + std::string(key) + "` is not wanted here, or of another type.");
     }
   }
   if (out.master.empty() || out.master.size() > 300)
@@ -128,8 +128,11 @@ result parse(std::string_view method, std::string_view target, std::string_view 
   for (const auto& e : endpoints) {
     const bool explain = e.what == request::kind::explain, plugin = e.what == request::kind::plugin;
     if (explain || plugin ? !target.starts_with(e.path) : target != e.path) continue;
-    if (method != e.method)
-      return refuse(405, "wrong_method", std::string(e.path) + " is for " + std::string(e.method) + " alone.");
+    if (method != e.method) {
+      auto why = refuse(405, "wrong_method", std::string(e.path) + " is for " + std::string(e.method) + " alone.");
+      why.error().allow = e.method;
+      return why;
+    }
     if (e.what == request::kind::drain || e.what == request::kind::undrain) return with_master(e.what, body);
     if (plugin) {
       const auto name = target.substr(e.path.size());

@@ -36,6 +36,7 @@ struct refusal {
   int status = 400;
   std::string code, message;
   std::vector<std::string> known;  ///< what could have been meant, if that can be listed
+  std::string_view allow = {};     ///< static; the method that is taken, with 405
 };
 
 /// Bodies are small: more than this is refused before it is read.

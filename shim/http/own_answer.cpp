@@ -29,13 +29,15 @@ std::string_view reason_of(int status) noexcept {
 
 }  // namespace
 
-void write_own_answer(std::string& out, int status, std::string_view json_body, bool to_head, bool close) {
+void write_own_answer(std::string& out, int status, std::string_view json_body, bool to_head, bool close,
+                      std::string_view allow) {
   out += "HTTP/1.1 ";
   out += std::to_string(status);
   out += ' ';
   out += reason_of(status);
   out += "\r\nContent-Type: application/json\r\nContent-Length: ";
   out += std::to_string(json_body.size());
+  if (!allow.empty()) out.append("\r\nAllow: ").append(allow);
   out += close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n";
   if (!to_head) out += json_body;
 }

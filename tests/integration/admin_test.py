@@ -103,6 +103,7 @@ class Admin(unittest.TestCase):
                      "length_required")):
                 with self.subTest(data[:60]):
                     self.check_error(self.send(shim, data), status, code)
+            self.assertIn("\r\nAllow: POST\r\n", self.send(shim, b"GET /v1/reload HTTP/1.1\r\nHost: x\r\n\r\n"))
             self.check_answers(shim)
 
     def test_a_request_that_does_not_come_to_its_end_is_given_up(self):

@@ -94,9 +94,21 @@ TEST(AdminRequest, BodiesThatAreNoneAreRefused) {
   EXPECT_EQ(bad("POST", "/v1/undrain", R"({"master": "a", "for": "1h"})").code, "bad_key");
 }
 
+TEST(AdminRequest, AKeyThatIsNotWantedIsNamedWhole) {
+  const std::string key = std::string(31, 'a') + "\xc3\xa4\xc3\xb6";
+  EXPECT_THAT(bad("POST", "/v1/drain", "{\"" + key + "\": 1}").message, HasSubstr("`" + key + "`"));
+}
+
 TEST(AdminRequest, AnotherMethodIsRefusedAsSuch) {
-  for (const char* path : {"/v1/reload", "/v1/drain", "/v1/undrain"}) EXPECT_EQ(bad("GET", path).status, 405) << path;
-  for (const char* path : {"/v1/status", "/v1/explain/ca"}) EXPECT_EQ(bad("DELETE", path).status, 405) << path;
+  for (const char* path : {"/v1/reload", "/v1/drain", "/v1/undrain"}) {
+    EXPECT_EQ(bad("GET", path).status, 405) << path;
+    EXPECT_EQ(bad("GET", path).allow, "POST") << path;
+  }
+  for (const char* path : {"/v1/status", "/v1/explain/ca"}) {
+    EXPECT_EQ(bad("DELETE", path).status, 405) << path;
+    EXPECT_EQ(bad("DELETE", path).allow, "GET") << path;
+  }
+  EXPECT_EQ(bad("GET", "/v1").allow, "");
 }
 
 TEST(AdminRequest, UnknownPathsAreAnsweredWithThoseThatAre) {

@@ -36,6 +36,14 @@ TEST(OwnAnswer, IsOneWholeAnswer) {
   }
 }
 
+TEST(OwnAnswer, SaysWhichMethodItWouldTake) {
+  std::string out;
+  write_own_answer(out, 405, "", false, true, "POST");
+  const auto head = parse_response(out, {}, "GET");
+  ASSERT_TRUE(head) << text_of(head.error());
+  EXPECT_EQ(head->fields.find("allow"), "POST");
+}
+
 TEST(OwnAnswer, HasTheWordsOfRfc9110And6585) {
   const std::pair<int, const char*> all[] = {{200, "OK"},
                                              {400, "Bad Request"},
