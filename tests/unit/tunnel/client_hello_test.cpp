@@ -102,6 +102,11 @@ TEST(ClientHello, RecordsKeepToTheirRules) {
   EXPECT_EQ(read(record_of(message + "x")), error(hello_error::trailing_bytes));
 }
 
+TEST(ClientHello, ARecordMayBeAsLongAsTlsAllows) {
+  const auto message = message_of(body_of(server_name("p") + extension(21, std::string(17000, '\0'))));
+  EXPECT_EQ(name_in(record_of(message.substr(0, 16384)) + record_of(message.substr(16384))), "p");
+}
+
 TEST(ClientHello, SizesAreBounded) {
   EXPECT_EQ(read(record_of(big_endian(1, 1) + big_endian(1 << 20, 3))), error(hello_error::too_large));
   // Within what the message announces, but in records so small that the wire holds more than the limit.
@@ -136,6 +141,11 @@ TEST(ClientHello, NamesAreNames) {
   EXPECT_EQ(read(hello_with(server_name("a") + server_name("b"))), error(hello_error::bad_name));
   EXPECT_EQ(read(hello_with(extension(0, vector_of(host_name("a") + host_name("b"), 2)))),
             error(hello_error::bad_name));
+}
+
+TEST(ClientHello, ANameMayBeAsLongAsNamesGet) {
+  const std::string longest(255, 'a');
+  EXPECT_EQ(name_in(hello_with(server_name(longest))), longest);
 }
 
 TEST(ClientHello, RealOnesAreRead) {
