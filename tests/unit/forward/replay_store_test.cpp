@@ -56,6 +56,7 @@ TEST_F(ReplayStore, GivesBackWhatFitsIntoMemoryWithoutAFile) {
   EXPECT_TRUE(store.whole());
   EXPECT_EQ(read_back(store), all);
   EXPECT_EQ(read_back(store), all);  // as often as asked
+  EXPECT_EQ(store.piece_at(0)->size(), 16384U);
 }
 
 TEST_F(ReplayStore, GoesOnInAFileThatHasNoName) {
@@ -65,6 +66,7 @@ TEST_F(ReplayStore, GoesOnInAFileThatHasNoName) {
   EXPECT_TRUE(store.whole());
   EXPECT_EQ(read_back(store), all);
   EXPECT_TRUE(fs::is_empty(directory_));
+  EXPECT_EQ(store.piece_at(store.size() - 20000)->size(), 16384U);
   store.keep("more");
   EXPECT_EQ(read_back(store), all + "more");
 }
@@ -90,8 +92,29 @@ TEST_F(ReplayStore, BeyondBothLimitsIsGivenUpAndSaysSo) {
   keep(store, bytes(6001));
   EXPECT_FALSE(store.whole());
   EXPECT_FALSE(store.file_failed());
-  EXPECT_NE(store.why_not().find("replay_file_bytes"), std::string::npos) << store.why_not();
+  EXPECT_NE(store.why_not().find("it is larger than"), std::string::npos) << store.why_not();
   EXPECT_EQ(store.size(), 0U);  // nothing is held any more
+}
+
+TEST_F(ReplayStore, WhatIsTooLargeByItselfIsNotBlamedOnOthers) {
+  const auto why_not = [&](replay_store& store, std::size_t count) {
+    store.keep(bytes(count));
+    return store.why_not();
+  };
+  replay_store at_once(terms(1000, 500));
+  EXPECT_NE(why_not(at_once, 1001).find("it is larger than"), std::string::npos) << at_once.why_not();
+
+  std::vector<std::unique_ptr<replay_store>> others;
+  for (std::size_t i = 0; i != replay_bodies; ++i) {
+    others.push_back(std::make_unique<replay_store>(terms(1000, 5000)));
+    keep(*others.back(), bytes(6000));
+  }
+  for (const auto& [file, count] : {std::pair(5000U, 5000U), std::pair(5000U, 2000U), std::pair(500U, 1000U)}) {
+    replay_store store(terms(1000, file));
+    EXPECT_NE(why_not(store, count).find("of other requests"), std::string::npos) << count << store.why_not();
+  }
+  replay_store too_large(terms(1000, 5000));
+  EXPECT_NE(why_not(too_large, 5001).find("it is larger than"), std::string::npos) << too_large.why_not();
 }
 
 TEST_F(ReplayStore, ExactlyAtTheLimitsIsKept) {
