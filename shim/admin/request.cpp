@@ -47,9 +47,7 @@ std::unexpected<refusal> no_such_place() {
 
 std::expected<json::object, refusal> object_in(std::string_view body) {
   boost::system::error_code error;
-  json::parse_options strict;
-  strict.max_depth = 4;
-  auto value = json::parse(body, error, {}, strict);
+  auto value = json::parse(body, error);
   if (error)
     return refuse(400, "bad_json", "The body is not JSON: " + error.message() + ". Give {\"master\": \"HOST:PORT\"}.");
   if (!value.is_object()) return refuse(400, "bad_json", "The body is not a JSON object. Give {\"master\": \"HOST\"}.");

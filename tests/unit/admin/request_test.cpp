@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <tuple>
+#include <utility>
+
 using namespace shim::admin;
 using namespace std::chrono_literals;
 using testing::ElementsAre;
@@ -31,6 +34,17 @@ TEST(AdminRequest, EachPathHasItsMeaning) {
   EXPECT_EQ(explain.service, "catalog");
 }
 
+TEST(AdminRequest, NamesOfServicesAndPluginsAreWords) {
+  for (const auto& word : {std::string("azAZ09_-"), std::string(64, 'a')}) {
+    EXPECT_EQ(good("GET", "/v1/explain/" + word).service, word);
+    EXPECT_EQ(good("POST", "/v1/plugin/" + word, "{}").plugin, word);
+  }
+  for (const char* none : {"`", "{", "@", "[", "/", ":", ".", " "}) {
+    EXPECT_EQ(bad("GET", "/v1/explain/" + std::string(none)).status, 404) << none;
+    EXPECT_EQ(bad("POST", "/v1/plugin/" + std::string(none), "{}").status, 404) << none;
+  }
+}
+
 TEST(AdminRequest, AnybodyMayLookAndChangeNothing) {
   using what = request::kind;
   for (const char* host : {"localhost", "localhost:9140", "127.0.0.1:9140", "[::1]:9140", "127.3.2.1"}) {
@@ -56,7 +70,12 @@ TEST(AdminRequest, DrainTakesAMasterAndPerhapsATime) {
   EXPECT_EQ(drain.lasts, 90min);
   EXPECT_EQ(good("POST", "/v1/drain", R"({"master": "[::1]:8140"})").lasts, 0s);
   EXPECT_EQ(good("POST", "/v1/drain", R"({"master": "a", "for": null})").lasts, 0s);
+  for (const auto& [text, lasts] : {std::pair("1s", 1s), std::pair("1500ms", 2s), std::pair("30d", 2592000s)})
+    EXPECT_EQ(good("POST", "/v1/drain", R"({"master": "a", "for": ")" + std::string(text) + "\"}").lasts, lasts)
+        << text;
   EXPECT_EQ(good("POST", "/v1/undrain", R"({"master": "a"})").what, request::kind::undrain);
+  const std::string longest(300, 'a');
+  EXPECT_EQ(good("POST", "/v1/undrain", R"({"master": ")" + longest + "\"}").master, longest);
 }
 
 TEST(AdminRequest, AnOrderForAPluginIsAnObjectAndHandedOnAsItCame) {
@@ -81,17 +100,28 @@ TEST(AdminRequest, TimesThatAreNoneAreRefused) {
 }
 
 TEST(AdminRequest, BodiesThatAreNoneAreRefused) {
-  EXPECT_EQ(bad("POST", "/v1/drain", "").code, "bad_json");
-  EXPECT_EQ(bad("POST", "/v1/drain", "{").code, "bad_json");
-  EXPECT_EQ(bad("POST", "/v1/drain", "master=a").code, "bad_json");
-  EXPECT_EQ(bad("POST", "/v1/drain", "[\"a\"]").code, "bad_json");
-  EXPECT_EQ(bad("POST", "/v1/drain", std::string(200, '[')).code, "bad_json");
-  EXPECT_EQ(bad("POST", "/v1/drain", "{}").code, "no_master");
-  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": ""})").code, "no_master");
-  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": 7})").code, "bad_key");
-  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": ")" + std::string(301, 'a') + "\"}").code, "no_master");
-  EXPECT_EQ(bad("POST", "/v1/drain", R"({"master": "a", "fro": "1h"})").code, "bad_key");
-  EXPECT_EQ(bad("POST", "/v1/undrain", R"({"master": "a", "for": "1h"})").code, "bad_key");
+  const auto too_long = R"({"master": ")" + std::string(301, 'a') + "\"}";
+  const std::tuple<const char*, std::string, const char*> all[] = {
+      {"/v1/drain", "", "bad_json"},
+      {"/v1/drain", "{", "bad_json"},
+      {"/v1/drain", "master=a", "bad_json"},
+      {"/v1/drain", "[\"a\"]", "bad_json"},
+      {"/v1/drain", std::string(200, '['), "bad_json"},
+      {"/v1/drain", "{}", "no_master"},
+      {"/v1/drain", R"({"master": ""})", "no_master"},
+      {"/v1/drain", too_long, "no_master"},
+      {"/v1/drain", R"({"master": 7})", "bad_key"},
+      {"/v1/drain", R"({"master": "a", "fro": "1h"})", "bad_key"},
+      {"/v1/drain", R"({"master": "a", "fro": null})", "bad_key"},
+      {"/v1/undrain", R"({"master": "a", "for": "1h"})", "bad_key"},
+      {"/v1/plugin/fault", "{", "bad_json"},
+  };
+  for (const auto& [path, body, code] : all) {
+    EXPECT_EQ(bad("POST", path, body).status, 400) << body;
+    EXPECT_EQ(bad("POST", path, body).code, code) << body;
+  }
+  EXPECT_THAT(bad("POST", "/v1/drain", "{").message, HasSubstr("is not JSON: "));
+  EXPECT_THAT(bad("POST", "/v1/drain", "[]").message, HasSubstr("is not a JSON object"));
 }
 
 TEST(AdminRequest, AKeyThatIsNotWantedIsNamedWhole) {
