@@ -27,9 +27,9 @@ struct endpoint {
   repeat unanswered;  ///< sent whole or in part, connection lost or silent before any answer
   repeat
       interrupted;  ///< the answer had begun and broke off; asking again also needs the delivered part to be the same
-  repeat server_error;        ///< 502, 503 without Retry-After, 504
-  repeat saturated;           ///< 503 with Retry-After: the master refused it unprocessed and names a time to stay away
-  repeat error_500;           ///< 500: for a catalog this is a manifest error, the same everywhere
+  repeat server_error;  ///< 502, 503 without Retry-After, 504
+  repeat saturated;  ///< 503 or 429 with Retry-After: the master refused it unprocessed and names a time to stay away
+  repeat error_500;  ///< 500: for a catalog this is a manifest error, the same everywhere
   bool not_found_may_be_lag;  ///< 404 may mean only that this master's code is older than that of the master which
                               ///< compiled the catalog: believe it from that one
   bool admin;                 ///< CA administration, which an agent never sends

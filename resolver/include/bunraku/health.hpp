@@ -9,7 +9,7 @@ enum class health : std::uint8_t {
   up,         ///< nothing against it
   suspect,    ///< it failed lately, but not often enough to be given up
   probation,  ///< it was down and its time is over: one request at a time may find out
-  saturated,  ///< it is alive and asked to be left alone until a stated time (503 with Retry-After)
+  saturated,  ///< it is alive and asked to be left alone until a stated time (503 or 429 with Retry-After)
   draining,   ///< the operator wants no new runs on it
   down,       ///< given up until a stated time
 };

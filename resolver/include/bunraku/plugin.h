@@ -79,8 +79,8 @@ typedef struct bunraku_host {
   void (*explain)(void* context, bunraku_text why);
 } bunraku_host;
 
-/* One server of a service. `host` is a DNS name or an IP literal. Priority (lower first) and weight as in SRV records.
- */
+/* One server of a service. `host` is a DNS name or an IP literal without brackets, at most 253 bytes: letters, digits
+ * and "-_.:". The port is not 0. Priority (lower first) and weight as in SRV records. */
 typedef struct bunraku_plugin_master {
   size_t size;
   bunraku_text host;
@@ -101,7 +101,8 @@ typedef struct bunraku_source {
   size_t size;
   /* The masters of `service`, now; none, and OK: there are none. Called when somebody needs them and what was said last
    * is older than `valid_ms` (set to 1000 at the call; the host keeps to 100 ms to one day). NOTHING and FAILED: what
-   * was said last goes on, if anything was. */
+   * was said last goes on, if anything was, also over a reload. So it does with more than 1000 masters, and with one
+   * that cannot be used. */
   int32_t (*masters)(void* self, bunraku_text service, const bunraku_masters* into, uint32_t* valid_ms);
 } bunraku_source;
 
@@ -142,8 +143,9 @@ typedef struct bunraku_policy {
 
 typedef struct bunraku_probe {
   size_t size;
-  /* What to GET of a master of `service`: path and query, beginning with a slash. An answer's load counts for `keep_ms`
-   * (set to 10000 at the call; the host keeps to 1 s to one hour, and adds up to half as much again, by chance). */
+  /* What to GET of a master of `service`: path and query, beginning with a slash, at most 1024 bytes. An answer's load
+   * counts for `keep_ms` (set to 10000 at the call; the host keeps to 1 s to one hour, and adds up to half as much
+   * again, by chance). */
   int32_t (*question)(void* self, bunraku_text service, bunraku_writer* path, uint32_t* keep_ms);
   /* Its load by its answer, 0 or more, less is better. `status` 0: it gave no answer in time, and `body` is empty. The
    * body has no more than 256 KiB. NOTHING: nothing is known of it. */
@@ -251,10 +253,10 @@ typedef struct bunraku_plugin {
    * unknown or wrong are to be refused, with explain(). */
   int32_t (*create)(const bunraku_host* host, bunraku_text settings, void** self);
   void (*destroy)(void* self);
-  /* May be null. A JSON object for `bunraku status`: no secrets. */
+  /* May be null. A JSON object for `bunraku status`, at most 65536 bytes: no secrets. */
   int32_t (*status)(void* self, bunraku_writer* json);
   /* May be null. Something that root says to the running plugin (`bunraku plugin NAME JSON`): a JSON object, and one is
-   * the answer. FAILED with explain() refuses it. */
+   * the answer, of at most 65536 bytes. FAILED with explain() refuses it. */
   int32_t (*control)(void* self, bunraku_text json, bunraku_writer* answer);
   /* At least one is not null. They live as long as the plugin. */
   const bunraku_source* source;

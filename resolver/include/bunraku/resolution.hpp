@@ -13,9 +13,9 @@
 namespace bunraku {
 
 /// What one source said. Model: `masters` as the source listed them, unordered for SRV. `ttl_left` is what remains of
-/// the answer's life (0 for sources that have none). `error` is set when the source could not answer. `stale`: DNS
-/// does not answer now, or denies what it said before, so this is its last good answer, `age` old, until it is asked
-/// again after `ttl_left`.
+/// the answer's life (0 for sources that have none). `error` is set when the source could not answer, and is
+/// service_absent for `absent`. `stale`: DNS does not answer now, or denies what it said before, so this is its last
+/// good answer, `age` old, until it is asked again after `ttl_left`.
 struct source_answer {
   enum class status : std::uint8_t {
     answered,  ///< masters is not empty

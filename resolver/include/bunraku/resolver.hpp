@@ -57,7 +57,9 @@ class connected {
 ///           packets cannot be unsent. A question to DNS that is under way goes on, and its answer is kept.
 /// Limits:   an operation that is given a limit ends with `errc::deadline` after it; 0 or less: unless what it needs is
 ///           known already. Without one the options' limits bound each step, and so the whole.
-/// Blocks:   never on the network. The local files of `dns_options` are read, as they are needed, on this thread.
+/// Blocks:   never on the network. The local files of `dns_options` are read, as they are needed, on this thread, and
+///           `store_file` is written on it: when answers change, every 10 s at most, and once an hour, with an fsync
+///           for the file and one for its directory. A disk that takes a second for that holds everything up for two.
 /// Services: one beyond `options().services` has no sources, so nobody serves it.
 /// Threads:  all calls on the executor's thread, destruction and emitting a cancellation signal too; one resolver per
 ///           thread. Of several threads' loop (net::thread_pool) a strand: then within that strand.
@@ -173,7 +175,7 @@ class resolver {
   /// row from the answers that came (a compilation takes its time); `asked` says how often it was asked already for
   /// this request and said that it lives.
   std::chrono::microseconds overdue_after(const endpoint& row, std::uint32_t asked) const;
-  /// Asks a master for its status on a fresh connection, with `connect_options::status_limit` for everything.
+  /// Asks a master for its status on a fresh connection, within `connect_options::status_limit`.
   /// Signature: void(error_code). No error: it lives (it answered HTTP, whatever the status), or nothing can be said
   /// because the fault is ours: go on waiting. An error: it has no address, refused, reset, a certificate that must not
   /// be accepted, or no answer in time: it hangs, plans avoid it from now on. Questions to one master at the same time

@@ -20,8 +20,8 @@ struct run_ticket {
 /// first; when another one had to answer, the run moves there, once and as a whole.
 struct exchange_end {
   const endpoint& row;
-  service of;                            ///< where it was routed
-  const master* answered_by;             ///< null: nobody
+  service of;                 ///< where it was routed, by the number it has now; gone_service: a reload took that away
+  const master* answered_by;  ///< null: nobody
   const master* failed_first = nullptr;  ///< the first master that was tried, when another one was tried after it
   bool lag_checked = false;  ///< it was only asked whether a 404 is to be believed: the run does not move to it
   int status = 0;

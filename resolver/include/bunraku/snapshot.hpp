@@ -75,7 +75,7 @@ struct snapshot {
 
   struct run_view {
     struct use {
-      bunraku::service service;
+      bunraku::service service;  ///< gone_service: one that a reload took away
       master who;
       std::uint64_t answers = 0;
     };
