@@ -100,9 +100,10 @@ class Shim:
         return self.process.stderr()
 
     def lines(self, pattern, count=0):
-        """Of the log. Waits for `count` of them: an answer is there before what is told of it."""
+        """Of the log, whole ones. Waits for `count` of them: an answer is there before what is told of it, and a line that
+        lies across two pages of the file may be seen half written."""
         def found():
-            return [line for line in self.log().splitlines() if re.search(pattern, line)]
+            return [line for line in self.log().rpartition("\n")[0].splitlines() if re.search(pattern, line)]
 
         until(lambda: len(found()) >= count, lambda: f"{count} of {pattern} in the log:\n{self.log()}")
         return found()
