@@ -221,6 +221,30 @@ TEST_F(RunAffinity, AnAbandonedRunIsReplacedAndItsPinForgottenAfterAWhile) {
   EXPECT_EQ(pin(service::catalog), b);
 }
 
+TEST_F(RunAffinity, MomentsAgoEndsWhenItsTimeIsOver) {
+  one(probe, &a);
+  now += 30s - 100ms;  // `one` has let that pass
+  const auto x = begin(probe);
+  EXPECT_EQ(id(), 2u);
+  EXPECT_EQ(runs.pinned(service::files), nullptr);
+  end(x, &b);
+}
+
+TEST_F(RunAffinity, TheFirstTransactionToldIsTheRuns) {
+  one(std::string(node) + "1111", &a);
+  one(std::string(crl) + "?transaction_uuid=2222", &a);
+  EXPECT_EQ(id(), 1u);
+  EXPECT_EQ(runs.current()->transaction_uuid, "1111");
+}
+
+TEST_F(RunAffinity, AddsUpTheTimeThatWasLost) {
+  for (const auto lost : {2s, 3s}) {
+    const auto x = begin(content);
+    runs.end(x.ticket, {.row = *x.row, .of = service::files, .answered_by = &a, .status = 200, .lost = lost}, now);
+  }
+  EXPECT_EQ(runs.current()->lost, 5s);
+}
+
 TEST_F(RunAffinity, ARunBesideABusyOneTakesOverItsMasters) {
   one(probe, &a);
   one(catalog, &a);
@@ -418,7 +442,9 @@ TEST_F(RunAffinity, WhatComesFromOutsideIsBounded) {
     runs.end(x.ticket, {.row = *x.row, .of = service{static_cast<std::uint16_t>(4 + i)}, .answered_by = &m}, now);
   }
   EXPECT_EQ(runs.current()->used.size(), run_summary::max_uses);
-  EXPECT_EQ(runs.pinned(service{1003}), nullptr);
+  // The 16 pins are of the node request's service and of the first 15 others.
+  EXPECT_NE(runs.pinned(service{18}), nullptr);
+  EXPECT_EQ(runs.pinned(service{19}), nullptr);
   EXPECT_EQ(pin(service::files), a);
   for (int i = 0; i < 100; ++i) one(probe, &a);
   int left = 0;
