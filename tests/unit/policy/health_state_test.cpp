@@ -188,6 +188,15 @@ TEST(HealthState, ATrialNobodyConcludesIsFreeAgainInTheEnd) {
   EXPECT_TRUE(s.state.trial_is_free(s.now));
 }
 
+TEST(HealthState, ATrialThatFailedDoesNotKeepTheNextOneFromBeingFree) {
+  auto s = trying();
+  ASSERT_GT(*s.state.until(s.now), s.now + 10s) << "longer than it is down the second time";
+  s.tell(kind::unanswered);
+  s.wait(*s.state.until(s.now) - s.now).tell(kind::undrain);  // an event that begins and ends no trial
+  EXPECT_EQ(s.at(), health::probation);
+  EXPECT_TRUE(s.state.trial_is_free(s.now));
+}
+
 TEST(HealthState, OnlyTheMastersOwnFaultsHurt) {
   auto s = up();
   for (int i = 0; i < 100; ++i) s.tell(kind::own_fault, "no descriptors").tell(kind::cancelled);
@@ -316,6 +325,13 @@ TEST(HealthState, RecoveryStartsSlowly) {
   EXPECT_EQ(before, health_state::full_share);
 }
 
+TEST(HealthState, WithoutASlowStartRecoveryIsWholeAtOnce) {
+  auto s = trying().tell(kind::answered);
+  auto without = limits;
+  without.slow_start = {};
+  EXPECT_EQ(s.state.share(s.now, without), health_state::full_share);
+}
+
 TEST(HealthState, ASuspectThatWasNeverDownHasItsFullShareAtOnce) {
   auto s = suspect().tell(kind::answered);
   EXPECT_EQ(s.state.share(s.now, limits), health_state::full_share);
@@ -399,6 +415,8 @@ TEST(HealthState, KeepsAMovingMeanOfFirstByteTimes) {
   EXPECT_EQ(answered_after(16ms), 9ms);
   EXPECT_EQ(answered_after(1ms), 8ms);
   EXPECT_EQ(answered_after(0ms), 8ms) << "not measured";
+  s = subject();
+  EXPECT_EQ(answered_after(1us), 1us);
 }
 
 }  // namespace
