@@ -48,7 +48,7 @@ void connect_op::cancel() noexcept {
 
 void connect_op::doubt(const master& who) { names_->connect_failed(told_for(), who); }
 
-service connect_op::told_for() const noexcept { return learned_.numbering() == numbering_ ? service_ : gone_service; }
+service connect_op::told_for() const noexcept { return learned_.told_for(service_, numbering_); }
 
 void connect_op::give_up(plan& from) {
   if (is_over() && !winner_) return;

@@ -105,7 +105,7 @@ class connect_op : public std::enable_shared_from_this<connect_op> {
       learned_;  // the resolver's, whose share run()'s caller holds; contestants that come too late do not touch it
   std::shared_ptr<const observers> watched_by_;
   service service_ = service::catalog;
-  std::uint64_t numbering_ = 0;  ///< when `service_` was its number
+  std::uint64_t numbering_ = 0;  // when `service_` was its number
   plan for_;                     // whom, and which request: only for observers
 
   policy::connect_race race_;

@@ -11,6 +11,7 @@
 #include "policy/run_line.hpp"
 
 #include <bunraku/resolver.hpp>
+#include <bunraku/service_number.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -266,12 +267,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   using clock = std::chrono::steady_clock;
 
   /// The number that the service of that name has now, which mostly is the one it had; gone_service: there is none.
-  service number_of(std::string_view name, service before) const {
-    const auto& all = options_.services;
-    if (index_of(before) < all.size() && all[index_of(before)].name == name) return before;
-    const auto at = std::ranges::find(all, name, &service_options::name);
-    return at == all.end() ? gone_service : static_cast<service>(at - all.begin());
-  }
+  service number_of(std::string_view name, service before) const { return bunraku::number_of(name, options_, before); }
 
   void log_finished_runs(clock::time_point now) {
     while (const auto run = learned_->take_finished(now)) {

@@ -114,7 +114,7 @@ net::awaitable<void> status_questions::probe(std::shared_ptr<status_questions> s
   const auto numbering = self->learned_->numbering();
   const auto said = co_await self->put(who, of, io::status_wanted::state, self->options_.connect_timeout);
   if (self->stopped_) co_return;
-  if (self->learned_->numbering() != numbering) of = gone_service;
+  of = self->learned_->told_for(of, numbering);
   const auto told = [&](kind what, const std::string& reason) {
     self->learned_->probe_told(who, of, what, reason, clock::now());
   };

@@ -99,6 +99,11 @@ class knowledge {
   void renumber(const renumbering& to);
   /// Changes with each `renumber`: a number from before may mean another service now.
   std::uint64_t numbering() const noexcept { return numbering_; }
+  /// What began for the service with the number `of`, when numbering() was `then`, is told under this one. Puppet's own
+  /// keep theirs.
+  service told_for(service of, std::uint64_t then) const noexcept {
+    return then == numbering_ || index_of(of) < first_further_service ? of : gone_service;
+  }
 
   /// A number by chance.
   std::uint64_t any_number() { return chance_.next(); }

@@ -1,11 +1,11 @@
 #include "forward/exchange.hpp"
 
 #include "forward/pool_sharing.hpp"
-#include "forward/service_number.hpp"
 #include "http/target.hpp"
 #include "log_value.hpp"
 
 #include <bunraku/error.hpp>
+#include <bunraku/service_number.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -317,7 +317,7 @@ net::awaitable<bool> exchange::ask_status() {
 /// are not to get this.
 const bunraku::service_options* exchange::own_service() {
   const auto& options = shared_.resolver.options();
-  const auto now = number_of(to_.service_name, options, to_.service);
+  const auto now = bunraku::number_of(to_.service_name, options, to_.service);
   if (now == bunraku::gone_service) return nullptr;
   to_.service = now;
   plan_.follow(now);

@@ -1,7 +1,6 @@
 #include "local/tunnel_session.hpp"
 
 #include "forward/access_log.hpp"
-#include "forward/service_number.hpp"
 #include "local/listener.hpp"
 #include "local/patience.hpp"
 #include "local/splice.hpp"
@@ -10,6 +9,7 @@
 #include "tunnel/connect_request.hpp"
 
 #include <bunraku/error.hpp>
+#include <bunraku/service_number.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
@@ -261,7 +261,7 @@ net::awaitable<error_code> session::dial_first(const tunnel::destination& where)
 
 /// A reload may have come since its rules were made.
 bunraku::service session::service_number() {
-  plan_.follow(forward::number_of(service_, rules_->resolver.options(), plan_.service()));
+  plan_.follow(bunraku::number_of(service_, rules_->resolver.options(), plan_.service()));
   return plan_.service();
 }
 

@@ -127,7 +127,8 @@ BUNRAKU_API int bunraku_resolver_new(const bunraku_options* options, bunraku_res
 /* Ends its thread. Calls that wait on it in other threads end with BUNRAKU_E_CANCELLED; none may begin any more. */
 BUNRAKU_API void bunraku_resolver_free(bunraku_resolver* resolver);
 /* Reads puppet.conf and the certificate again; keeps what it had if that fails, also for want of a usable certificate.
- * What is known of masters stays. What is begun afterwards goes by what was read, what is under way does not. */
+ * What is known of masters stays. What is begun afterwards goes by what was read; what is under way goes on with the
+ * masters it has, and comes to further sources as they were read. */
 BUNRAKU_API int bunraku_resolver_reload(bunraku_resolver* resolver);
 
 /* ---- candidates: a service's masters, in the order in which a request made now would try them */

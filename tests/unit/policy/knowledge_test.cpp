@@ -305,6 +305,16 @@ TEST_F(Knowledge, AReloadBringsTheCertnamesPreferenceAndForgetsNothing) {
   EXPECT_EQ(state(a), health::suspect);
 }
 
+TEST_F(Knowledge, AfterAnotherNumberingOnlyPuppetsOwnServicesAreToldUnderTheNumberTheyHad) {
+  const auto canary = static_cast<service>(first_further_service);
+  const auto then = known.numbering();
+  EXPECT_EQ(known.told_for(canary, then), canary);
+  known.renumber([](service s) { return s; });
+  EXPECT_EQ(known.told_for(canary, then), gone_service);
+  EXPECT_EQ(known.told_for(service::report, then), service::report);
+  EXPECT_EQ(known.told_for(canary, known.numbering()), canary);
+}
+
 TEST_F(Knowledge, OnlyTheSlowerMasterOfARaceIsSuspect) {
   known.lost_race(a, service::catalog, now);
   EXPECT_EQ(state(a), health::suspect);
