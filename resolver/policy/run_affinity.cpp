@@ -131,19 +131,21 @@ run_affinity::pin* run_affinity::pin_of(service of) noexcept {
 void run_affinity::settle_pin(const ticket& of, const result& r) {
   const auto& who = *r.answered_by;
   const bool is_late = of.moves != run_.moves;
-  if (const auto* const own = pin_of(r.of)) {
-    if (own->who != who && !is_late) move_pins(own->who, who);
-    return;
-  }
-  const auto* const wish = pinned(r.of);
-  const bool wish_failed = wish && r.failed_first && *wish == *r.failed_first && *wish != who;
-  if (wish_failed && !is_late) move_pins(*wish, who);
-  if (pins_.size() < max_pins) pins_.push_back({r.of, who});
+  auto* const own = pin_of(r.of);
+  if (own && is_late) return;
+  const auto* const expected = pinned(r.of);
+  const bool elsewhere = expected && *expected != who;
+  const bool failed = elsewhere && r.failed_first && *r.failed_first == *expected;
+  const bool has_answered = own && !own->taken_along;
+  if (elsewhere && (failed || has_answered) && !is_late) move_pins(*expected, who);
+  if (own) *own = {r.of, who};
+  else if (pins_.size() < max_pins) pins_.push_back({r.of, who});
 }
 
+/// All services that are with `from` go along.
 void run_affinity::move_pins(master from, const master& to) {
   for (auto& each : pins_)
-    if (each.who == from) each.who = to;
+    if (each.who == from) each = {each.of, to, true};
   ++run_.moves;
 }
 

@@ -59,6 +59,8 @@ struct run_summary {
 ///         and `report` have none. The first master that answers is pinned. When another one had to answer, the run
 ///         moves to that one with all services that were with the old one, once: answers of exchanges that began before
 ///         the move do not move it back. So it is too when `catalog`, not pinned yet, tried the master of `files`.
+///         Where a service was only taken along it may not be served at all: what then goes elsewhere without having
+///         failed there goes alone.
 ///         Who only says that it cannot serve (429, 502, 503, 504) is not pinned.
 /// Bounds: 16 pins, 4 summaries not yet taken.
 /// Threads: one at a time. No timers: idleness is seen at the next call.
@@ -115,6 +117,7 @@ class run_affinity {
   struct pin {
     service of;
     master who;
+    bool taken_along = false;  ///< by another service's move; it has not answered for this one yet
   };
   bool begins_anew(const endpoint& row, std::string_view target, time_point now) const;
   void start(time_point now);

@@ -83,6 +83,7 @@ void exchange::conclude() {
   const auto& failed = plan_.attempts();
   const auto* const failed_first = !failed.empty() && failed.front().who() != who_ ? &failed.front().who() : nullptr;
   told_story_.ended = now();
+  if (answered) told_story_.answered_by = who_;
   if (failed_first != nullptr) told_story_.failed_first = *failed_first;
   leave_litter();
   if (w().broken == mutation::forgotten_ends) return;

@@ -43,6 +43,7 @@ struct story {
   bool client_left = false;
   bool process_stopped = false;
   bool proof_failed = false;                    ///< another master's answer was another one
+  std::optional<bunraku::master> answered_by;   ///< whose answer the client got
   std::optional<bunraku::master> failed_first;  ///< the first that was tried, when another one was tried after it
   bool doubts_not_found = false;                ///< one said 404, and another one was asked whether that is so
   std::uint32_t same_again = 0;                 ///< moves to the same master, and stale connections

@@ -27,11 +27,6 @@ preference::preference(world& of, const site& about)
           std::ranges::all_of(of.hosts, [](const host& h) { return h.faults.empty() && h.request_faults.empty(); }) &&
           std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })) {}
 
-std::optional<master>* preference::pin_of(service s) noexcept {
-  if (s == service::catalog) return &pins_[0];
-  return s == service::files ? &pins_[1] : nullptr;
-}
-
 const std::optional<master>* preference::pinned(service s) const noexcept {
   if (s != service::catalog && s != service::files) return nullptr;
   const auto own = s == service::catalog ? 0 : 1;
@@ -86,22 +81,24 @@ std::string preference::objection(const story& s) const {
   return {};
 }
 
+/// The one that was to serve this answers for it no more: all that is with that one goes to the new one. But where a
+/// service only came along with the other one and was not even asked, it goes by itself.
 void preference::ended(const story& s) {
-  auto* const own = pin_of(s.what.of);
-  const auto& got = s.got;
-  const bool answered = !got.own && !got.cut && got.status != 0;
-  const bool refuses = got.status == 429 || got.status == 502 || got.status == 503 || got.status == 504;
-  if (own == nullptr || !answered || refuses || s.doubts_not_found || s.what.row->name == "status") return;
-  const auto& by = s.sent.back().to;
-  if (!*own) {
-    const auto* const wish = pinned(s.what.of);
-    if (alone_ && *wish && s.failed_first == **wish) pins_[0] = pins_[1] = by;
-    *own = by;
+  const bool has_pin = s.what.of == service::catalog || s.what.of == service::files;
+  const auto status = s.got.status;
+  const bool refuses = status == 429 || status == 502 || status == 503 || status == 504;
+  if (!has_pin || !s.answered_by || refuses || s.doubts_not_found || s.what.row->name == "status") return;
+  const auto& by = *s.answered_by;
+  const auto own = s.what.of == service::catalog ? 0 : 1;
+  const auto expected = *pinned(s.what.of);
+  const bool settled = pins_[own] && !taken_along_[own];
+  const bool leaves = expected && *expected != by && (settled || (alone_ && s.failed_first == *expected));
+  if (leaves && pins_[1 - own] == expected) {
+    pins_[1 - own] = by;
+    taken_along_[1 - own] = true;
   }
-  if (**own == by) return;
-  const auto old = **own;
-  for (auto& each : pins_)
-    if (each == old) each = by;
+  pins_[own] = by;
+  taken_along_[own] = false;
 }
 
 }  // namespace sim

@@ -20,6 +20,7 @@ class preference {
   /// The agent begins a run. Beside another one its requests cannot be told from those of that one.
   void run_begins(bool alone) {
     pins_[0] = pins_[1] = std::nullopt;
+    taken_along_[0] = taken_along_[1] = false;
     alone_ = alone;
   }
   /// What is wrong with where this exchange went; empty: nothing.
@@ -27,7 +28,6 @@ class preference {
   void ended(const story& s);
 
  private:
-  std::optional<bunraku::master>* pin_of(bunraku::service s) noexcept;
   const std::optional<bunraku::master>* pinned(bunraku::service s) const noexcept;
   std::optional<bunraku::master> preferred(bunraku::service s) const;
   bool is_blameless(const bunraku::master& who, time_point until) const;
@@ -38,6 +38,7 @@ class preference {
   bool undisturbed_;  // nothing will ever be wrong with anybody
   bool alone_ = true;
   std::optional<bunraku::master> pins_[2];  // of catalog and files
+  bool taken_along_[2] = {};                // by the other one's move, and not asked there yet
 };
 
 }  // namespace sim

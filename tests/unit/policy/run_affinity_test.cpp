@@ -327,6 +327,34 @@ TEST_F(RunAffinity, ACatalogThatBeganBeforeTheMoveDoesNotMoveTheFilesAgain) {
   EXPECT_EQ(runs.current()->moves, 1u);
 }
 
+TEST_F(RunAffinity, ACatalogTakenAlongToAFileServerLeavesTheFilesThereWhenItGoesElsewhere) {
+  one(node, &a, nullptr, 500);
+  one(plugins, &f, &a);
+  EXPECT_EQ(pin(service::catalog), f);
+  one(catalog, &a, nullptr, 500);  // f compiles none and was not asked
+  EXPECT_EQ(pin(service::catalog), a);
+  EXPECT_EQ(pin(service::files), f);
+  one(content, &f);
+  EXPECT_EQ(pin(service::catalog), a);
+  EXPECT_EQ(runs.current()->moves, 1u);
+}
+
+TEST_F(RunAffinity, WhatFailsWhereItWasTakenAlongMovesTheRun) {
+  one(node, &a);
+  one(plugins, &b, &a);
+  one(catalog, &f, &b);
+  EXPECT_EQ(pin(service::files), f);
+  EXPECT_EQ(runs.current()->moves, 2u);
+}
+
+TEST_F(RunAffinity, WhatAnsweredWhereItWasTakenAlongIsThere) {
+  one(node, &a);
+  one(plugins, &b, &a);
+  one(catalog, &b);
+  one(catalog, &f);  // b is known to be down
+  EXPECT_EQ(pin(service::files), f);
+}
+
 TEST_F(RunAffinity, CaRequestsDoNotKeepTheMastersOfADeadRun) {
   one(std::string(node) + "1111", &a);
   one(catalog, &a);
