@@ -19,6 +19,7 @@ std::span<const mutation_line> mutations() noexcept {
       {believes_not_found, "believes_not_found", "compiled the catalog and has the file"},
       {any_order, "any_order", "is not what this node prefers"},
       {no_pins, "no_pins", "the run was with"},
+      {deaf_to_drains, "deaf_to_drains", "is drained, and this went to it"},
       {probe_when_idle, "probe_when_idle", "a status question while idle"},
       {probe_when_idle, "probe_when_idle", "a connection while idle"},
       {probe_when_idle, "probe_when_idle", "a DNS question while idle"},

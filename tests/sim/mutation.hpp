@@ -30,6 +30,7 @@ enum class mutation : std::uint8_t {
   leak_timers,         ///< so is a timer
   leak_coroutines,     ///< so is a coroutine
   forgotten_ends,      ///< nobody says when an exchange is over
+  deaf_to_drains,      ///< an operator's drain is forgotten
   deaf_to_stop,        ///< what a process that was told to end has begun goes on
   endless,             ///< something happens each millisecond
   unrepeatable,        ///< the same seed gives another history each time

@@ -23,7 +23,7 @@ preference::preference(world& of, const site& about)
     : world_(of),
       site_(about),
       undisturbed_(
-          of.dns.faults.empty() && of.dns.zones.size() == 1 && !about.restarts &&
+          of.dns.faults.empty() && of.dns.zones.size() == 1 && !about.restarts && about.drains.empty() &&
           std::ranges::all_of(of.hosts, [](const host& h) { return h.faults.empty() && h.request_faults.empty(); }) &&
           std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })) {}
 
@@ -65,6 +65,28 @@ bool preference::is_far(const master& who) const {
   return at != nullptr && at->round_trip > 100ms;
 }
 
+bool preference::is_drained(const master& who, const story& s) const {
+  return !site_.restarts && std::ranges::any_of(site_.drains, [&](const site::drain& d) {
+    return d.who == who && d.from < s.began && d.to > s.ended;
+  });
+}
+
+bool preference::may_be_drained(const master& who, const story& s) const {
+  return std::ranges::any_of(
+      site_.drains, [&](const site::drain& d) { return d.who == who && d.from <= s.ended && d.to >= s.began; });
+}
+
+/// It began with a master that new runs are to leave alone, and another one was there for it.
+std::string preference::objection_to_drained(const story& s) const {
+  const auto& first = s.sent.front().to;
+  if (!is_drained(first, s)) return {};
+  const auto known = masters_of(world_, site_, s.what.of);
+  for (const auto& other : known.always)
+    if (is_blameless(other, s.ended) && !is_far(other) && !may_be_drained(other, s))
+      return first.to_string() + " is drained, and this went to it, not to " + other.to_string();
+  return {};
+}
+
 std::string preference::objection(const story& s) const {
   if (s.sent.empty() || s.process_stopped) return {};
   const auto& first = s.sent.front().to;
@@ -74,6 +96,9 @@ std::string preference::objection(const story& s) const {
   if (has_own && first != **own && is_blameless(**own, s.ended) && !is_far(**own))
     return "the run was with " + (*own)->to_string() + ", which is well, and this went to " + first.to_string();
   const bool has_pin = s.what.of == service::catalog || s.what.of == service::files;
+  const bool new_to_it = s.what.of == service::report || (has_pin && alone_ && (!own || !*own));
+  if (new_to_it)
+    if (auto why = objection_to_drained(s); !why.empty()) return why;
   if (!undisturbed_ || has_own || (has_pin && !alone_)) return {};
   const auto best = preferred(s.what.of);
   if (best && first != *best && !is_far(*best))

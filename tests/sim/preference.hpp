@@ -32,6 +32,9 @@ class preference {
   std::optional<bunraku::master> preferred(bunraku::service s) const;
   bool is_blameless(const bunraku::master& who, time_point until) const;
   bool is_far(const bunraku::master& who) const;
+  bool is_drained(const bunraku::master& who, const story& s) const;
+  bool may_be_drained(const bunraku::master& who, const story& s) const;
+  std::string objection_to_drained(const story& s) const;
 
   world& world_;
   const site& site_;

@@ -34,6 +34,11 @@ void describe(world& w, const site& s) {
           return "zone    " + std::to_string(seconds_of(z.from)) + " " + name + " SRV " + std::to_string(r.priority) +
                  " " + std::to_string(r.weight) + " " + r.target;
         });
+  for (const auto& d : s.drains)
+    w.trace([&] {
+      return "drain   " + d.who.to_string() + " from " + std::to_string(seconds_of(d.from)) + " to " +
+             std::to_string(seconds_of(d.to)) + (d.by_hand ? " by hand" : "");
+    });
   for (const auto& j : s.clock_jumps)
     w.trace([&] {
       return "clock jumps by " + std::to_string(std::chrono::duration<double>(j.ahead).count()) + " s at " +
@@ -49,6 +54,15 @@ void interrupt(world& w, daemon& through, invariants& judge, const interruption&
     through.restart(daemon::end::orderly);
     judge.process_stopped();
   });
+}
+
+/// What the operator does.
+void drain(world& w, daemon& through, const site::drain& d) {
+  w.time.at(d.from, [&] {
+    const auto lasts = d.by_hand ? 0s : std::chrono::duration_cast<std::chrono::seconds>(d.to - d.from);
+    if (w.broken != mutation::deaf_to_drains) through.with().learned().drain(d.who, lasts, w.now());
+  });
+  if (d.by_hand) w.time.at(d.to, [&] { through.with().learned().undrain(d.who, w.now()); });
 }
 
 /// For a mutation.
@@ -74,6 +88,7 @@ history simulate(std::uint64_t seed, const play& how) {
     invariants judge(w, about);
     w.may_send = [&](packet what) { return judge.may_send(what, through); };
     for (const auto& j : about.clock_jumps) w.time.at(j.at, [&w, j] { w.set_wall(j.ahead); });
+    for (const auto& d : about.drains) drain(w, through, d);
     if (how.cancel.at != 0) interrupt(w, through, judge, how.cancel);
     if (how.broken == mutation::endless) never_end(w);
     agent one(w, about, through, judge, chance.next());

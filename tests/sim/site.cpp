@@ -99,6 +99,16 @@ void draw_faults_of(host& h, random& chance, const std::vector<time_point>& runs
   h.faults = std::move(apart);
 }
 
+std::vector<site::drain> draw_drains(const world& in, random& chance, time_point last) {
+  std::vector<site::drain> drains;
+  for (const auto& h : in.hosts) {
+    if (!one_in(chance, 8)) continue;
+    const auto from = between_times(chance, beginning, last);
+    drains.push_back({h.who, from, from + one_of<duration>(chance, {10s, 300s, 3600s}), one_in(chance, 2)});
+  }
+  return drains;
+}
+
 }  // namespace
 
 time_point between_times(random& chance, time_point least, time_point most) {
@@ -123,6 +133,7 @@ site draw_site(world& into, random& chance) {
                              one_of<duration>(chance, {-3600s, 3600s, 2 * day, -400 * day, 400 * day})});
   }
   if (one_in(chance, 10)) s.replay_bytes = 100'000;
+  if (one_in(chance, 3)) s.drains = draw_drains(into, chance, s.runs.back() + 60s);
 
   for (auto& h : into.hosts)
     for (auto n = chance.below(3); n > 0; --n)

@@ -26,6 +26,12 @@ struct site {
     duration ahead;
   };
   std::vector<clock_jump> clock_jumps;  ///< of the clock on the wall
+  struct drain {
+    bunraku::master who;
+    time_point from, to;
+    bool by_hand;  ///< the operator ends it, not its time
+  };
+  std::vector<drain> drains;  ///< at most one of each master
 };
 
 time_point between_times(bunraku::policy::random& chance, time_point least, time_point most);
