@@ -32,6 +32,7 @@ class invariants {
   /// In the middle of a run: what the old process knew of it is lost.
   void process_stopped() {
     run_begins(false, false);
+    preferred_.process_stopped();
     quiet_since_ = world_.now();
   }
   /// May such a packet leave now?

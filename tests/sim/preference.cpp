@@ -25,7 +25,8 @@ preference::preference(world& of, const site& about)
       undisturbed_(
           of.dns.faults.empty() && of.dns.zones.size() == 1 && !about.restarts && about.drains.empty() &&
           std::ranges::all_of(of.hosts, [](const host& h) { return h.faults.empty() && h.request_faults.empty(); }) &&
-          std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })) {}
+          std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })),
+      forgotten_(about.restarts) {}
 
 const std::optional<master>* preference::pinned(service s) const noexcept {
   if (s != service::catalog && s != service::files) return nullptr;
@@ -66,7 +67,7 @@ bool preference::is_far(const master& who) const {
 }
 
 bool preference::is_drained(const master& who, const story& s) const {
-  return !site_.restarts && std::ranges::any_of(site_.drains, [&](const site::drain& d) {
+  return !forgotten_ && std::ranges::any_of(site_.drains, [&](const site::drain& d) {
     return d.who == who && d.from < s.began && d.to > s.ended;
   });
 }
@@ -76,13 +77,16 @@ bool preference::may_be_drained(const master& who, const story& s) const {
       site_.drains, [&](const site::drain& d) { return d.who == who && d.from <= s.ended && d.to >= s.began; });
 }
 
-/// It began with a master that new runs are to leave alone, and another one was there for it.
+/// It began with a master that new runs are to leave alone, and another one was there for it. While any fails, or is
+/// far away, the race decides whose connection is first.
 std::string preference::objection_to_drained(const story& s) const {
   const auto& first = s.sent.front().to;
   if (!is_drained(first, s)) return {};
   const auto known = masters_of(world_, site_, s.what.of);
+  const auto is_well = [&](const master& who) { return is_blameless(who, s.ended) && !is_far(who); };
+  if (!std::ranges::all_of(world_.hosts, is_well, &host::who)) return {};
   for (const auto& other : known.always)
-    if (is_blameless(other, s.ended) && !is_far(other) && !may_be_drained(other, s))
+    if (!may_be_drained(other, s))
       return first.to_string() + " is drained, and this went to it, not to " + other.to_string();
   return {};
 }

@@ -23,6 +23,8 @@ class preference {
     taken_along_[0] = taken_along_[1] = false;
     alone_ = alone;
   }
+  /// What was drained is not, for the next process.
+  void process_stopped() noexcept { forgotten_ = true; }
   /// What is wrong with where this exchange went; empty: nothing.
   std::string objection(const story& s) const;
   void ended(const story& s);
@@ -40,6 +42,7 @@ class preference {
   const site& site_;
   bool undisturbed_;  // nothing will ever be wrong with anybody
   bool alone_ = true;
+  bool forgotten_;
   std::optional<bunraku::master> pins_[2];  // of catalog and files
   bool taken_along_[2] = {};                // by the other one's move, and not asked there yet
 };
