@@ -5,7 +5,7 @@
 namespace sim {
 
 daemon::process::process(world& of, const site& about, answer_disk& disk, std::uint64_t seed)
-    : with(of, about.certname, about.services, {}, {}, disk, seed),
+    : with(of, about.certname, about.services_at(of.now()), {}, {}, disk, seed),
       idle(of, 20s, 32),
       shared{with, idle, about.replay_bytes} {}
 

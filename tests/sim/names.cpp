@@ -63,7 +63,7 @@ source_answer list_answer(const bunraku::source& from) {
 names::names(world& of, std::vector<bunraku::service_options> services, const bunraku::policy::answer_rules& rules,
              answer_disk& disk, std::uint64_t seed)
     : world_(of),
-      services_(std::move(services)),
+      services_(std::make_shared<const std::vector<bunraku::service_options>>(std::move(services))),
       book_(rules, most_answers),
       chance_(seed),
       disk_(disk),
@@ -72,8 +72,13 @@ names::names(world& of, std::vector<bunraku::service_options> services, const bu
   load();
 }
 
+void names::replace(std::vector<bunraku::service_options> services) {
+  services_ = std::make_shared<const std::vector<bunraku::service_options>>(std::move(services));
+  book_.replace(book_.rules());
+}
+
 const source_answer* names::cached_source(bunraku::service s, std::size_t index) {
-  const auto& from = services_[index_of(s)].sources[index];
+  const auto& from = (*services_)[index_of(s)].sources[index];
   if (from.kind() != source_kind::srv) {
     known_ = list_answer(from);
     return &known_;
@@ -94,7 +99,8 @@ const source_answer* names::cached_source(bunraku::service s, std::size_t index)
 
 task<source_answer> names::source(bunraku::service s, std::size_t index) {
   if (const auto* known = cached_source(s, index)) co_return *known;
-  const auto& from = services_[index_of(s)].sources[index];
+  const auto began_with = services_;
+  const auto& from = (*began_with)[index_of(s)].sources[index];
   std::vector<srv_name_answer> learned;
   for (;;) {
     auto verdict = bunraku::policy::srv_source_answer(from.owner_names(), learned, s == bunraku::service::ca);
@@ -194,13 +200,13 @@ detached names::run(dns_question question, std::shared_ptr<flight> own) {
 }
 
 void names::connect_failed(bunraku::service s, const bunraku::master& who) {
-  for (const auto& from : services_[index_of(s)].sources)
+  for (const auto& from : (*services_)[index_of(s)].sources)
     for (const auto& name : from.owner_names()) book_.doubt({name, dns_type::srv});
   book_.doubt({who.host(), dns_type::a});
 }
 
 void names::all_failed(bunraku::service s) {
-  for (const auto& from : services_[index_of(s)].sources) {
+  for (const auto& from : (*services_)[index_of(s)].sources) {
     for (const auto& name : from.owner_names()) {
       const dns_question question{name, dns_type::srv};
       const auto said = book_.look(question, world_.now());

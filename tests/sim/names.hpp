@@ -34,7 +34,7 @@ class names {
   task<bunraku::source_answer> source(bunraku::service s, std::size_t index);
   /// The same if nobody has to be asked for it; else null. Valid until the next call.
   const bunraku::source_answer* cached_source(bunraku::service s, std::size_t index);
-  std::size_t source_count(bunraku::service s) const noexcept { return services_[index_of(s)].sources.size(); }
+  std::size_t source_count(bunraku::service s) const noexcept { return (*services_)[index_of(s)].sources.size(); }
 
   struct addresses {
     std::vector<std::array<std::uint8_t, 4>> found;
@@ -50,8 +50,10 @@ class names {
   /// None of them can.
   void all_failed(bunraku::service s);
 
+  /// Other sources from now on. Failures are forgotten.
+  void replace(std::vector<bunraku::service_options> services);
+
   bunraku::policy::answer_book& book() noexcept { return book_; }
-  const std::vector<bunraku::service_options>& services() const noexcept { return services_; }
   /// Questions whose answer this host has seen and may still use when DNS is silent; since when.
   const std::map<bunraku::policy::dns_question, time_point>& seen() const noexcept { return seen_; }
 
@@ -85,7 +87,8 @@ class names {
   detached run(bunraku::policy::dns_question question, std::shared_ptr<flight> own);
 
   world& world_;
-  std::vector<bunraku::service_options> services_;
+  /// Replaced as a whole: who began with an older one still reads it.
+  std::shared_ptr<const std::vector<bunraku::service_options>> services_;
   bunraku::policy::answer_book book_;
   bunraku::policy::random chance_;
   std::map<bunraku::policy::dns_question, std::shared_ptr<flight>> flights_;

@@ -24,6 +24,7 @@ preference::preference(world& of, const site& about)
       site_(about),
       undisturbed_(
           of.dns.faults.empty() && of.dns.zones.size() == 1 && !about.restarts && about.drains.empty() &&
+          about.reloads.empty() &&
           std::ranges::all_of(of.hosts, [](const host& h) { return h.faults.empty() && h.request_faults.empty(); }) &&
           std::ranges::all_of(of.dns.addresses, [](const auto& each) { return each.second.size() == 1; })),
       forgotten_(about.restarts) {}

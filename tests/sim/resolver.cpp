@@ -37,10 +37,16 @@ resolver::resolver(world& of, std::string certname, std::vector<bunraku::service
                    const bunraku::connect_options& connect, const bunraku::policy::answer_rules& rules,
                    answer_disk& disk, std::uint64_t seed)
     : world_(of),
+      certname_(of.broken == mutation::any_order ? "" : std::move(certname)),
       connect_(connect),
-      learned_(of.broken == mutation::any_order ? "" : certname, bunraku::policy::random(seed)),
+      learned_(certname_, bunraku::policy::random(seed)),
       names_(of, std::move(services), rules, disk, seed + 1),
       probes_(*this) {}
+
+void resolver::reload(std::vector<bunraku::service_options> services) {
+  learned_.reloaded(certname_);
+  names_.replace(std::move(services));
+}
 
 void resolver::stop(bool killed) {
   stopped_ = true;

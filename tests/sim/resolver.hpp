@@ -41,6 +41,8 @@ class resolver {
   bunraku::run_ticket begin_exchange(const bunraku::endpoint& row, std::string_view target);
   void end_exchange(const bunraku::run_ticket& ticket, const bunraku::exchange_end& how);
 
+  /// Other sources from now on; what is under way goes on.
+  void reload(std::vector<bunraku::service_options> services);
   /// The handle is destroyed: everything under way ends with `cancelled`.
   void stop(bool killed);
   /// Nothing is under way.
@@ -106,6 +108,7 @@ class resolver {
   };
 
   world& world_;
+  std::string certname_;
   bunraku::connect_options connect_;
   bunraku::policy::knowledge learned_;
   names names_;

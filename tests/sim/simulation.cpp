@@ -89,6 +89,11 @@ history simulate(std::uint64_t seed, const play& how) {
     w.may_send = [&](packet what) { return judge.may_send(what, through); };
     for (const auto& j : about.clock_jumps) w.time.at(j.at, [&w, j] { w.set_wall(j.ahead); });
     for (const auto& d : about.drains) drain(w, through, d);
+    for (const auto& r : about.reloads)
+      w.time.at(r.at, [&] {
+        w.trace([] { return "reload"; });
+        through.with().reload(r.services);
+      });
     if (how.cancel.at != 0) interrupt(w, through, judge, how.cancel);
     if (how.broken == mutation::endless) never_end(w);
     agent one(w, about, through, judge, chance.next());

@@ -99,14 +99,41 @@ void draw_faults_of(host& h, random& chance, const std::vector<time_point>& runs
   h.faults = std::move(apart);
 }
 
-std::vector<site::drain> draw_drains(const world& in, random& chance, time_point last) {
+/// What an operator does is mostly done in the middle of a run.
+time_point draw_moment(random& chance, const std::vector<time_point>& runs) {
+  if (one_in(chance, 4)) return between_times(chance, beginning, runs.back() + 60s);
+  return runs[chance.below(runs.size())] + between(chance, 0s, 20s);
+}
+
+std::vector<site::drain> draw_drains(const world& in, random& chance, const std::vector<time_point>& runs) {
   std::vector<site::drain> drains;
   for (const auto& h : in.hosts) {
     if (!one_in(chance, 8)) continue;
-    const auto from = between_times(chance, beginning, last);
+    const auto from = draw_moment(chance, runs);
     drains.push_back({h.who, from, from + one_of<duration>(chance, {10s, 300s, 3600s}), one_in(chance, 2)});
   }
   return drains;
+}
+
+known_masters masters_of(const world& in, const std::vector<source>& sources) {
+  known_masters known;
+  // The first of its names that every version of the zone has: those before it never have been there, see draw_zones.
+  for (const auto& name : sources.front().owner_names()) {
+    known.owner_names.push_back(name);
+    const auto& first = in.dns.zones.front().srv;
+    const auto found = first.find(name);
+    if (found == first.end()) continue;
+    for (const auto& r : found->second) {
+      const auto has = [&](const name_server::zone& z) {
+        return std::ranges::any_of(z.srv.find(name)->second, [&](const srv_record& o) { return o.target == r.target; });
+      };
+      if (std::ranges::all_of(in.dns.zones, has)) known.always.emplace_back(r.target, r.port, source_kind::srv);
+    }
+    return known;
+  }
+  known.owner_names.clear();
+  if (sources.size() > 1) known.always = sources.back().masters();
+  return known;
 }
 
 }  // namespace
@@ -133,7 +160,9 @@ site draw_site(world& into, random& chance) {
                              one_of<duration>(chance, {-3600s, 3600s, 2 * day, -400 * day, 400 * day})});
   }
   if (one_in(chance, 10)) s.replay_bytes = 100'000;
-  if (one_in(chance, 3)) s.drains = draw_drains(into, chance, s.runs.back() + 60s);
+  while (one_in(chance, 5)) s.reloads.push_back({draw_moment(chance, s.runs), draw_services(into, chance)});
+  std::ranges::sort(s.reloads, {}, &site::reload::at);
+  if (one_in(chance, 3)) s.drains = draw_drains(into, chance, s.runs);
 
   for (auto& h : into.hosts)
     for (auto n = chance.below(3); n > 0; --n)
@@ -153,25 +182,17 @@ site draw_site(world& into, random& chance) {
   return s;
 }
 
+const std::vector<bunraku::service_options>& site::services_at(time_point now) const {
+  const auto after = std::ranges::upper_bound(reloads, now, {}, &reload::at);
+  return after == reloads.begin() ? services : std::prev(after)->services;
+}
+
 known_masters masters_of(const world& in, const site& of, service s) {
-  known_masters known;
-  const auto& sources = of.services[index_of(s)].sources;
-  // The first of its names that every version of the zone has: those before it never have been there, see draw_zones.
-  for (const auto& name : sources.front().owner_names()) {
-    known.owner_names.push_back(name);
-    const auto& first = in.dns.zones.front().srv;
-    const auto found = first.find(name);
-    if (found == first.end()) continue;
-    for (const auto& r : found->second) {
-      const auto has = [&](const name_server::zone& z) {
-        return std::ranges::any_of(z.srv.find(name)->second, [&](const srv_record& o) { return o.target == r.target; });
-      };
-      if (std::ranges::all_of(in.dns.zones, has)) known.always.emplace_back(r.target, r.port, source_kind::srv);
-    }
-    return known;
+  auto known = masters_of(in, of.services[index_of(s)].sources);
+  for (const auto& each : of.reloads) {
+    const auto now = masters_of(in, each.services[index_of(s)].sources).always;
+    std::erase_if(known.always, [&](const master& who) { return std::ranges::find(now, who) == now.end(); });
   }
-  known.owner_names.clear();
-  if (sources.size() > 1) known.always = sources.back().masters();
   return known;
 }
 
