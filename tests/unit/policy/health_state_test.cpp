@@ -217,6 +217,11 @@ TEST(HealthState, OwnFaultsInARowEndWithARealAnswer) {
   EXPECT_EQ(s.state.counts().own_faults, 2u);
 }
 
+TEST(HealthState, CountsAnswersToRequestsAlone) {
+  auto s = up().tell(kind::answered).tell(kind::probe_answered).tell(kind::answered);
+  EXPECT_EQ(s.state.counts().answered, 2u);
+}
+
 TEST(HealthState, WhyItIsNotUpIsNotOverwrittenByAFaultOfOurs) {
   auto s = up().tell(kind::connect_failed, "refused");
   s.tell(kind::own_fault, "no descriptors");
@@ -291,6 +296,15 @@ TEST(HealthState, DrainWithAnEndEndsByItselfAndStartsSlowly) {
   s.tell(kind::answered);  // the first event after the end sees it too
   EXPECT_EQ(s.at(), health::up);
   EXPECT_EQ(s.state.share(s.now, limits), looked_at);
+}
+
+TEST(HealthState, TheShortestDrainEndsToo) {
+  subject s;
+  health_event e{kind::drain};
+  e.drain_for = 1s;
+  s.state.on(e, s.now, s.chance, limits);
+  EXPECT_EQ(s.at(), health::draining);
+  EXPECT_EQ(s.wait(1s).at(), health::up);
 }
 
 TEST(HealthState, AfterADrainThatIsOverFailuresCountAgain) {

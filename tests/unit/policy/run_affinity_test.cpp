@@ -275,9 +275,11 @@ TEST_F(RunAffinity, ARunIsBusyUntilItsLongRequestEnds) {
 
 TEST_F(RunAffinity, ACatalogThatWasUnderWayWhenAnotherRunBeganIsKnown) {
   one(probe, &a);
-  const auto compiling = begin(catalog);
+  const auto unanswered = begin(catalog), compiling = begin(catalog);
   one(probe, &a);
   EXPECT_EQ(id(), 2u);
+  end(unanswered, nullptr);
+  EXPECT_EQ(runs.catalog_master(), nullptr);
   end(compiling, &a);
   ASSERT_NE(runs.catalog_master(), nullptr);
   EXPECT_EQ(*runs.catalog_master(), a);
@@ -467,9 +469,11 @@ TEST_F(RunAffinity, WhatComesFromOutsideIsBounded) {
   for (std::uint16_t i = 0; i < 1000; ++i) {
     const auto x = begin(content);
     const master m{"m" + std::to_string(i), 8140, source_kind::list};
-    runs.end(x.ticket, {.row = *x.row, .of = service{static_cast<std::uint16_t>(4 + i)}, .answered_by = &m}, now);
+    runs.end(x.ticket,
+             {.row = *x.row, .of = service{static_cast<std::uint16_t>(4 + i)}, .answered_by = &m, .silent = &m}, now);
   }
   EXPECT_EQ(runs.current()->used.size(), run_summary::max_uses);
+  EXPECT_EQ(runs.current()->silences, run_summary::max_uses);
   // The 16 pins are of the node request's service and of the first 15 others.
   EXPECT_NE(runs.pinned(service{18}), nullptr);
   EXPECT_EQ(runs.pinned(service{19}), nullptr);
@@ -484,12 +488,25 @@ TEST_F(RunAffinity, OddQueriesAreNoMarkers) {
   one(probe, &a);
   for (const std::string_view odd :
        {"/puppet/v3/node/x?transaction_uuid", "/puppet/v3/node/x?transaction_uuid=", "/puppet/v3/node/x?",
-        "/puppet/v3/node/x?&&&=", "/puppet/v3/node/x?atransaction_uuid=1", "/puppet/v3/node/transaction_uuid=1",
-        "/puppet/v3/file_metadatas/plugins?recurse=falsehood", "/puppet/v3/file_metadatas/pluginfacts?recurse=false",
-        "/puppet/v3/file_metadatas/plugins/x?recurse=false"})
+        "/puppet/v3/node/x?&&&=", "/puppet/v3/node/x?atransaction_uuid=1", "/puppet/v3/node/x?transaction_guid=1",
+        "/puppet/v3/node/x?transaction_uuids=1", "/puppet/v3/file_metadatas/plugins?recycle=false",
+        "/puppet/v3/node/transaction_uuid=1", "/puppet/v3/file_metadatas/plugins?recurse=falsehood",
+        "/puppet/v3/file_metadatas/pluginfacts?recurse=false", "/puppet/v3/file_metadatas/plugins/x?recurse=false"})
     one(odd, &a);
   EXPECT_EQ(id(), 1u);
   EXPECT_EQ(runs.current()->transaction_uuid, "");
+}
+
+TEST_F(RunAffinity, WhatIsPinnedForServicesThatAreGoneTakesNoPlace) {
+  const auto routed_to = [&](std::uint16_t of, const master& by) {
+    const auto x = begin(content);
+    runs.end(x.ticket, {.row = *x.row, .of = service{of}, .answered_by = &by, .status = 200}, now);
+  };
+  for (std::uint16_t of = 4; of < 30; ++of) routed_to(of, a);
+  ASSERT_EQ(runs.pinned(service{29}), nullptr) << "there is no more place";
+  runs.renumber([](service) { return gone_service; });
+  routed_to(29, b);
+  EXPECT_EQ(pin(service{29}), b);
 }
 
 TEST_F(RunAffinity, PinsAndCountsFollowTheirServicesNumbersAndThoseOfOneThatIsGoneArePinnedToNobody) {

@@ -49,6 +49,7 @@ TEST(ClientHello, SaysWhichServerItIsFor) {
 
 TEST(ClientHello, NamesComeOutInOneForm) {
   EXPECT_EQ(name_in(hello_with(server_name("Puppet.EXAMPLE.com."))), "puppet.example.com");
+  EXPECT_EQ(name_in(hello_with(server_name("AZaz-09"))), "azaz-09");
 }
 
 TEST(ClientHello, WithoutANameHasNone) {
@@ -71,6 +72,16 @@ TEST(ClientHello, MayComeByteByByte) {
   const auto bytes = hello_with(server_name("puppet.example.com"));
   hello_reader reader;
   for (std::size_t have = 1; have < bytes.size(); ++have) EXPECT_EQ(reader.read(bytes.substr(0, have)), verdict(false));
+  EXPECT_EQ(reader.read(bytes), verdict(true));
+  EXPECT_EQ(reader.server_name(), "puppet.example.com");
+}
+
+TEST(ClientHello, IsNotWholeWhereOneOfItsRecordsIs) {
+  const auto message = message_of(body_of(server_name("puppet.example.com")));
+  const auto bytes = record_of(message.substr(0, 60)) + record_of(message.substr(60));
+  hello_reader reader;
+  for (std::size_t have = 0; have < bytes.size(); ++have)
+    EXPECT_EQ(reader.read(bytes.substr(0, have)), verdict(false)) << have;
   EXPECT_EQ(reader.read(bytes), verdict(true));
   EXPECT_EQ(reader.server_name(), "puppet.example.com");
 }
@@ -108,7 +119,7 @@ TEST(ClientHello, ARecordMayBeAsLongAsTlsAllows) {
 }
 
 TEST(ClientHello, SizesAreBounded) {
-  EXPECT_EQ(read(record_of(big_endian(1, 1) + big_endian(1 << 20, 3))), error(hello_error::too_large));
+  EXPECT_EQ(read(record_of(big_endian(1, 1) + big_endian(1 << 16, 3))), error(hello_error::too_large));
   // Within what the message announces, but in records so small that the wire holds more than the limit.
   const auto message = message_of(body_of(extension(21, std::string(8000, '\0'))));
   std::string each;
@@ -116,6 +127,9 @@ TEST(ClientHello, SizesAreBounded) {
   EXPECT_EQ(read(each), error(hello_error::too_large));
   EXPECT_EQ(read(hello_with(extension(21, std::string(8000, '\0')))), verdict(true));
   EXPECT_EQ(hello_reader(50).read(hello_with("")), error(hello_error::too_large)) << "announced in the record";
+  const auto whole = hello_with(server_name("p"));
+  EXPECT_EQ(hello_reader(whole.size()).read(whole), verdict(true));
+  EXPECT_EQ(hello_reader(whole.size() - 1).read(whole), error(hello_error::too_large));
 }
 
 TEST(ClientHello, LengthsMustAgree) {
@@ -131,6 +145,23 @@ TEST(ClientHello, LengthsMustAgree) {
   EXPECT_EQ(read(hello_with(extension(0, vector_of(host_name("p"), 2) + "x"))), error(hello_error::bad_hello));
   EXPECT_EQ(read(hello_with(extension(0, vector_of(big_endian(0, 1) + big_endian(200, 2) + "p", 2)))),
             error(hello_error::bad_hello));
+  EXPECT_EQ(read(hello_with(server_name("p") + big_endian(16, 2) + big_endian(200, 2) + "alpn")),
+            error(hello_error::bad_hello));
+}
+
+TEST(ClientHello, WhatComesBeforeItsExtensionsKeepsToItsRules) {
+  const auto with = [](std::size_t session, std::size_t suites, std::size_t compressions) {
+    return read(
+        record_of(message_of(big_endian(0x0303, 2) + std::string(32, 'r') + vector_of(std::string(session, 's'), 1) +
+                             vector_of(std::string(suites, '\x13'), 2) + vector_of(std::string(compressions, '\0'), 1) +
+                             vector_of(server_name("p"), 2))));
+  };
+  EXPECT_EQ(with(0, 2, 1), verdict(true));
+  EXPECT_EQ(with(32, 4, 2), verdict(true));
+  EXPECT_EQ(with(33, 4, 1), error(hello_error::bad_hello));
+  EXPECT_EQ(with(0, 0, 1), error(hello_error::bad_hello));
+  EXPECT_EQ(with(0, 3, 1), error(hello_error::bad_hello));
+  EXPECT_EQ(with(0, 2, 0), error(hello_error::bad_hello));
 }
 
 TEST(ClientHello, NamesAreNames) {
@@ -141,6 +172,8 @@ TEST(ClientHello, NamesAreNames) {
   EXPECT_EQ(read(hello_with(server_name("a") + server_name("b"))), error(hello_error::bad_name));
   EXPECT_EQ(read(hello_with(extension(0, vector_of(host_name("a") + host_name("b"), 2)))),
             error(hello_error::bad_name));
+  const auto nameless = extension(0, vector_of(big_endian(7, 1) + vector_of("other kind", 2), 2));
+  EXPECT_EQ(read(hello_with(nameless + server_name("b"))), error(hello_error::bad_name));
 }
 
 TEST(ClientHello, ANameMayBeAsLongAsNamesGet) {
