@@ -167,7 +167,7 @@ void answer_book::believe_vanished(const dns_question& question) {
   const auto found = entries_.find(question);
   if (found == entries_.end()) return;
   entry& e = found->second;
-  if (!e.missing_since || !e.trouble || !says_nothing(*e.trouble)) return;
+  if (!e.trouble || !says_nothing(*e.trouble)) return;
   const auto ttl = std::chrono::ceil<std::chrono::milliseconds>(e.ask_again - e.asked);
   accept(e, e.trouble, e.asked, ttl);
   ++revision_;

@@ -164,7 +164,7 @@ void run_affinity::count_silence(service of, const master& who) {
 }
 
 const master* run_affinity::pinned(service of) const noexcept {
-  if (!on_ || !has_pin(of)) return nullptr;
+  if (!on_) return nullptr;
   for (const service wanted : {of, sibling_of(of)}) {
     const auto found = std::ranges::find(pins_, wanted, &pin::of);
     if (found != pins_.end()) return &found->who;

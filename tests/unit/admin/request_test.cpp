@@ -55,6 +55,8 @@ TEST(AdminRequest, AnybodyMayLookAndChangeNothing) {
   EXPECT_EQ(parse_for_anybody("POST", "/v1/reload", "localhost").error().status, 403);
   EXPECT_EQ(parse_for_anybody("GET", "/v1/explain/ca", "localhost").error().status, 403);
   EXPECT_FALSE(parse_for_anybody("POST", "/v1/drain", "localhost"));
+  EXPECT_EQ(parse_for_anybody("GET", "/x", "localhost").error().status, 404);
+  EXPECT_EQ(parse_for_anybody("POST", "/v1/status", "localhost").error().status, 405);
 }
 
 TEST(AdminRequest, ANameThatWasMadeToLeadHereIsRefused) {

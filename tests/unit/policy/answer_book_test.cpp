@@ -406,7 +406,8 @@ TEST_F(AnswerBook, OnlookersSeeAnAnswerThatNobodyNeededSinceAsItWas) {
     EXPECT_EQ(seen->outcome, one);
     EXPECT_EQ(seen->standing, dns_standing::fresh);
     EXPECT_EQ(seen->learned, said.learned);
-    EXPECT_LE(seen->until, now);
+    EXPECT_EQ(seen->until, rules.stale_for == 0s ? said.until : now) << "when it was, or would be, asked for again";
+    EXPECT_FALSE(seen->from_disk);
   }
 }
 
@@ -443,6 +444,19 @@ TEST_F(AnswerBook, OtherNameServersAreAskedAtOnce) {
   book.forget_failures();
   expect(action::ask, dns_standing::stale, one);
   EXPECT_EQ(decide(other).what, action::ask);
+}
+
+TEST_F(AnswerBook, OtherNameServersAreAskedAboutEveryNameThatFailed) {
+  const dns_question first{"a.example.com", dns_type::a}, last{"z.example.com", dns_type::a};
+  for (const auto& question : {first, srv, last}) learn(one, question);
+  now += 2min;
+  learn(failure(silence), first);
+  learn(two);
+  learn(failure(silence), last);
+  book.forget_failures();
+  EXPECT_EQ(decide(first).what, action::ask);
+  expect(action::serve, dns_standing::fresh, two);
+  EXPECT_EQ(decide(last).what, action::ask);
 }
 
 TEST_F(AnswerBook, ThatRecordsAreGoneIsNoFailureToForget) {
@@ -488,6 +502,16 @@ TEST_F(AnswerBook, WhenFullTheLongestUnaskedGoes) {
   EXPECT_EQ(book.size(), 8u);
   EXPECT_EQ(decide({"name0", dns_type::a}).outcome, nullptr);
   EXPECT_EQ(decide({"name1", dns_type::a}).outcome, one);
+}
+
+TEST_F(AnswerBook, WhenFullNothingGoesForWhatIsKnownAlready) {
+  const auto name = [](int i) { return dns_question{"name" + std::to_string(i), dns_type::a}; };
+  for (int i = 0; i < 8; ++i) learn(one, name(i));
+  now += 2min;
+  learn(two, name(7));
+  EXPECT_EQ(book.size(), 8u);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(decide(name(i)).outcome, one) << i;
+  EXPECT_EQ(decide(name(7)).outcome, two);
 }
 
 TEST_F(AnswerBook, KeepOnlyDropsTheRest) {
