@@ -123,7 +123,7 @@ bool is_wildcard(const listen_at& l) { return l.address == "0.0.0.0" || l.addres
 bool clash(const listen_at& a, const listen_at& b) {
   if (!a.inherit.empty() || !b.inherit.empty()) return a.inherit == b.inherit;
   if (a.way == way_in::socket) return !a.path.empty() && a.path == b.path;
-  if (a.address.empty() || b.address.empty() || a.port == 0 || a.port != b.port) return false;
+  if (a.port == 0 || a.port != b.port) return false;
   const bool same_family = (a.address.find(':') == std::string::npos) == (b.address.find(':') == std::string::npos);
   return a.address == b.address || (same_family && (is_wildcard(a) || is_wildcard(b)));
 }
