@@ -12,7 +12,7 @@ bool is_ours(const configuration& from, std::uint16_t port) noexcept {
   return std::ranges::any_of(from.listen, [port](const listen_at& l) {
     // CONNECT to this node's own name is for us whatever its port.
     if (l.way == listen_at::way_in::connect) return true;
-    return l.way != listen_at::way_in::socket && l.inherit.empty() && l.port == port;
+    return l.way != listen_at::way_in::socket && l.port == port;
   });
 }
 

@@ -106,6 +106,45 @@ TEST(Assemble, OurOwnListenerIsNoMaster) {
   EXPECT_THAT(hosts(options.services[0].sources.at(0).masters()), ElementsAre("ca.example.com:8140"));
 }
 
+TEST(Assemble, OurOwnNameIsNoMasterAtAnyOfOurPortsNorBesideAProxyOfOurs) {
+  auto site = site_of();
+  site.server_list = {{site.certname, 8141}, {"puppet.example.com", 8140}};
+  const auto catalog_from = [&](const std::string& listen) {
+    return hosts(assemble(good("[dns]\nsrv = false\n" + listen), site).services[1].sources.at(0).masters());
+  };
+  EXPECT_THAT(catalog_from("[[listen]]\naddress = \"127.0.0.1:8140\"\n[[listen]]\naddress = \"127.0.0.1:8141\"\n"),
+              ElementsAre("puppet.example.com:8140"));
+  EXPECT_THAT(catalog_from("[[listen]]\nway = \"connect\"\naddress = \"127.0.0.1:3128\"\n"),
+              ElementsAre("puppet.example.com:8140"));
+  EXPECT_THAT(catalog_from("[[listen]]\nway = \"socket\"\npath = \"/s\"\n[[listen]]\ninherit = \"agent\"\n"),
+              ElementsAre("agent1.example.com:8141", "puppet.example.com:8140"));
+}
+
+TEST(Assemble, HowToConnectAndWhichPluginsToAskReachTheResolver) {
+  const auto options = assemble(good(R"(
+[connect]
+timeout = "4s"
+race_delay = "70ms"
+[plugin.finder]
+[plugin.sorter]
+[plugin.scale]
+[service.files]
+masters = ["files1.example.com:8140"]
+source = "finder"
+policy = "sorter"
+probe = "scale"
+)"),
+                                site_of());
+  EXPECT_EQ(options.connect.connect_timeout, std::chrono::seconds(4));
+  EXPECT_EQ(options.connect.race_delay, std::chrono::milliseconds(70));
+  const auto& files = options.services.at(2);
+  ASSERT_EQ(files.sources.size(), 2u);
+  EXPECT_EQ(files.sources[0].kind(), source_kind::plugin);
+  EXPECT_THAT(hosts(files.sources[1].masters()), ElementsAre("files1.example.com:8140"));
+  EXPECT_EQ(files.policy, "sorter");
+  EXPECT_EQ(files.probe, "scale");
+}
+
 TEST(Assemble, AMasterOnThisVeryHostStaysOne) {
   auto site = site_of("puppet.example.com");
   site.server_set = true;
@@ -117,8 +156,8 @@ TEST(Assemble, AMasterOnThisVeryHostStaysOne) {
 TEST(Assemble, OurListenersAreNeverDialled) {
   EXPECT_THAT(hosts(assemble(good(""), site_of()).never_dial),
               ElementsAre("127.0.0.1:8140", "127.0.1.1:8140", "[::1]:8140"));
-  EXPECT_THAT(hosts(assemble(good("[[listen]]\naddress = \"0.0.0.0:1\"\nbeyond_loopback = true\n"
-                                  "[[listen]]\nway = \"socket\"\npath = \"/s\"\n"),
+  EXPECT_THAT(hosts(assemble(good("[[listen]]\nway = \"socket\"\npath = \"/s\"\n[[listen]]\ninherit = \"agent\"\n"
+                                  "[[listen]]\naddress = \"0.0.0.0:1\"\nbeyond_loopback = true\n"),
                              site_of())
                         .never_dial),
               ElementsAre("127.0.0.1:1", "127.0.1.1:1"));
