@@ -57,7 +57,7 @@ class plugin_set final : public plugins {
   void masters(executor_type executor, const std::string& name, std::string service,
                handler<source_reply> reply) override {
     source_reply none;
-    none.note = "plugin " + name + " gave no answer in time";
+    none.note = "plugin " + name + ' ' + why_silent(name, &tables::source);
     ask<source_reply>(find(name, &tables::source), std::move(executor), std::move(reply), std::move(none),
                       [s = std::move(service)](plugin_state& in) { return call_masters(in, s); });
   }
@@ -114,6 +114,16 @@ class plugin_set final : public plugins {
   loaded_ptr find(const std::string& name, std::optional<Kind> tables::* kind) const {
     auto live = find(name);
     return live && live->code().*kind ? live : nullptr;
+  }
+
+  /// Why there is no answer of a plugin, should none come: without a full stop, as all notes.
+  template <class Kind>
+  std::string why_silent(const std::string& name, std::optional<Kind> tables::* kind) const {
+    const auto at = std::ranges::find(all_, name, [](const entry& e) { return e.choice.name; });
+    if (at == all_.end()) return "is not loaded";
+    if (at->live) return at->live->code().*kind ? "gave no answer in time" : "is no source";
+    const auto& why = at->refused.reason;
+    return "is not used: " + why.substr(0, why.find_last_not_of('.') + 1);
   }
 
   template <class Reply, class Work>

@@ -101,6 +101,20 @@ class FileSource(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout, r"(?s)plugin.*file_source.*one\.lab\.test.*two\.lab\.test")
 
+    def test_a_source_that_is_not_used_is_not_called_late(self):
+        path = os.path.join(self.plugins, "file_source.so")
+        os.chmod(path, 0o777)
+        self.addCleanup(os.chmod, path, 0o755)
+        install(self.plugins, "fault")
+        shim = self.shim()
+        self.assertEqual(self.answered_by(shim), "two")
+        self.assertRegex(bunraku(shim, "explain", "catalog").stdout,
+                         rf"plugin file_source is not used: Others than root may write to {path}")
+        shim.reload(shim.config(extra=f'[plugins]\ndirectory = "{self.plugins}"\n[plugin.fault]\n'
+                                      '[service.catalog]\nsource = "fault"\n'))
+        self.assertEqual(self.answered_by(shim), "two")
+        self.assertIn("plugin fault is no source", bunraku(shim, "explain", "catalog").stdout)
+
     def test_without_the_file_the_next_source_is_asked(self):
         shim = self.shim()
         self.assertEqual(self.answered_by(shim), "two")

@@ -176,6 +176,22 @@ TEST_F(PluginCalls, AnUnknownNameAndAKindThatItIsNotReplyThatThereIsNothing) {
   EXPECT_FALSE(got->answered);
 }
 
+TEST_F(PluginCalls, ASourceThatIsNotAskedSaysWhyInsteadOfBeingLate) {
+  install("trickster");
+  const auto why_none = [&](plugins& of, const std::string& name) {
+    std::optional<source_reply> got;
+    of.masters(loop_.get_executor(), name, "catalog", [&](source_reply r) { got = std::move(r); });
+    run_until([&] { return got.has_value(); });
+    EXPECT_FALSE(got->answered);
+    return got->note;
+  };
+  const auto refused = load_plugins(options({choice("{\"create\":\"fail\"}")})).value;
+  EXPECT_EQ(why_none(*refused, "trickster"),
+            "plugin trickster is not used: It will not work with its settings: it does not like `create`. See the "
+            "plugin's README");
+  EXPECT_EQ(why_none(*refused, "nobody"), "plugin nobody is not loaded");
+}
+
 TEST_F(PluginCalls, StatusAndOrders) {
   const auto all = load("{}");
   masters(*all);
