@@ -50,7 +50,7 @@ net::awaitable<void> conversation::run() {
 
 net::awaitable<void> conversation::refuse(refusal why) {
   std::string out;
-  http::write_own_answer(out, why.status, text_of(why), false, true, why.allow);
+  http::write_own_answer(out, why.status, text_of(why), is_head_, true, why.allow);
   co_await send(out);
 }
 
@@ -71,6 +71,7 @@ net::awaitable<conversation::wanted_request> conversation::read_request(clock::t
   in_.consume(length);
   const auto head = http::parse_request(head_, head_limits);
   if (!head) co_return refused(http::status_of(head.error()), "bad_request", std::string(http::text_of(head.error())));
+  is_head_ = head->is_head;
   if (anybody_) co_return parse_for_anybody(head->method, http::path_of(head->target), head->host);
   // A site in the browser of somebody who has forwarded the socket to a port of his own could send it, too.
   if (head->method != "GET" && head->fields.find("Origin"))

@@ -48,6 +48,7 @@ class conversation {
   std::string head_;
   std::string caller_;
   bool anybody_;
+  bool is_head_ = false;  // its answer has no body
 };
 
 }  // namespace shim::admin

@@ -106,6 +106,17 @@ class Admin(unittest.TestCase):
             self.assertIn("\r\nAllow: POST\r\n", self.send(shim, b"GET /v1/reload HTTP/1.1\r\nHost: x\r\n\r\n"))
             self.check_answers(shim)
 
+    def test_the_answer_to_head_has_no_body_and_says_what_is_taken(self):
+        with self.shim() as shim:
+            for path, status in (("/v1/status", 405), ("/v1/reload", 405), ("/v1/secrets", 404)):
+                with self.subTest(path):
+                    head, end, rest = self.send(shim, f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).partition("\r\n\r\n")
+                    self.assertRegex(head, rf"^HTTP/1\.1 {status} ")
+                    self.assertRegex(head, r"\r\nContent-Length: [1-9]")
+                    self.assertEqual((end, rest), ("\r\n\r\n", ""))
+            self.assertIn("\r\nAllow: GET\r\n", self.send(shim, b"HEAD /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"))
+            self.check_answers(shim)
+
     def test_a_request_that_does_not_come_to_its_end_is_given_up(self):
         with self.shim() as shim, shim.open_unix(shim.process.control_path) as other:
             other.sendall(b"GET /v1/status HTTP/1.1\r\n")
