@@ -2,6 +2,7 @@
 
 #include "forward/end_wait.hpp"
 #include "forward/unattended.hpp"
+#include "log_value.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -74,8 +75,8 @@ net::awaitable<void> terminate(listener_shared& shared, net::ip::tcp::socket cli
   error_code error;
   const auto from = client.remote_endpoint(error);
   const auto refused = [&](const std::string& reason) {
-    shared.refused("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) + " reason=\"" +
-                   reason + "\"");
+    shared.refused("refused client=" + from.address().to_string() + ":" + std::to_string(from.port()) +
+                   " reason=" + log_value(reason));
   };
   if (shared.before_use) shared.before_use();
   if (!shared.tls) {
@@ -171,8 +172,9 @@ net::awaitable<void> unix_listener::run(std::shared_ptr<unix_listener> self) {
     const auto caller = bunraku::credentials_of(socket, error);
     const auto who = "uid " + std::to_string(caller.uid) + " pid " + std::to_string(caller.pid);
     if (error || std::ranges::find(self->allowed_, caller.uid) == self->allowed_.end()) {
-      shared.refused("refused client=\"" + who + "\" reason=\"its uid may not use " + self->path_ +
-                     " (see users of this [[listen]] in bunraku.toml)\"");
+      shared.refused(
+          "refused client=\"" + who + "\" reason=" +
+          log_value("its uid may not use " + self->path_ + " (see users of this [[listen]] in bunraku.toml)"));
       return;
     }
     if (shared.before_use) shared.before_use();

@@ -69,10 +69,18 @@ class OwnKeyOverTls(unittest.TestCase):
                                         f"{ssldir}/private_keys/agent2.lab.test.pem"), r"agent2\.lab\.test")
 
     def test_a_self_signed_certificate_is_refused_though_it_has_the_nodes_name(self):
+        base = self.self_signed()
+        self.check_refused(self.context(f"{base}.pem", f"{base}.key"), r"key|own")
+
+    def self_signed(self):
         base = os.path.join(self.site.directory, "self-signed")
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
             "1", "-subj", "/CN=agent1.lab.test", "-keyout", f"{base}.key", "-out", f"{base}.pem")
-        self.check_refused(self.context(f"{base}.pem", f"{base}.key"), r"key|own")
+        return base
+
+    def test_a_client_that_refuses_our_certificate_is_quoted_within_its_line(self):
+        self.check_refused(ssl.create_default_context(cafile=f"{self.self_signed()}.pem"),
+                           r"reason=\"the client refused our certificate with alert 48 'unknown CA'")
 
     def test_garbage_instead_of_tls_is_refused(self):
         before = len(self.shim.lines(r"\brefused client="))
