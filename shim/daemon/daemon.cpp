@@ -2,6 +2,7 @@
 
 #include "admin/metrics.hpp"
 #include "log_value.hpp"
+#include "problem_text.hpp"
 
 #include <bunraku/private_key.hpp>
 #include <bunraku/token_uri.hpp>
@@ -140,7 +141,7 @@ void daemon::say(log_level level, std::string_view line) const {
 void daemon::tell(const bunraku::problems& found) const {
   for (const auto& p : found)
     say(p.level() == bunraku::severity::error ? log_level::error : log_level::warning,
-        "problem where=" + log_value(p.where()) + " what=" + log_value(p.what() + ' ' + p.fix()));
+        "problem where=" + log_value(p.where()) + " what=" + log_value(problem_text(p)));
 }
 
 /// Whoever is turned away leaves one line; those who come in their thousands do not fill the disk.
@@ -408,7 +409,7 @@ admin::reload_result daemon::reload() {
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
-    if (rotation_.in_use().local && !who.local)
+    if (rotation_.in_use().local && !who.local && !has_error(who.found))
       found.emplace_back(bunraku::severity::error, site_.credentials.certificate,
                          "The certificate that is in use is not there any more.",
                          "Put it back, or restart bunraku to do without one.");

@@ -3,6 +3,7 @@
 #include "cli/json_view.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/event_log.hpp"
+#include "problem_text.hpp"
 
 #include <boost/json.hpp>
 
@@ -115,7 +116,7 @@ void remove_abandoned(const std::string& base) {
   daemon::daemon one({}, made, who, std::make_shared<daemon::event_log>(made.configuration->log));
   const auto found = one.start(made, who);
   for (const auto& p : found) {
-    const auto line = p.where() + ": " + p.what() + " " + p.fix() + "\n";
+    const auto line = p.where() + ": " + problem_text(p) + "\n";
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) break;
     // Without either there is no drill.
     const auto lacks = [&](std::string_view what) { return p.where() == "drill" && p.what().starts_with(what); };

@@ -148,6 +148,18 @@ class Reload(unittest.TestCase):
         self.assertRegex(self.shim.log(), r"error problem where=\"[^\"]*puppet\.conf:\d+")
         self.check_both_ways_in()
 
+    def test_a_file_that_cannot_be_used_is_the_one_thing_that_is_told(self):
+        crl = f"{self.site.ssldir('agent1')}/crl.pem"
+        os.rename(crl, f"{crl}.away")
+        try:
+            with open(crl, "w", encoding="ascii") as file:
+                file.write("nonsense\n")
+            self.shim.reload(expect=r"reload refused: going on as before")
+        finally:
+            os.rename(f"{crl}.away", crl)
+        line, = self.shim.lines(r" problem ")
+        self.assertIn(f'where="{crl}" what="there is no PEM CRL in it; remove the file', line)
+
     def check_both_ways_in(self):
         with self.shim.client() as client:
             self.assertEqual(client.request("GET", TARGET).status, 200)
