@@ -409,6 +409,8 @@ admin::reload_result daemon::reload() {
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
+    const auto renamed = other_names(rotation_.in_use(), who);
+    found.insert(found.end(), renamed.begin(), renamed.end());
     if (rotation_.in_use().local && !who.local && !has_error(who.found))
       found.emplace_back(bunraku::severity::error, site_.credentials.certificate,
                          "The certificate that is in use is not there any more.",

@@ -58,8 +58,8 @@ void rotation::watch() {
   if (said_unwatched_) return;
   said_unwatched_ = true;
   with_.say(log_level::warning,
-            "credentials.unwatched reason=\"" + why +
-                "\" effect=\"changed files are noticed when the next local client comes, and at SIGHUP\" fix=\"let "
+            "credentials.unwatched reason=" + log_value(why) +
+                " effect=\"changed files are noticed when the next local client comes, and at SIGHUP\" fix=\"let "
                 "bunraku read the directory, or raise sysctl fs.inotify.max_user_instances and "
                 "fs.inotify.max_user_watches; then SIGHUP\"");
 }
@@ -86,6 +86,11 @@ void rotation::look() {
 
 void rotation::judge(const leg_identities& found) {
   if (found.revoked) return give_up_revoked(found);
+  if (auto renamed = other_names(in_use_, found); !renamed.empty()) {
+    auto wrong = found;
+    wrong.found = std::move(renamed);
+    return wait_or_refuse(wrong);
+  }
   if (found.local && found.upstream) return take(found);
   const bool just_not_enrolled = !has_identity() && !has_error(found.found);
   if (just_not_enrolled) {
@@ -157,6 +162,22 @@ std::string news_between(const leg_identities& before, const leg_identities& now
   if (const auto local = now.local->differs_from(*before.local); !local.empty())
     news += (news.empty() ? "" : "; ") + ("on the local leg: " + local);
   return news;
+}
+
+bunraku::problems other_names(const leg_identities& in_use, const leg_identities& found) {
+  bunraku::problems all;
+  const auto compare = [&all](const bunraku::identity* before, const bunraku::identity* now) {
+    if (before == nullptr || now == nullptr || before->certname() == now->certname()) return;
+    const auto& file = now->files().certificate;
+    if (file != before->files().certificate) return;  // the configuration says so
+    all.emplace_back(
+        severity::error, file,
+        "the certificate is that of " + now->certname() + ", and the one in use that of " + before->certname(),
+        "put this node's own there; if it has another name now, restart bunraku");
+  };
+  compare(in_use.upstream.get(), found.upstream.get());
+  if (found.local != found.upstream) compare(in_use.local.get(), found.local.get());
+  return all;
 }
 
 bunraku::problems judged_now(const leg_identities& who, std::chrono::sys_seconds now) {

@@ -82,6 +82,9 @@ class rotation {
 
 /// What of two legs' credentials is another than before, in words; empty: nothing.
 std::string news_between(const leg_identities& before, const leg_identities& now);
+/// Errors for certificates of another node that took the place of those in use: nobody on either side would take them
+/// for this one's. Another file's may have another name.
+bunraku::problems other_names(const leg_identities& in_use, const leg_identities& found);
 /// What of them has run out, or is about to.
 bunraku::problems judged_now(const leg_identities& who, std::chrono::sys_seconds now);
 

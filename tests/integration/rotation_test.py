@@ -165,6 +165,22 @@ class Rotation(unittest.TestCase):
         self.assertEqual(len(self.shim.lines(r"credentials\.refused")), len(wrong))
         self.assertEqual(self.shim.lines(r"credentials\.reloaded"), [])
 
+    def test_a_certificate_of_another_node_is_no_new_one_of_this_node(self):
+        good, file = read(self.certificate), os.path.join(self.site.directory, "other")
+        openssl("req", "-new", "-key", self.key, "-subj", "/CN=other.lab.test", "-out", f"{file}.csr")
+        openssl("x509", "-req", "-in", f"{file}.csr", "-CA", f"{self.site.pki}/ca/inter.pem", "-CAkey",
+                f"{self.site.pki}/ca/inter.key", "-set_serial", "0x434343", "-days", "90", "-out", f"{file}.pem")
+        replace(self.certificate, read(f"{file}.pem"))
+        said = rf"where=\"{self.certificate}\" what=\"the certificate is that of other\.lab\.test, and the one in use that of {NAME}"
+        self.assertRegex(self.wait_for(r"credentials\.refused"), said)
+        self.shim.reload(expect=r"reload refused: going on as before")
+        self.assertRegex(self.wait_for(r"error problem"), said)
+        with self.shim.client() as client:
+            self.assertEqual(self.served_by(client), "one")
+        replace(self.certificate, good)
+        self.wait_for(r"credentials\.good")
+        self.shim.reload()
+
     def test_the_whole_ssldir_may_be_replaced(self):
         ssldir = self.site.ssldir("agent1")
         subprocess.run(["cp", "-a", ssldir, f"{ssldir}.new"], check=True, timeout=60)
