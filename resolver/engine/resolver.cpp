@@ -137,6 +137,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
 
   void replace(resolver_options options, std::shared_ptr<const identity> own) {
     const auto before = std::exchange(options_, std::move(options)).services;
+    ++configurations_;
     learned_->reloaded(options_.affinity);
     if (!std::ranges::equal(before, options_.services, {}, &service_options::name, &service_options::name))
       learned_->renumber([&](service s) {
@@ -152,22 +153,27 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   }
 
   /// Adds the masters of sources that were not asked yet until one knows any that are new and not known to be down.
-  /// `name`: of its service, whose number a reload may change at any wait, or give to another one.
+  /// `name`: of its service, whose number a reload may change at any wait, or give to another one. It may name other
+  /// sources as well, of which none was asked then.
   net::awaitable<error_code> extend(plan& p, std::string name) {
     error_code last = errc::no_masters;
     std::size_t down = 0;
+    auto next = p.sources_asked();
+    auto configuration = configurations_;
     for (;;) {
       p.follow(number_of(name, p.service()));
       const auto s = p.service();
-      if (p.sources_asked() >= names_->source_count(s)) break;
-      const auto index = p.sources_asked();
+      if (std::exchange(configuration, configurations_) != configurations_) next = 0;
+      if (next >= names_->source_count(s)) break;
+      const auto index = next++;
       const source_answer* known = names_->cached_source(s, index);
       source_answer asked;
       if (known == nullptr) {
         asked = co_await names_->async_source(s, index);
         known = &asked;
       }
-      p.count_source();
+      if (configuration != configurations_) continue;
+      if (p.sources_asked() < next) p.count_source();
       if (known->state == source_answer::status::absent) {
         last = errc::service_absent;
         while (p.sources_asked() < names_->source_count(s))
@@ -319,6 +325,7 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   std::shared_ptr<policy::knowledge> learned_;
   std::shared_ptr<engine::discovery> names_;
   std::shared_ptr<const engine::observers> observers_;  // null: nobody watches
+  std::uint64_t configurations_ = 0;                    // how often they were replaced
   std::uint64_t exchanges_;                             // the number of the last one
   std::shared_ptr<const engine::upstream> tls_;
   std::shared_ptr<io::open_operations> open_ = std::make_shared<io::open_operations>();

@@ -317,6 +317,23 @@ resolver_options with_further(resolver_options options, std::vector<source> name
   return options;
 }
 
+TEST_F(ResolverTest, WhoWaitsForDnsWhenAReloadNamesMastersGetsThem) {
+  using udp = net::ip::udp;
+  udp::socket silent(io_, udp::endpoint(net::ip::address_v4::loopback(), 0));
+  auto r = make({source::srv({"_x-puppet._tcp.example.com"})});
+  auto asking = r.options();
+  asking.dns.nameservers = {"127.0.0.1:" + std::to_string(silent.local_endpoint().port())};
+  asking.dns.lookup_deadline = std::chrono::milliseconds(300);
+  r.replace(asking, identity_);
+  auto naming = r.options();
+  naming.services[index_of(service::catalog)].sources = {list({serving("good1.test")})};
+  char question[512];
+  silent.async_receive(net::buffer(question), [&](error_code, std::size_t) { r.replace(naming, identity_); });
+  const auto out = connect(r);
+  EXPECT_FALSE(out.error) << out.error.message();
+  EXPECT_EQ(out.host, "good1.test");
+}
+
 TEST_F(ResolverTest, PlanThatIsBeingMadeFollowsItsServiceToTheNumberThatAReloadGivesIt) {
   const auto here = static_cast<service>(first_further_service),
              there = static_cast<service>(first_further_service + 1);
