@@ -6,14 +6,17 @@
 #include <bunraku/error.hpp>
 #include <bunraku/local.hpp>
 
+#include <boost/asio/append.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <sys/socket.h>
 
 namespace bunraku {
@@ -40,7 +43,9 @@ net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::mill
                                  net::any_completion_handler<void(error_code, std::string, connection)> handler) {
   // Its signature (RSA 4096: 3 ms) keeps the loop to itself: what is ready by now comes first.
   co_await net::post(a->timer.get_executor(), net::use_awaitable);
-  a->timer.expires_after(timeout);
+  constexpr std::chrono::milliseconds longest = std::chrono::days(365);  // what is added to now must not overflow
+  if (timeout <= longest) a->timer.expires_after(std::max(timeout, std::chrono::milliseconds(0)));
+  else a->timer.expires_at(net::steady_timer::time_point::max());
   a->timer.async_wait([a](error_code error) {
     if (error || a->over) return;
     a->timed_out = true;
@@ -59,7 +64,8 @@ net::awaitable<void> shake_hands(std::shared_ptr<accepting> a, std::chrono::mill
   } else if (!error) {
     made = connection(std::move(a->stream));
   }
-  std::move(handler)(error, std::move(reason), std::move(made));
+  const auto executor = a->timer.get_executor();
+  net::dispatch(executor, net::append(std::move(handler), error, std::move(reason), std::move(made)));
 }
 
 }  // namespace
@@ -94,9 +100,10 @@ peer_credentials credentials_of(net::local::stream_protocol::socket& socket, err
   ucred found{};
   socklen_t size = sizeof found;
   error = {};
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &found, &size) != 0)
-    error = error_code(errno, boost::system::system_category());
-  return {found.uid, found.gid, found.pid};
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &found, &size) == 0)
+    return {found.uid, found.gid, found.pid};
+  error = error_code(errno, boost::system::system_category());
+  return {};
 }
 
 connection plain_connection(net::local::stream_protocol::socket socket, std::string peer) {

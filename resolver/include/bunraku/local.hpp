@@ -16,15 +16,18 @@
 namespace bunraku {
 
 /// The local leg's TLS: shows the agent's own certificate and takes only clients that show it too (the same public
-/// key). Whoever can talk through us could have talked without us. Threads: as connection. Copies share everything;
-/// replaced whole when certificates change.
+/// key). Whoever can talk through us could have talked without us. Threads: as connection, for copies as well, which
+/// share everything; replaced whole when certificates change.
 class local_tls {
  public:
+  /// `own` is not null. Throws std::bad_alloc.
   explicit local_tls(std::shared_ptr<const identity> own);
 
   /// Handshake with a client that was just accepted. Signature: void(error_code, std::string reason, connection), where
   /// `reason` is one sentence for the log when there is an error. Errors: not_own_certificate, tls_timeout (at once for
-  /// a `timeout` of 0 or less), tls_failed, the system's. Per-operation cancellation ends it with operation_aborted.
+  /// a `timeout` of 0 or less; one of more than a year is none), tls_failed, the system's. Cancellation of any kind by
+  /// the handler's slot ends it with operation_aborted. Handlers run through their associated executor (the socket's by
+  /// default).
   /// `already_read` are bytes of the client's that were taken from the socket before it was clear what they are.
   template <class CompletionToken>
   auto async_accept(boost::asio::ip::tcp::socket socket, std::string already_read, std::chrono::milliseconds timeout,
@@ -50,12 +53,12 @@ class local_tls {
   std::shared_ptr<const context> context_;
 };
 
-/// Who is at the other end of a Unix socket, as the kernel says (SO_PEERCRED).
+/// Who is at the other end of a Unix socket, as the kernel says (SO_PEERCRED): who connected it, whoever has it now.
 struct peer_credentials {
-  std::uint32_t uid = 0, gid = 0;
+  std::uint32_t uid = 0xffffffff, gid = 0xffffffff;  ///< nobody's, not root's, where the kernel does not say
   std::int32_t pid = 0;
 };
-/// Error: of getsockopt.
+/// Error: of getsockopt; then the credentials are nobody's.
 peer_credentials credentials_of(boost::asio::local::stream_protocol::socket& socket, boost::system::error_code& error);
 /// A connection that is not encrypted, over a Unix socket whose caller was checked.
 connection plain_connection(boost::asio::local::stream_protocol::socket socket, std::string peer);

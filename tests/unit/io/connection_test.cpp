@@ -7,6 +7,7 @@
 #include <bunraku/local.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -396,6 +397,48 @@ TEST_F(ConnectionTest, PeerThatLeavesWithoutGoodbyeIsAReset) {
     EXPECT_FALSE(reason.empty());
     EXPECT_FALSE(made.is_open());
   }(*this));
+}
+
+TEST_F(ConnectionTest, WhoAcceptsIsToldOnItsOwnExecutor) {
+  net::io_context theirs(1);
+  tcp::socket raw(io_);
+  raw.connect(acceptor_.local_endpoint());
+  auto accepted = acceptor_.accept();
+  raw.close();
+  bool told = false;
+  local_tls(identity_).async_accept(std::move(accepted), std::chrono::seconds(10),
+                                    net::bind_executor(theirs.get_executor(), [&](error_code, const std::string&,
+                                                                                  const connection&) { told = true; }));
+  io_.run_for(std::chrono::seconds(60));
+  EXPECT_FALSE(told) << "within a loop that is not its own";
+  theirs.run();
+  EXPECT_TRUE(told);
+}
+
+TEST_F(ConnectionTest, AcceptingWithoutALimitIsNotOverAtOnce) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    net::co_spawn(
+        t.io_,
+        [](ConnectionTest& u) -> net::awaitable<void> {
+          auto socket = co_await u.acceptor_.async_accept(net::use_awaitable);
+          local_tls tls(u.identity_);
+          co_await tls.async_accept(std::move(socket), std::chrono::milliseconds::max(),
+                                    net::as_tuple(net::use_awaitable));
+        }(t),
+        net::detached);
+    const auto result =
+        co_await io::dial::run(t.dial_to("agent1.test"), std::chrono::seconds(10), std::chrono::seconds(10));
+    EXPECT_FALSE(result.error) << result.reason;
+  }(*this));
+}
+
+TEST_F(ConnectionTest, WhomTheKernelDoesNotKnowIsNotRoot) {
+  net::local::stream_protocol::socket closed(io_);
+  error_code error;
+  const auto who = credentials_of(closed, error);
+  EXPECT_TRUE(error);
+  EXPECT_NE(who.uid, 0U);
+  EXPECT_NE(who.gid, 0U);
 }
 
 TEST_F(ConnectionTest, DialThatMeetsSilenceEndsWithTlsTimeout) {
