@@ -32,8 +32,9 @@ enum class silence : std::uint8_t {
 ///          and heard when anything of its answer came. No clock and no I/O of its own: the same calls give the same
 ///          decisions, which is how they are tested.
 /// Budget:  the first repetition of an exchange is always allowed, and so is one after a master that did no work for it
-///          (it was not sent the request, or is full); each further one must be granted (see `grant`): so a
-///          site that fails as a whole is asked at most twice as much plus what the budget has.
+///          (it was not sent the request, is full, or closed the connection that was idle before); each further one
+///          must be granted (see `grant`): so a site that fails as a whole is asked at most twice as much plus what the
+///          budget has.
 /// Threads: one at a time.
 /// Source:  the endpoint table's columns; the retry budget of Finagle; a master is not dead for being slow.
 class course {
@@ -89,7 +90,7 @@ class course {
     return allow(unanswered_move(how, s), mishap_of(how), s, now, grant);
   }
   /// The answer's status is a mishap (mishap_of_status), or its body broke off. `give_up`: nobody else can be asked,
-  /// and the 404 that is kept is the better answer.
+  /// and the 404 that is kept is the better answer, or the client has nothing yet of the one that broke off.
   template <class Grant>
   move failed(mishap what, const situation& s, time_point now, Grant&& grant) {
     const auto first = judge(*row_, what, circumstances_of(s));
@@ -98,19 +99,19 @@ class course {
     const bool worse = s.holds_not_found && what != mishap::not_found;
     return next == move::deliver && worse ? move::give_up : next;
   }
-  /// A master is full and said when it wants to be asked again (Retry-After, 0 s and more; at least 1 s counts, and
-  /// twice as much each time that the exchange began anew).
+  /// A master is full and said when it wants to be asked again (Retry-After, 0 s to a year; at least 1 s counts, and
+  /// twice as much each time that the exchange began anew, up to 64 s).
   void full(std::chrono::seconds retry_after, time_point now) noexcept;
   /// The earliest that a master of this exchange wants to be asked again. Nothing: none said that it is full, or
   /// another one may have done what was asked for, so that it must not be asked for again, by whomever.
   std::optional<time_point> room_at() const noexcept { return settled_ ? std::nullopt : room_at_; }
   /// Nobody has a better answer than "full". May the request wait until room_at() and begin anew with all masters, as
-  /// an agent does that gets the answer? Not when that is after the deadline, when a 404 is kept, and when the endpoint
-  /// is never repeated.
+  /// an agent does that gets the answer? Not when that is after the deadline, when a 404 is kept, when the request's
+  /// body is not, when the client has the head of an answer, and when the endpoint is never repeated.
   bool may_wait_for_room(const situation& s) const noexcept;
   /// It has waited: all masters may be asked again, and the repetitions are counted from here.
   void begin_anew() noexcept;
-  /// Repetitions so far.
+  /// Repetitions so far, or since it began anew. One on a new connection, because the idle one was closed, is none.
   std::uint32_t repetitions() const noexcept { return repetitions_; }
 
  private:

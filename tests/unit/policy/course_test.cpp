@@ -262,6 +262,13 @@ TEST(Course, AnAnswerThatBeganIsOnlyContinuedWhereItCanBeProven) {
             move::next_master);
 }
 
+TEST(Course, AnAnswerThatBrokeOffBeforeTheClientHadAnyOfItIsGivenUpWhereNobodyElseIs) {
+  auto c = begun(file);
+  c.sent_whole(start);
+  c.heard(start);
+  EXPECT_EQ(c.failed(mishap::broken_answer, {.another = false}, start, granted), move::give_up);
+}
+
 TEST(Course, TheDeadlineIsForTheAnswersHeadOnly) {
   auto c = begun(file);
   c.sent_whole(start);
