@@ -6,8 +6,11 @@
 #include "policy/master_identity.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
 
 namespace bunraku::engine {
 namespace net = boost::asio;
@@ -21,6 +24,18 @@ net::ip::address reached_by(net::ip::address address) {
     address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
   if (!address.is_unspecified()) return address;
   return address.is_v6() ? net::ip::address(net::ip::address_v6::loopback()) : net::ip::address_v4::loopback();
+}
+
+/// Does it lead back to this host? A socket to an address of its own gets that one for its own end, too. Nothing is
+/// sent; and what a loopback interface has needs no question.
+bool is_of_this_host(const net::any_io_executor& executor, const net::ip::address& address) {
+  if (address.is_loopback()) return true;
+  using udp = net::ip::udp;
+  boost::system::error_code error;
+  udp::socket asked(executor);
+  asked.open(address.is_v6() ? udp::v6() : udp::v4(), error);
+  if (!error) asked.connect({address, 9}, error);
+  return !error && asked.local_endpoint(error).address() == address && !error;
 }
 
 }  // namespace
@@ -208,10 +223,12 @@ net::awaitable<bool> connect_op::find_addresses(contestant& who) {
 }
 
 bool connect_op::is_own_listener(const net::ip::address& address, std::uint16_t port) const {
-  const auto text = reached_by(address).to_string();
-  for (const auto& own : never_dial_)
-    if (own.port() == port && own.host() == text) return true;
-  return false;
+  const auto to = reached_by(address);
+  return std::ranges::any_of(never_dial_, [&](const master& own) {
+    if (own.port() != port) return false;
+    const bool any = own.host() == "::" || (own.host() == "0.0.0.0" && to.is_v4());
+    return any ? is_of_this_host(executor_, to) : own.host() == to.to_string();
+  });
 }
 
 void connect_op::fail(std::size_t index, stage reached, boost::system::error_code error, std::string reason) {

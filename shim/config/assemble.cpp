@@ -46,17 +46,9 @@ std::vector<bunraku::source> sources_of(const service_rule& rule) {
 
 std::vector<bunraku::master> own_listeners(const configuration& from) {
   std::vector<bunraku::master> out;
-  const auto add = [&](const char* address, std::uint16_t port) {
-    out.emplace_back(address, port, bunraku::source_kind::list);
-  };
-  for (const auto& l : from.listen) {
-    if (l.way == listen_at::way_in::socket || l.address.empty()) continue;
-    if (l.address == "0.0.0.0")
-      for (const char* a : {"127.0.0.1", "127.0.1.1"}) add(a, l.port);
-    else if (l.address == "::")
-      for (const char* a : {"::1", "127.0.0.1", "127.0.1.1"}) add(a, l.port);
-    else add(l.address.c_str(), l.port);
-  }
+  for (const auto& l : from.listen)
+    if (l.way != listen_at::way_in::socket && !l.address.empty())
+      out.emplace_back(l.address, l.port, bunraku::source_kind::list);
   return out;
 }
 

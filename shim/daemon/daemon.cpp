@@ -162,14 +162,8 @@ void daemon::take(const setup& setup, const leg_identities& who) {
   const auto& limits = configuration_.limits;
   auto options = with_log(*setup.options, log_);
   // The configuration does not know the ports of inherited sockets, nor those that the kernel chose.
-  for (const auto& at : listeners_.addresses()) {
-    const auto add = [&](const char* host) {
-      options.never_dial.emplace_back(host, at.port(), bunraku::source_kind::list);
-    };
-    if (!at.address().is_unspecified()) add(at.address().to_string().c_str());
-    else
-      for (const char* host : {"::1", "127.0.0.1", "127.0.1.1"}) add(host);
-  }
+  for (const auto& at : listeners_.addresses())
+    options.never_dial.emplace_back(at.address().to_string(), at.port(), bunraku::source_kind::list);
   options.extensions = plugins_;
   options_ = std::move(options);
   pool_.set_limits(limits.upstream_idle, limits.idle_connections);

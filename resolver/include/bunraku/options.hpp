@@ -106,7 +106,9 @@ struct resolver_options {
   dns_options dns;
   connect_options connect;
   master_demands demands;          ///< of whom is called a master
-  std::vector<master> never_dial;  ///< host is an IP literal: our own listeners, so that a name mapped to us is no loop
+  /// Our own listeners, so that a name mapped to us is no loop. The host is an IP literal; "0.0.0.0" or "::" stands for
+  /// all addresses of this host, but not for an interface's further ones in the network of its first.
+  std::vector<master> never_dial;
   /// What an agent alone waits for a connection (http_connect_timeout): how much time was spared by not waiting is
   /// counted with it, and nothing else.
   std::chrono::seconds agent_patience{120};

@@ -160,12 +160,12 @@ TEST(Assemble, OurListenersAreNeverDialled) {
                                   "[[listen]]\naddress = \"0.0.0.0:1\"\nbeyond_loopback = true\n"),
                              site_of())
                         .never_dial),
-              ElementsAre("127.0.0.1:1", "127.0.1.1:1"));
+              ElementsAre("0.0.0.0:1"));
   EXPECT_THAT(hosts(assemble(good("[[listen]]\naddress = \"[::]:1\"\nbeyond_loopback = true\n"
                                   "[[listen]]\naddress = \"192.0.2.1:2\"\nbeyond_loopback = true\n"),
                              site_of())
                         .never_dial),
-              ElementsAre("[::1]:1", "127.0.0.1:1", "127.0.1.1:1", "192.0.2.1:2"));
+              ElementsAre("[::]:1", "192.0.2.1:2"));
 }
 
 TEST(LegFiles, OverrideTheSitesOneByOne) {

@@ -4,10 +4,21 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
+#include <cstdlib>
+#include <cstring>
 #include <list>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <optional>
+#include <sched.h>
+#include <string>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace bunraku {
 namespace {
@@ -144,6 +155,59 @@ TEST_F(Dial, NeverReachesOurOwnListenerByAnotherSpellingOfItsAddress) {
   EXPECT_EQ(dial(r, p).first, errc::all_tried);
   ASSERT_EQ(p.attempts().size(), 1u);
   EXPECT_NE(p.attempts()[0].reason().find("loop"), std::string::npos) << p.attempts()[0].reason();
+}
+
+/// An address of its own in a network of its own, which ends with this process.
+bool give_this_process(const char* address) {
+  if (::unshare(CLONE_NEWNET | (::geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  const int any = ::socket(AF_INET, SOCK_DGRAM, 0);
+  struct ::ifreq ask{};
+  std::strcpy(ask.ifr_name, "lo");
+  ask.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (::ioctl(any, SIOCSIFFLAGS, &ask) != 0) return false;
+  std::strcpy(ask.ifr_name, "lo:1");
+  ::sockaddr_in to{};
+  to.sin_family = AF_INET;
+  ::inet_pton(AF_INET, address, &to.sin_addr);
+  std::memcpy(&ask.ifr_addr, &to, sizeof to);
+  const bool given = ::ioctl(any, SIOCSIFADDR, &ask) == 0;
+  ::close(any);
+  return given;
+}
+
+/// What became of dialling this, where we listen at `listener`.
+std::string dialled_beside(const master& listener, const master& to) {
+  net::io_context io;
+  resolver_options options;
+  for (const auto* name : {"ca", "catalog", "files", "report"}) options.services.push_back({name, {}});
+  options.services[index_of(service::catalog)].sources = {source::list({to}, "test")};
+  options.dns.hosts_file.clear();
+  options.never_dial = {listener};
+  resolver r(io.get_executor(), std::move(options), nullptr);
+  plan p(service::catalog);
+  if (!r.try_plan(service::catalog, p)) return "no plan";
+  std::string out;
+  r.async_dial(p, [&](error_code error, const std::optional<dialled>&) { out = error ? "" : "connected"; });
+  io.run();
+  return out.empty() ? p.attempts().at(0).reason() : out;
+}
+
+TEST_F(Dial, WhoListensAtEveryAddressIsReachedByNone) {
+  using testing::HasSubstr;
+  const auto in_child = [] {
+    if (!give_this_process("192.0.2.7")) std::exit(99);
+    const auto at = [](const char* host, std::uint16_t port) { return master(host, port, source_kind::list); };
+    for (const char* any : {"0.0.0.0", "::"})
+      for (const char* own : {"192.0.2.7", "127.0.0.1", "127.3.3.3", "::ffff:192.0.2.7"})
+        EXPECT_THAT(dialled_beside(at(any, 8140), at(own, 8140)), HasSubstr("loop")) << any << ' ' << own;
+    EXPECT_THAT(dialled_beside(at("::", 8140), at("::1", 8140)), HasSubstr("loop"));
+    EXPECT_THAT(dialled_beside(at("0.0.0.0", 8140), at("::1", 8140)), HasSubstr("refused"));
+    EXPECT_THAT(dialled_beside(at("0.0.0.0", 8140), at("192.0.2.7", 8141)), HasSubstr("refused"));
+    EXPECT_THAT(dialled_beside(at("0.0.0.0", 8140), at("198.51.100.1", 8140)), HasSubstr("unreachable"));
+    EXPECT_THAT(dialled_beside(at("127.0.0.1", 8140), at("192.0.2.7", 8140)), HasSubstr("refused"));
+    std::exit(testing::Test::HasFailure() ? 1 : 0);
+  };
+  EXPECT_EXIT(in_child(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Dial, ADestroyedResolverCancelsIt) {
