@@ -158,14 +158,12 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
   net::awaitable<error_code> extend(plan& p, std::string name) {
     error_code last = errc::no_masters;
     std::size_t down = 0;
-    auto next = p.sources_asked();
-    auto configuration = configurations_;
     for (;;) {
       p.follow(number_of(name, p.service()));
+      const auto configuration = configurations_;
       const auto s = p.service();
-      if (std::exchange(configuration, configurations_) != configurations_) next = 0;
-      if (next >= names_->source_count(s)) break;
-      const auto index = next++;
+      if (!may_know_more(p)) break;
+      const auto index = p.sources_asked(configuration);
       const source_answer* known = names_->cached_source(s, index);
       source_answer asked;
       if (known == nullptr) {
@@ -173,11 +171,10 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
         known = &asked;
       }
       if (configuration != configurations_) continue;
-      if (p.sources_asked() < next) p.count_source();
+      p.count_source(configuration);
       if (known->state == source_answer::status::absent) {
         last = errc::service_absent;
-        while (p.sources_asked() < names_->source_count(s))
-          p.count_source();  // none is asked after it, not later either
+        while (may_know_more(p)) p.count_source(configuration);  // none is asked after it, not later either
         break;
       }
       if (known->state == source_answer::status::failed && known->error) last = known->error;
@@ -193,15 +190,19 @@ class resolver::impl : public std::enable_shared_from_this<resolver::impl> {
     co_return p.front() != nullptr ? error_code{} : last;
   }
 
+  bool may_know_more(const plan& p) const {
+    return p.sources_asked(configurations_) < names_->source_count(p.service());
+  }
+
   bool try_plan(service s, plan& into) {
     plan fresh(s);
     const auto now = clock::now();
     std::size_t down = 0;
-    for (bool found = false; !found && fresh.sources_asked() < names_->source_count(s);) {
-      const source_answer* known = names_->cached_source(s, fresh.sources_asked());
+    for (bool found = false; !found && may_know_more(fresh);) {
+      const source_answer* known = names_->cached_source(s, fresh.sources_asked(configurations_));
       if (known == nullptr || known->state == source_answer::status::absent) return false;
       if (orders_->concerns(s) && orders_->has_a_choice(s, known->masters)) return false;
-      fresh.count_source();
+      fresh.count_source(configurations_);
       learned_->add_in_order(fresh, *known, now, orders_->concerns(s));
       found = learned_->is_worth_trying(fresh, down, now);
     }
@@ -352,6 +353,7 @@ resolver::~resolver() {
 resolver::executor_type resolver::get_executor() const { return impl_->executor(); }
 const resolver_options& resolver::options() const noexcept { return impl_->options(); }
 bool resolver::try_plan(service s, plan& into) { return impl_->try_plan(s, into); }
+bool resolver::may_know_more(const plan& of) const { return impl_->may_know_more(of); }
 void resolver::replace(resolver_options options, std::shared_ptr<const identity> own) {
   impl_->replace(std::move(options), std::move(own));
 }

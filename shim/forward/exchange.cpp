@@ -335,7 +335,7 @@ bunraku::course::situation exchange::situation() {
   const bool failed =
       is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = body_.replayable(),
-          .another = another_known || (service != nullptr && plan_.sources_asked() < service->sources.size()),
+          .another = another_known || (service != nullptr && shared_.resolver.may_know_more(plan_)),
           .another_known = another_known,
           .answer_begun = answer_begun_,
           .provable = provable_,

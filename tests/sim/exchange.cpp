@@ -232,7 +232,7 @@ bunraku::course::situation exchange::situation() const {
   const bool failed =
       is_another && std::ranges::any_of(plan_.attempts(), [&](const auto& a) { return a.who() == *of_catalog; });
   return {.replayable = replayable_,
-          .another = plan_.front() != nullptr || plan_.sources_asked() < with.named().source_count(request_.of),
+          .another = plan_.front() != nullptr || with.may_know_more(plan_),
           .another_known = plan_.front() != nullptr,
           .answer_begun = answer_begun_,
           .provable = provable_,

@@ -44,6 +44,7 @@ resolver::resolver(world& of, std::string certname, std::vector<bunraku::service
       probes_(*this) {}
 
 void resolver::reload(std::vector<bunraku::service_options> services) {
+  ++configurations_;
   learned_.reloaded(certname_);
   names_.replace(std::move(services));
 }
@@ -61,13 +62,16 @@ task<error_code> resolver::extend(bunraku::plan& p) {
   const auto s = p.service();
   error_code last = errc::no_masters;
   std::size_t down = 0;
-  while (p.sources_asked() < names_.source_count(s)) {
-    const auto index = p.sources_asked();
+  for (;;) {
+    const auto configuration = configurations_;
+    if (!may_know_more(p)) break;
+    const auto index = p.sources_asked(configuration);
     auto known = co_await names_.source(s, index);
-    p.count_source();
+    if (configuration != configurations_) continue;
+    p.count_source(configuration);
     if (known.state == source_answer::status::absent) {
       last = errc::service_absent;
-      while (p.sources_asked() < names_.source_count(s)) p.count_source();  // none is asked after it, not later either
+      while (may_know_more(p)) p.count_source(configuration);  // none is asked after it, not later either
       break;
     }
     if (known.state == source_answer::status::failed && known.error) last = known.error;
@@ -82,13 +86,17 @@ task<bool> resolver::extend_further(bunraku::plan* p) {
   co_return !error;
 }
 
+bool resolver::may_know_more(const bunraku::plan& of) const {
+  return of.sources_asked(configurations_) < names_.source_count(of.service());
+}
+
 bool resolver::try_plan(bunraku::service s, bunraku::plan& into) {
   bunraku::plan fresh(s);
   std::size_t down = 0;
-  for (bool found = false; !found && fresh.sources_asked() < names_.source_count(s);) {
-    const source_answer* known = names_.cached_source(s, fresh.sources_asked());
+  for (bool found = false; !found && may_know_more(fresh);) {
+    const source_answer* known = names_.cached_source(s, fresh.sources_asked(configurations_));
     if (known == nullptr || known->state == source_answer::status::absent) return false;
-    fresh.count_source();
+    fresh.count_source(configurations_);
     learned_.add_in_order(fresh, *known, world_.now());
     found = learned_.is_worth_trying(fresh, down, world_.now());
   }

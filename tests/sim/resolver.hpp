@@ -31,6 +31,7 @@ class resolver {
     bunraku::plan value;
   };
   bool try_plan(bunraku::service s, bunraku::plan& into);
+  bool may_know_more(const bunraku::plan& of) const;
   task<planned> plan(bunraku::service s);
   task<race::result> connect(bunraku::plan& from);
 
@@ -116,6 +117,7 @@ class resolver {
   std::list<std::shared_ptr<race>> racing_;
   std::list<std::shared_ptr<status_op>> asking_;
   std::list<question> questions_;
+  std::uint64_t configurations_ = 0;
   bool stopped_ = false;
 };
 

@@ -105,7 +105,7 @@ struct resolver_options {
   std::vector<service_options> services;  ///< index_of(service) is the position; at least Puppet's four
   dns_options dns;
   connect_options connect;
-  master_demands demands;          ///< of whom is called a master
+  master_demands demands;  ///< of whom is called a master
   /// Our own listeners, so that a name mapped to us is no loop. The host is an IP literal; "0.0.0.0" or "::" stands for
   /// all addresses of this host, but not for an interface's further ones in the network of its first.
   std::vector<master> never_dial;

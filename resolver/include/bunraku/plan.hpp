@@ -71,14 +71,23 @@ class plan {
   void narrow_to(const master& only) {
     masters_.resize(next_, only);
     masters_.push_back(only);
-    sources_asked_ = static_cast<std::size_t>(-1);
+    sources_asked_ = no_more;
   }
-  std::size_t sources_asked() const noexcept { return sources_asked_; }
-  void count_source() noexcept { ++sources_asked_; }
+  /// How many of its service's sources were asked, as the resolver's configuration with this number has them: of
+  /// another one than before, none. What the plan has of masters stays.
+  std::size_t sources_asked(std::uint64_t configuration) const noexcept {
+    return configuration == configuration_ || sources_asked_ == no_more ? sources_asked_ : 0;
+  }
+  void count_source(std::uint64_t configuration) noexcept {
+    sources_asked_ = sources_asked(configuration) + 1;
+    configuration_ = configuration;
+  }
 
  private:
+  static constexpr auto no_more = static_cast<std::size_t>(-1);
   bunraku::service service_ = service::catalog;
   std::size_t next_ = 0, sources_asked_ = 0;
+  std::uint64_t configuration_ = 0;
   std::uint64_t exchange_ = 0;
   std::string method_, path_;
   std::vector<master> masters_;

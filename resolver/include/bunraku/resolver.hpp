@@ -114,6 +114,8 @@ class resolver {
   }
   /// The same at once, if everything it needs is known; else false and `into` is untouched.
   bool try_plan(service s, plan& into);
+  /// Has its service a source that was not asked for it yet? async_connect asks those when all its masters were tried.
+  bool may_know_more(const plan& of) const;
 
   /// Connects to the plan's next masters: a race in which the next address or master starts when the one before fails
   /// or takes longer than race_delay; the first whose TLS stands wins and the others are given up. Those that failed

@@ -363,6 +363,33 @@ TEST_F(ResolverTest, PlanThatIsBeingMadeFollowsItsServiceToTheNumberThatAReloadG
   EXPECT_EQ(made->left(), 1u);
 }
 
+TEST_F(ResolverTest, RaceUnderWayGoesOnWithTheMastersThatAReloadPutInThePlaceOfItsOwn) {
+  const auto slow = hanging("good1.test"), fresh = serving("good2.test");
+  auto r = make({list({slow})});
+  auto after = r.options();
+  after.services[index_of(service::catalog)].sources = {list({fresh})};
+  open_.front()->async_accept([&](error_code, tcp::socket came) {  // and closes it
+    r.replace(after, identity_);
+    came.close();
+  });
+  const auto got = connect(r);
+  EXPECT_FALSE(got.error) << got.error.message();
+  EXPECT_EQ(got.host, "good2.test");
+  EXPECT_EQ(got.attempts.size(), 1u);
+}
+
+TEST_F(ResolverTest, APlanMayKnowMoreUntilAllSourcesOfTheConfigurationWereAsked) {
+  auto r = make({list({refusing("good1.test")})});
+  plan p;
+  ASSERT_TRUE(r.try_plan(service::catalog, p));
+  EXPECT_FALSE(r.may_know_more(p));
+  EXPECT_TRUE(r.may_know_more(plan(service::catalog)));
+  r.replace(r.options(), identity_);
+  EXPECT_TRUE(r.may_know_more(p)) << "of another configuration";
+  p.narrow_to(*p.front());
+  EXPECT_FALSE(r.may_know_more(p));
+}
+
 TEST_F(ResolverTest, RaceUnderWayAsksNoSourceOfTheServiceThatHasItsNumberNow) {
   const auto here = static_cast<service>(first_further_service);
   const auto slow = hanging("good1.test"), others = serving("good2.test");

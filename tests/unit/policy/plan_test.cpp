@@ -75,11 +75,11 @@ TEST(Plan, OneThatWasNotTriedMayComeNextAndComesOnce) {
 
 TEST(Plan, WhatBelongsToOneMasterGoesNowhereElse) {
   auto p = plan_of({a, b, c});
-  p.count_source();
+  p.count_source(0);
   p.take_front();
   p.narrow_to(a);
   EXPECT_EQ(left_of(p), "a");
-  EXPECT_GT(p.sources_asked(), 1000U) << "no further source is asked";
+  EXPECT_GT(p.sources_asked(1), 1000U) << "no further source is asked";
   p.take_front();
   EXPECT_EQ(p.front(), nullptr);
 }
