@@ -29,6 +29,7 @@ constexpr std::array endpoints{
 };
 
 constexpr std::size_t longest_service = 64;
+constexpr std::size_t longest_key_told = 64;
 
 std::unexpected<refusal> refuse(int status, std::string code, std::string message,
                                 std::vector<std::string> known = {}) {
@@ -78,7 +79,9 @@ result with_master(request::kind what, std::string_view body) {
       if (!lasts) return std::unexpected(lasts.error());
       out.lasts = *lasts;
     } else {
-      return refuse(400, "bad_key", "`" + std::string(key) + "` is not wanted here, or of another type.");
+      // A long one is not cut: it could be in the middle of a character.
+      const auto named = key.size() <= longest_key_told ? '`' + std::string(key) + '`' : "One of its keys";
+      return refuse(400, "bad_key", named + " is not wanted here, or of another type.");
     }
   }
   if (out.master.empty() || out.master.size() > 300)

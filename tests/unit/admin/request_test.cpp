@@ -131,6 +131,14 @@ TEST(AdminRequest, AKeyThatIsNotWantedIsNamedWhole) {
   EXPECT_THAT(bad("POST", "/v1/drain", "{\"" + key + "\": 1}").message, HasSubstr("`" + key + "`"));
 }
 
+TEST(AdminRequest, AKeyTooLongToReadIsNotNamed) {
+  const auto said = [](std::size_t length) {
+    return bad("POST", "/v1/drain", "{\"" + std::string(length, 'k') + "\": 1}").message;
+  };
+  EXPECT_THAT(said(64), HasSubstr("k` is not wanted"));
+  EXPECT_THAT(said(65), testing::StartsWith("One of its keys is not wanted"));
+}
+
 TEST(AdminRequest, AnotherMethodIsRefusedAsSuch) {
   for (const char* path : {"/v1/reload", "/v1/drain", "/v1/undrain"}) {
     EXPECT_EQ(bad("GET", path).status, 405) << path;
