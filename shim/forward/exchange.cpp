@@ -113,12 +113,15 @@ void exchange::conclude() {
   record_.ended = clock::now();
   record_.total = std::chrono::duration_cast<std::chrono::microseconds>(record_.ended - began_);
   tell_attempts();
+  add_why(unheard_);
   if (shared_.record) shared_.record(record_);
 }
 
-void exchange::tell_attempts() {
-  if (!record_.why.empty() && !plan_.attempts().empty()) record_.why += "; ";
-  record_.why += join(plan_.attempts());
+void exchange::tell_attempts() { add_why(join(plan_.attempts())); }
+
+void exchange::add_why(std::string_view what) {
+  if (!record_.why.empty() && !what.empty()) record_.why += "; ";
+  record_.why += what;
 }
 
 void exchange::tell_what_was_not_kept() {
@@ -201,7 +204,7 @@ net::awaitable<exchange::error_code> exchange::connect() {
 /// Sends the request to the master at the other end of up_ and relays its answer.
 net::awaitable<exchange::step> exchange::attempt_once() {
   client_.up_in.clear();
-  told_ = hangs_ = plays_ = false;
+  hangs_ = plays_ = false;
   auto begins = connected_at_;
   if (shared_.resolver.may_interfere()) {
     co_await let_interfere();
@@ -213,6 +216,7 @@ net::awaitable<exchange::step> exchange::attempt_once() {
   auto send_error = send_now(left);
   if (send_error == net::error::would_block) send_error = co_await send_rest(left);
   if (client_fault_ != 0) {
+    tell(outcome::cancelled);
     up_.stream().close();
     co_await answer(client_fault_, last_failure_);
     co_return step::done;

@@ -117,7 +117,7 @@ class exchange {
   const bunraku::service_options* own_service();
   bunraku::service told_for();
   boost::asio::awaitable<step> judge_status(bunraku::mishap what);
-  boost::asio::awaitable<void> keep_answer(bool full);
+  boost::asio::awaitable<bool> keep_answer(bool full);
   bool prefers_full(bunraku::mishap what) const;
   boost::asio::awaitable<bool> wait_for_room();
   boost::asio::awaitable<void> deliver_kept();
@@ -142,6 +142,7 @@ class exchange {
   void ask_same_again();
   void conclude();
   void tell_attempts();
+  void add_why(std::string_view what);
   void tell_what_was_not_kept();
   void tell(outcome what, std::string reason = {});
   void tell_status(bunraku::mishap what);
@@ -163,12 +164,13 @@ class exchange {
   http::response_head response_;
   std::string response_bytes_;             // the head that response_ views into
   std::string last_failure_;               // why the client's own request could not be read to its end
+  std::string_view unheard_;               // why an answer of our own did not reach the client
   int client_fault_ = 0;                   // status for it
   const http::retry_after_manner manner_;  // of the client
   const bool* last_ = nullptr;
   bool reused_ = false, planned_ = false, keep_client_ = false;
   bool plays_ = false;             // up_ is a fault's
-  bool told_ = false;              // the resolver knows how this attempt ended
+  bool owes_outcome_ = false;      // the resolver was told of an attempt, and not yet how it ended
   bool hangs_ = false;             // the master was asked how it is, and did not say
   bool doubts_not_found_ = false;  // some master said 404, and another one was asked whether that is so
   bool awaits_continue_ = false;   // the client waits for 100 before it sends its body

@@ -54,7 +54,7 @@ net::awaitable<exchange::step> exchange::relay() {
   record_.cut = !whole;
   record_.unserved = how == ending::broken;
   if (!whole) cut_client();
-  if (whole && !lost && !told_) tell(outcome::answered);
+  if (whole && !lost) tell(outcome::answered);
   if (whole && !lost && response_.keep_alive && response_.body.kind != http::body_kind::until_close &&
       course_.has_sent_whole() && client_.up_in.empty() && !plays_ &&
       shares_connections(shared_.resolver.options(), told_for()))
@@ -95,8 +95,10 @@ net::awaitable<bool> exchange::to_client(std::string_view bytes) {
   }
   if (error) {
     const bool slow = error == net::error::timed_out;
+    const std::string_view why = slow ? "the client did not read the answer" : "the client left before the end";
     tell(outcome::cancelled);
-    note(stage::body, error, slow ? "the client did not read the answer" : "the client left before the end", 0);
+    if (record_.own_answer) unheard_ = why;
+    else note(stage::body, error, std::string(why), 0);
   }
   co_return !error;
 }
@@ -232,7 +234,7 @@ net::awaitable<void> exchange::answer_failure(error_code error) {
     } else if (error == errc::credentials_invalid) {
       hint = "'bunraku check' says why";
     }
-    record_.why += (record_.why.empty() ? "" : "; ") + why;
+    add_why(why);
     message += "service " + std::string(to_.service_name) + ": " + why + ". " + hint;
   }
   record_.unserved = true;

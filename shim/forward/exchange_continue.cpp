@@ -53,7 +53,7 @@ net::awaitable<bool> exchange::go_on_elsewhere(body_relay& body) {
 /// Asks the master at up_ for the same answer and reads it as far as the client has it. `done`: it is the same so far.
 net::awaitable<exchange::step> exchange::ask_again(const answer_identity& first, body_relay& body) {
   client_.up_in.clear();
-  told_ = hangs_ = plays_ = false;
+  hangs_ = plays_ = false;
   if (shared_.resolver.may_interfere()) co_await let_interfere();
   course_.begin_attempt(reused_, clock::now());
   tell(outcome::begun);
@@ -79,7 +79,7 @@ net::awaitable<exchange::step> exchange::ask_again(const answer_identity& first,
   if (!difference.empty()) {
     const auto what = bunraku::mishap_of_status(*to_.endpoint, response_.status, retry_after().has_value());
     if (what) tell_status(*what);
-    if (!told_) tell(outcome::cancelled);
+    tell(outcome::cancelled);
     note(stage::body, {}, "cannot go on with the answer: " + difference, response_.status);
   }
   co_return after_break();

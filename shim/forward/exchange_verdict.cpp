@@ -79,7 +79,9 @@ net::awaitable<exchange::step> exchange::judge_status(mishap what) {
   }
   const bool worse = kept_ && ((kept_->status == 404 && what != mishap::not_found) ||
                                (kept_->full && what != mishap::saturated && prefers_full(what)));
-  if (!worse) co_await keep_answer(what == mishap::saturated);
+  bool whole = false;
+  if (!worse) whole = co_await keep_answer(what == mishap::saturated);
+  tell(whole ? outcome::answered : outcome::cancelled);
   up_.stream().close();
   co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
 }
@@ -126,7 +128,7 @@ void exchange::ask_same_again() {
 bool exchange::may_repeat() { return shared_.resolver.spend_retry(); }
 
 /// Reads the rest of the answer, unless it is too much or too slow: then the one that was kept before, if any, stays.
-net::awaitable<void> exchange::keep_answer(bool full) {
+net::awaitable<bool> exchange::keep_answer(bool full) {
   kept_answer answer{.who = who_, .status = response_.status, .full = full, .head = response_bytes_, .body = {}};
   const auto until = clock::now() + keep_limit;
   auto left = response_.body.length;
@@ -135,17 +137,17 @@ net::awaitable<void> exchange::keep_answer(bool full) {
     if (response_.body.kind == http::body_kind::length && left == 0) break;
     if (client_.up_in.empty()) {
       const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
-      if (time.count() <= 0) co_return;
+      if (time.count() <= 0) co_return false;
       const auto error = co_await up_.fill(client_.up_in, time);
       whole = error == net::error::eof && response_.body.kind == http::body_kind::until_close;
-      if (error && !whole) co_return;
+      if (error && !whole) co_return false;
       continue;
     }
     auto piece = client_.up_in.view();
     auto used = piece.size();
     if (response_.body.kind == http::body_kind::chunked) {
       const auto decoded = decoder.next_data(piece);
-      if (!decoded) co_return;
+      if (!decoded) co_return false;
       piece = decoded->bytes;
       used = decoded->consumed;
       whole = decoded->done;
@@ -154,11 +156,12 @@ net::awaitable<void> exchange::keep_answer(bool full) {
       used = piece.size();
       left -= used;
     }
-    if (answer.body.size() + piece.size() > keep_most) co_return;
+    if (answer.body.size() + piece.size() > keep_most) co_return false;
     answer.body += piece;
     client_.up_in.consume(used);
   }
   kept_ = std::move(answer);
+  co_return true;
 }
 
 /// Nobody had a better answer than the last one that a master gave.
@@ -181,7 +184,10 @@ net::awaitable<void> exchange::deliver_kept() {
   if (!sent) cut_client();
 }
 
+/// Each attempt ends once: what is told of it after that counts no more.
 void exchange::tell(outcome what, std::string reason) {
+  if (what != outcome::begun && !owes_outcome_) return;
+  owes_outcome_ = what == outcome::begun;
   bunraku::outcome news(what, std::move(reason));
   if (what == outcome::answered) news.set_first_byte(learned_first_byte_).set_endpoint(*to_.endpoint);
   if (what == outcome::saturated) news.set_retry_after(*retry_after());
@@ -193,8 +199,6 @@ void exchange::tell_status(bunraku::mishap what) {
   const auto reason = "status " + std::to_string(response_.status);
   if (what == bunraku::mishap::saturated) tell(outcome::saturated, reason);
   else if (what == bunraku::mishap::server_error) tell(outcome::server_error, reason);
-  else return;
-  told_ = true;
 }
 
 /// What is told to an agent that waits by itself: until the first of all masters has room.

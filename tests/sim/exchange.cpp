@@ -153,7 +153,7 @@ void exchange::begin_request() {
 }
 
 task<exchange::step> exchange::attempt_once() {
-  told_ = hangs_ = false;
+  hangs_ = false;
   course_.begin_attempt(reused_, now());
   tell(outcome::begun);
   begin_request();
@@ -295,10 +295,12 @@ task<exchange::step> exchange::judge_status() {
   const auto whole_at = reply_.pieces.empty() ? now() : reply_.pieces.back().at;
   const bool worse = kept_ && ((kept_->status == 404 && *what != mishap::not_found) ||
                                (kept_->full && *what != mishap::saturated && prefers_full(*what)));
-  if (!worse && whole_at <= now() + keep_limit && reply_.broken > whole_at) {
+  const bool whole = !worse && whole_at <= now() + keep_limit && reply_.broken > whole_at;
+  if (whole) {
     co_await fill(whole_at);
     kept_ = {who_, reply_.status, *what == mishap::saturated, reply_.body};
   }
+  tell(whole ? outcome::answered : outcome::cancelled);
   up_.reset();
   co_return next == move::give_up || next == move::deliver ? step::give_up : step::again;
 }
@@ -325,8 +327,6 @@ task<bool> exchange::wait_for_room() {
 void exchange::tell_status(mishap what) {
   if (what == mishap::saturated) tell(outcome::saturated, "status");
   else if (what == mishap::server_error) tell(outcome::server_error, "status");
-  else return;
-  told_ = true;
 }
 
 /// What belongs to one master goes nowhere else, even if that one takes no connection any more.
@@ -351,6 +351,8 @@ void exchange::answer_failure() {
 }
 
 void exchange::tell(outcome what, std::string reason) {
+  if (what != outcome::begun && !owes_outcome_) return;
+  owes_outcome_ = what == outcome::begun;
   bunraku::outcome news(what, std::move(reason));
   if (what == outcome::answered) news.set_first_byte(micros(heard_at_ - sent_at_)).set_endpoint(*request_.row);
   if (what == outcome::saturated) news.set_retry_after(std::min(*reply_.retry_after, std::chrono::seconds(86400)));

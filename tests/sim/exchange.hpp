@@ -131,7 +131,7 @@ class exchange {
   std::uint64_t there_ = 0;  // bytes of the body that came from this master
   sleeper sleep_;
   unsigned waits_ = 0, leaves_at_;
-  bool replayable_, reused_ = false, planned_ = false, told_ = false, hangs_ = false;
+  bool replayable_, reused_ = false, planned_ = false, owes_outcome_ = false, hangs_ = false;
   bool answer_begun_ = false, provable_ = false;
   struct kept_answer {
     bunraku::master who;

@@ -33,7 +33,7 @@ task<exchange::step> exchange::relay() {
   }
   const bool whole = how == ending::whole;
   told_story_.got.cut = !whole && w().broken != mutation::short_answers;
-  if (whole && !told_) tell(outcome::answered);
+  if (whole) tell(outcome::answered);
   if (w().broken == mutation::leak_connections && up_) {
     up_->open.leak();
     descriptor(w()).leak();
@@ -125,7 +125,7 @@ task<bool> exchange::go_on_elsewhere() {
 
 /// Asks the master at up_ for the same answer and reads it as far as the client has it.
 task<exchange::step> exchange::ask_again(content first) {
-  told_ = hangs_ = false;
+  hangs_ = false;
   course_.begin_attempt(reused_, now());
   tell(outcome::begun);
   begin_request();
@@ -147,7 +147,7 @@ task<exchange::step> exchange::ask_again(content first) {
     told_story_.proof_failed = true;
     const auto what = bunraku::mishap_of_status(*request_.row, reply_.status, reply_.retry_after.has_value());
     if (what) tell_status(*what);
-    if (!told_) tell(outcome::cancelled);
+    tell(outcome::cancelled);
     note(stage::body, {}, "another answer", reply_.status);
   }
   co_return after_break();
@@ -166,7 +166,6 @@ bool exchange::to_client(int status, std::uint64_t until, const content& of) {
   auto& got = told_story_.got;
   if (told_story_.client_left) {
     tell(outcome::cancelled);
-    told_ = true;
     note(stage::body, reset, "the client left before the end", 0);
     got.cut = true;
     return false;
