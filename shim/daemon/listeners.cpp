@@ -42,6 +42,17 @@ bool is_exposed(const listen_at& what, const tcp::endpoint& at, bunraku::problem
   return true;
 }
 
+std::string text_of(const tcp::endpoint& place) {
+  std::ostringstream text;
+  text << place;
+  return text.str();
+}
+
+/// One of all addresses and one of a single address cannot have a port together.
+bool stand_in_each_others_way(const tcp::endpoint& a, const tcp::endpoint& b) {
+  return a.port() == b.port() && (a.address().is_unspecified() || b.address().is_unspecified());
+}
+
 /// A socket file that nobody listens on any more is what a killed daemon leaves behind.
 bool is_left_over(const std::string& path) {
   struct stat about{};
@@ -64,19 +75,14 @@ std::string place_of(const local::inherited_socket& one) {
   tcp::endpoint bound;
   bound.resize(size);
   std::memcpy(bound.data(), &at, size);
-  std::ostringstream text;
-  text << bound;
-  return text.str();
+  return text_of(bound);
 }
 
 std::string place_of(const listen_at& what) {
   if (what.way == listen_at::way_in::socket) return what.path;
   error_code error;
   const auto address = net::ip::make_address(what.address, error);
-  if (error) return {};
-  std::ostringstream text;
-  text << tcp::endpoint(address, what.port);
-  return text.str();
+  return error ? std::string() : text_of({address, what.port});
 }
 
 }  // namespace
@@ -233,6 +239,14 @@ void listeners::tell_unused(bunraku::problems& found) const {
   }
 }
 
+/// Where one of ours is open that keeps this one from being opened; empty if none is.
+std::string listeners::own_in_the_way(const listen_at& what) const {
+  const tcp::endpoint wanted(net::ip::make_address(what.address), what.port);
+  for (const auto& o : open_)
+    if (o.tcp && stand_in_each_others_way(o.tcp->address(), wanted)) return text_of(o.tcp->address());
+  return {};
+}
+
 bool listeners::add_tcp(const listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found) {
   error_code error;
   tcp::acceptor acceptor(loop_);
@@ -249,6 +263,12 @@ bool listeners::add_tcp(const listen_at& what, int descriptor, std::vector<one>&
     if (!error) acceptor.listen(backlog, error);
   }
   if (error) {
+    const auto own = error == net::error::address_in_use ? own_in_the_way(what) : std::string();
+    if (!own.empty()) {
+      refuse(what, "bunraku itself is at " + own + ", and cannot be at both",
+             "Restart bunraku to go from that one to this one.", found);
+      return false;
+    }
     refuse(what, error.message(),
            error == net::error::address_in_use ? "See which process uses it: ss -ltnp 'sport = :" +
                                                      std::to_string(what.port) + "'. Is another bunraku running?"

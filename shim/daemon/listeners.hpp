@@ -43,6 +43,7 @@ class listeners {
   bool add_unix(const config::listen_at& what, int descriptor, std::vector<one>& into, bunraku::problems& found);
   int inherited_descriptor(const config::listen_at& what, bunraku::problems& found);
   int inherited_at(const config::listen_at& what) const;
+  std::string own_in_the_way(const config::listen_at& what) const;
   void tell_unused(bunraku::problems& found) const;
 
   boost::asio::io_context& loop_;

@@ -63,6 +63,15 @@ class Listening(unittest.TestCase):
                                    rf"ss -ltnp 'sport = :{port}'")
             self.assertFalse(os.path.exists(shim.socket_path), "the socket file of a start that failed")
 
+    def test_a_reload_to_an_address_that_bunraku_itself_is_in_the_way_of(self):
+        with Shim(self.site, name="narrow") as shim:
+            address, port = shim.address
+            wide = f'[[listen]]\naddress = "0.0.0.0:{port}"\nbeyond_loopback = true\n'
+            shim.reload(shim.config(listen=wide), expect=(
+                rf"Cannot listen on 0\.0\.0\.0:{port}: bunraku itself is at {address}:{port}, and cannot be at both\. "
+                r"Restart bunraku to go from that one to this one\."))
+            self.check_tls(shim)
+
     def test_a_second_daemon_is_refused_and_the_first_one_goes_on(self):
         with Shim(self.site, name="first") as first:
             second = Shim(self.site, name="second", start=False)
