@@ -46,10 +46,7 @@ void knowledge::add_in_order(plan& into, const source_answer& from, time_point n
   std::vector<master> ordered;
   ordered.reserve(picks_.size());
   for (const auto& p : picks_) ordered.push_back(from.masters[p.index]);
-  const bool was_empty = into.front() == nullptr;
   into.append(std::move(ordered));
-  // Taken here and not when it is dialled: a second plan may be made before that.
-  if (was_empty && into.front() != nullptr) trying(*into.front(), s, now);
 }
 
 const std::vector<pick>& knowledge::look_at_order(service of, std::span<const master> masters, time_point now) {
@@ -66,13 +63,15 @@ bool knowledge::is_down(const master& who, service of, time_point now) const noe
   return view.state == health::down || (view.state == health::probation && !view.trial_is_free);
 }
 
-bool knowledge::is_worth_trying(plan& so_far, std::size_t& down, time_point now) const {
+bool knowledge::is_worth_trying(plan& so_far, std::size_t& down, time_point now) {
   if (so_far.left() == down) return false;
   if (is_down(so_far.left_at(down), so_far.service(), now)) {
     down = so_far.left();
     return false;
   }
   so_far.put_last(std::exchange(down, 0));
+  // Taken here and not when it is dialled: a second plan may be made before that.
+  trying(*so_far.front(), so_far.service(), now);
   return true;
 }
 

@@ -32,8 +32,7 @@ class knowledge {
   /// `certname` decides which master of a priority this node prefers; empty: chance does, each time anew.
   knowledge(std::string_view certname, random chance) : chance_(chance) { reloaded(certname); }
 
-  /// Adds a source's masters to a plan, best first: the run's own, then by priority, health and preference. A plan
-  /// that begins with a master in probation takes that master's trial.
+  /// Adds a source's masters to a plan, best first: the run's own, then by priority, health and preference.
   /// `given`: what a policy that is not built in thinks of each of them (see selection); empty: nothing.
   void add_in_order(plan& into, const source_answer& from, time_point now, bool exchangeable = false,
                     std::span<const std::int64_t> given = {});
@@ -41,9 +40,9 @@ class knowledge {
   const std::vector<pick>& look_at_order(service of, std::span<const master> masters, time_point now);
 
   /// After each source that was added: does the plan begin with a master that is not known to be down, so that no
-  /// further source needs to be asked? Those of earlier sources that are down come last then. `down`: how many of those
-  /// left are down; 0 before the first source.
-  bool is_worth_trying(plan& so_far, std::size_t& down, time_point now) const;
+  /// further source needs to be asked? Those of earlier sources that are down come last then, and if that master is in
+  /// probation, its trial is this plan's. `down`: how many of those left are down; 0 before the first source.
+  bool is_worth_trying(plan& so_far, std::size_t& down, time_point now);
 
   /// A connection is about to be tried, or a request to be sent on one: a master in probation has its trial now.
   void trying(const master& who, service of, time_point now);

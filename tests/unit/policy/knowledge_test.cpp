@@ -41,9 +41,12 @@ struct Knowledge : testing::Test {
     from.masters = std::move(masters);
     known.add_in_order(into, from, now);
   }
+  /// Of one source.
   plan plan_of(std::vector<master> masters) {
     plan made(service::catalog);
     add(made, std::move(masters));
+    std::size_t down = 0;
+    known.is_worth_trying(made, down, now);
     return made;
   }
   run_ticket begin_run() { return known.begin_exchange(file, content, now); }
@@ -169,12 +172,42 @@ TEST_F(Knowledge, AMasterWhoseTrialIsFreeIsWorthTryingAndOneWhoseTrialIsOnIsNot)
   fail_to_connect(a);
   now += 5s;
   std::size_t down = 0;
-  plan one(service::catalog);
-  one.append({a});
-  EXPECT_TRUE(known.is_worth_trying(one, down, now));
-  known.trying(a, service::catalog, now);
-  EXPECT_FALSE(known.is_worth_trying(one, down, now));
+  plan one(service::catalog), other(service::catalog);
+  add(one, {a});
+  add(other, {a});
+  EXPECT_TRUE(known.is_worth_trying(one, down, now)) << "and has the trial now";
+  EXPECT_FALSE(known.is_worth_trying(other, down, now));
   EXPECT_EQ(down, 1u);
+}
+
+TEST_F(Knowledge, APlanThatBeginsWithALaterSourcesMasterTakesThatOnesTrial) {
+  fail_to_connect(b);
+  now += 5s;
+  fail_to_connect(a);
+  std::size_t down = 0;
+  plan made(service::catalog);
+  add(made, {a});
+  EXPECT_FALSE(known.is_worth_trying(made, down, now));
+  add(made, {b});
+  EXPECT_TRUE(trial_is_free(b));
+  EXPECT_TRUE(known.is_worth_trying(made, down, now));
+  EXPECT_EQ(*made.front(), b);
+  EXPECT_FALSE(trial_is_free(b));
+}
+
+TEST_F(Knowledge, APlanThatGoesToALaterSourceLeavesATrialAsItIs) {
+  fail_to_connect(a);
+  now += 5s;
+  known.trying(a, service::catalog, now);
+  now += 20s;
+  std::size_t down = 0;
+  plan made(service::catalog);
+  add(made, {a});
+  EXPECT_FALSE(known.is_worth_trying(made, down, now));
+  add(made, {b});
+  EXPECT_TRUE(known.is_worth_trying(made, down, now));
+  now += 10s;
+  EXPECT_TRUE(trial_is_free(a)) << "nobody concluded it in 30 s";
 }
 
 TEST_F(Knowledge, AMasterThatIsOnlySuspectOrFullIsWorthTrying) {
@@ -182,7 +215,8 @@ TEST_F(Knowledge, AMasterThatIsOnlySuspectOrFullIsWorthTrying) {
   tell(b, what::saturated);
   for (const auto& who : {a, b}) {
     std::size_t down = 0;
-    auto made = plan_of({who});
+    plan made(service::catalog);
+    add(made, {who});
     EXPECT_TRUE(known.is_worth_trying(made, down, now));
   }
 }
