@@ -84,8 +84,7 @@ void run_affinity::finish(run_summary::end how) {
 void run_affinity::note_markers(const endpoint& row, std::string_view target) {
   probe_seen_ = probe_seen_ || is_environment_probe(row, target);
   catalog_seen_ = catalog_seen_ || row.name == "catalog";
-  const auto uuid = parameter(target, "transaction_uuid");
-  if (!uuid.empty() && run_.transaction_uuid.empty()) run_.transaction_uuid = uuid;
+  if (run_.transaction_uuid.empty()) run_.transaction_uuid = parameter(target, "transaction_uuid");
 }
 
 run_affinity::ticket run_affinity::begin(const endpoint& row, std::string_view target, time_point now) {
@@ -102,7 +101,7 @@ void run_affinity::end(const ticket& of, const result& r, time_point now) {
   if (!on_) return;
   if (of.run != run_.id) {
     // Of the run that this one began beside. Its files go on as this one's, and some master must have their code.
-    if (of.run != 0 && is_catalog(r) && !catalog_master_) catalog_master_ = *r.answered_by;
+    if (is_catalog(r) && !catalog_master_) catalog_master_ = *r.answered_by;
     return;
   }
   --under_way_;

@@ -84,13 +84,14 @@ class ordering {
         sooner += out && comes_back_before(other, p);
       }
       const std::size_t most = std::max<std::size_t>(1, size * what_.limits.ejection_percent / 100);
-      if (down < size && down > most && sooner < down - most) p.why = pick_reason::spared;
+      if (down < size && sooner + most < down) p.why = pick_reason::spared;
     }
   }
 
   void set_scores(random& chance) {
+    if (picks_.empty()) return;
     for (auto& p : picks_) p.weight *= what_.health[p.index].share;
-    if (what_.exchangeable && !what_.masters.empty() && !has_priorities(what_.masters.front()))
+    if (!has_priorities(what_.masters.front()))
       for (auto& p : picks_) p.score = p.index;  // as written
     else if (what_.key) score_by_rendezvous(*what_.key);
     else score_by_draw(chance);
@@ -155,7 +156,6 @@ class ordering {
   }
 
   void score_by_draw(random& chance) {
-    if (what_.masters.empty() || !has_priorities(what_.masters.front())) return;
     const auto order = srv_order(what_.masters, chance);
     for (auto& p : picks_)
       p.score = static_cast<std::uint64_t>(std::ranges::find(order, what_.masters[p.index]) - order.begin());

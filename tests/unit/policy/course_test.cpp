@@ -46,6 +46,12 @@ TEST(Course, AReportThatNoMasterHasWholeMovesOn) {
   EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
 }
 
+TEST(Course, AReportThatAMasterBeganToAnswerIsNotSentAgain) {
+  auto c = begun(report);
+  c.heard(start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::give_up);
+}
+
 TEST(Course, AReportMovesOnWhenTheMastersTlsRefusedUs) {
   auto c = begun(report);
   c.sent_whole(start);
@@ -62,6 +68,17 @@ TEST(Course, AnIdleConnectionThatWasClosedMeansTheSameMasterOnANewOne) {
   c.begin_attempt(false, start);
   c.sent_whole(start);
   EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+}
+
+TEST(Course, AMasterThatIsSlowOrHangsOnAConnectionThatWasIdleIsNotAskedAgain) {
+  for (const auto how : {silence::late, silence::hung}) {
+    auto c = begun(file, true);
+    c.sent_whole(start);
+    EXPECT_EQ(c.unanswered(how, {}, start, granted), move::next_master);
+    auto signing = begun(request_of_certificate, true);
+    signing.sent_whole(start);
+    EXPECT_EQ(signing.unanswered(how, {}, start, granted), move::give_up);
+  }
 }
 
 TEST(Course, AReportIsNotSentAgainBecauseTheIdleConnectionWasClosed) {
@@ -352,6 +369,8 @@ TEST(Course, AReportThatAnotherMasterMayHaveStoredDoesNotWaitForTheFullOne) {
 TEST(Course, AFileThatAnotherMasterFailedToServeWaitsForTheFullOne) {
   auto c = begun(file);
   c.full(1s, start);
+  EXPECT_EQ(c.unanswered(silence::closed, {}, start, granted), move::next_master);
+  c.begin_attempt(false, start);
   EXPECT_EQ(c.failed(mishap::server_error, {.another = false}, start, granted), move::deliver);
   EXPECT_TRUE(c.may_wait_for_room({}));
 }

@@ -306,6 +306,8 @@ TEST_F(Knowledge, TheCatalogsMasterIsOneOfItsOwnRunOnly) {
   end(second, catalog, &b);
   EXPECT_EQ(known.catalog_master(first), nullptr);
   EXPECT_EQ(*known.catalog_master(second), b);
+  end(known.begin_exchange(report, "/puppet/v3/report/agent1", now), report, &b);
+  EXPECT_EQ(known.catalog_master(second), nullptr) << "the run is over";
 }
 
 TEST_F(Knowledge, CountsTheExchangesUnderWay) {

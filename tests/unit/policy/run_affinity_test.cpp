@@ -105,6 +105,32 @@ TEST_F(RunAffinity, CaStatusAndReportBeginNoRunAndHaveNoPin) {
   EXPECT_EQ(runs.current()->requests, 2u);
 }
 
+TEST_F(RunAffinity, ItsSummaryHasEachMasterOfAServiceByItself) {
+  one(content, &a);
+  for (int i = 0; i < 2; ++i) one(content, &b, &a);
+  const auto& used = runs.current()->used;
+  ASSERT_EQ(used.size(), 2u);
+  EXPECT_EQ(used[0].who, a);
+  EXPECT_EQ(used[0].answers, 1u);
+  EXPECT_EQ(used[1].who, b);
+  EXPECT_EQ(used[1].answers, 2u);
+}
+
+TEST_F(RunAffinity, ARunSoonAfterOneThatReportedChoosesItsMastersAnew) {
+  one(probe, &a);
+  one(catalog, &a);
+  one(report, &a);
+  begin(probe);
+  EXPECT_EQ(runs.pinned(service::files), nullptr);
+  EXPECT_EQ(runs.catalog_master(), nullptr);
+}
+
+TEST_F(RunAffinity, WhatARouteSendsToTheReportServiceHasNoPin) {
+  const auto x = begin(content);
+  runs.end(x.ticket, {.row = *x.row, .of = service::report, .answered_by = &a, .status = 200}, now);
+  EXPECT_EQ(runs.pinned(service::report), nullptr);
+}
+
 TEST_F(RunAffinity, ARunThatNeverReportsEndsByIdleness) {
   one(probe, &a);
   const auto end_of_run = *runs.idle_end();
@@ -326,8 +352,9 @@ TEST_F(RunAffinity, ACatalogThatBeganBeforeTheMoveDoesNotMoveTheFilesAgain) {
   one(plugins, &a);
   const auto compiling = begin(catalog);
   one(content, &b, &a);
-  end(compiling, &f, &a);
+  end(compiling, &f, &b);
   EXPECT_EQ(pin(service::files), b);
+  EXPECT_EQ(pin(service::catalog), f) << "who has its code";
   EXPECT_EQ(runs.current()->moves, 1u);
 }
 
