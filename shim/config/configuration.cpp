@@ -30,19 +30,19 @@ void refuse_unknown_tables(const node& root, const std::string& file, problems& 
     if (std::ranges::find(all_tables(), name) != all_tables().end()) continue;
     std::string fix;
     if (const auto table = nearest(name, all_tables()); !table.empty()) fix = "Did you mean " + heading_of(table) + "?";
+    const bool is_table = value.type == node::kind::table || (value.type == node::kind::array && !value.items.empty() &&
+                                                              value.items.front().type == node::kind::table);
     // A key above all tables: say which table it belongs to, if one has it.
-    if (value.type != node::kind::table)
+    if (!is_table)
       for (const auto& row : all_keys())
         if (row.name == name) {
           fix = "`" + name + "` belongs below " + heading_of(row.table) + ".";
           break;
         }
     if (fix.empty()) fix = "See bunraku.toml.example for what there is.";
-    found.emplace_back(severity::error, file + ":" + std::to_string(value.line),
-                       (value.type == node::kind::table || value.type == node::kind::array
-                            ? "There is no table [" + name + "]."
-                            : "There is no key `" + name + "` outside of a table."),
-                       fix);
+    found.emplace_back(
+        severity::error, file + ":" + std::to_string(value.line),
+        is_table ? "There is no table [" + name + "]." : "There is no key `" + name + "` outside of a table.", fix);
   }
 }
 

@@ -213,7 +213,20 @@ TEST(Configuration, AnUnknownTableNamesTheNearestOne) {
   EXPECT_THAT(bad("[limit]\n"), HasSubstr("Did you mean [limits]?"));
   EXPECT_THAT(bad("[[listener]]\n"), HasSubstr("Did you mean [[listen]]?"));
   EXPECT_THAT(bad("[telemetry]\n"), HasSubstr("There is no table [telemetry]."));
-  EXPECT_THAT(bad("level = \"info\"\n"), HasSubstr("`level` belongs below [log]."));
+}
+
+TEST(Configuration, AKeyOutsideOfAllTablesIsToldWhereItBelongs) {
+  EXPECT_THAT(bad("level = \"info\"\n"),
+              HasSubstr("There is no key `level` outside of a table. `level` belongs below [log]."));
+  for (const char* value : {"[]", "[\"192.0.2.53\"]"})
+    EXPECT_THAT(bad("nameservers = " + std::string(value) + "\n"),
+                HasSubstr("There is no key `nameservers` outside of a table. `nameservers` belongs below [dns]."));
+  EXPECT_THAT(bad("users = []\n"), HasSubstr("`users` belongs below [[listen]]."));
+  EXPECT_THAT(bad("header = {}\n"), HasSubstr("There is no table [header]."));
+  EXPECT_THAT(bad("masters = []\n"), HasSubstr("`masters` belongs below [service.NAME]."));
+  EXPECT_THAT(bad("load = 1\n"), HasSubstr("`load` belongs below [plugin.NAME]."));
+  EXPECT_THAT(bad("certificate = 1\n"), HasSubstr("`certificate` belongs below [local]."));
+  EXPECT_THAT(bad("telemetry = 1\n"), HasSubstr("outside of a table. See bunraku.toml.example for what there is."));
 }
 
 TEST(Configuration, WrongTypesAreErrorsThatSayWhatIsMeant) {
