@@ -118,7 +118,11 @@ void read_service(const std::string& name, const node& from, const std::string& 
       if (known.name == name) known = rule;
     return;
   }
-  if (in.given("masters") == nullptr && in.given("srv_name") == nullptr && in.given("source") == nullptr)
+  const auto names_any = [&](const char* key) {
+    const auto* at = in.given(key);
+    return at != nullptr && (at->type != node::kind::array || !at->items.empty());
+  };
+  if (!names_any("masters") && !names_any("srv_name") && !names_any("source"))
     in.error({}, "[service." + name + "] has no masters.", "Add `masters`, `srv_name` or `source`.");
   into.services.push_back(std::move(rule));
 }

@@ -63,7 +63,8 @@ path_prefix = "/a"
 }
 
 TEST(Services, RefusesWhatCannotServe) {
-  EXPECT_THAT(bad("[service.x]\n"), HasSubstr("has no masters"));
+  for (const char* none : {"", "masters = []\n", "srv_name = []\n", "masters = []\nsrv_name = []\npins = []\n"})
+    EXPECT_THAT(bad("[service.x]\n" + std::string(none)), HasSubstr("b.toml:1: error: [service.x] has no masters."));
   EXPECT_THAT(bad("[service.x]\nmasters = [\"a:0\"]\n"), HasSubstr("is no master"));
   EXPECT_THAT(bad("[service.x]\nmasters = [\"https://a\"]\n"), HasSubstr("is no master"));
   EXPECT_THAT(bad("[service.x]\nmasters = [\"a\", \"A.:8140\"]\n"), HasSubstr("named twice"));
