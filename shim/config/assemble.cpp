@@ -47,8 +47,7 @@ std::vector<bunraku::source> sources_of(const service_rule& rule) {
 std::vector<bunraku::master> own_listeners(const configuration& from) {
   std::vector<bunraku::master> out;
   for (const auto& l : from.listen)
-    if (l.way != listen_at::way_in::socket && !l.address.empty())
-      out.emplace_back(l.address, l.port, bunraku::source_kind::list);
+    if (!l.address.empty()) out.emplace_back(l.address, l.port, bunraku::source_kind::list);
   return out;
 }
 

@@ -86,8 +86,8 @@ std::optional<std::string> read_name_server(table_reader& in, const char* key, c
 /// "consul 127.0.0.1:8600 127.0.0.2:8600"
 void read_forward(table_reader& in, const std::string& given, configuration& into) {
   std::vector<std::string> words;
-  for (std::size_t at = 0; (at = given.find_first_not_of(" \t", at)) != std::string::npos;) {
-    const auto end = std::min(given.find_first_of(" \t", at), given.size());
+  for (std::size_t at = 0; (at = given.find_first_not_of(' ', at)) != std::string::npos;) {
+    const auto end = std::min(given.find(' ', at), given.size());
     words.push_back(given.substr(at, end - at));
     at = end;
   }

@@ -82,7 +82,6 @@ void read_plugin(const node& from, const std::string& file, configuration& into,
   const auto known = names_in("plugin");
   const auto is_theirs = [&](const node& m) { return std::ranges::find(known, m.name) == known.end(); };
   std::erase_if(ours.members, is_theirs);
-  theirs.type = node::kind::table;
   std::ranges::copy_if(from.members, std::back_inserter(theirs.members), is_theirs);
 
   table_reader in(&ours, "plugin." + from.name, file, found);

@@ -65,7 +65,7 @@ std::string to_string(std::chrono::milliseconds d) {
   for (auto it = units.rbegin(); it != units.rend(); ++it)
     if (d.count() != 0 && d.count() % it->second == 0)
       return std::to_string(d.count() / it->second) + std::string(it->first);
-  return std::to_string(d.count()) + (d.count() == 0 ? "s" : "ms");
+  return "0s";
 }
 
 bool is_dns_name(std::string_view name) noexcept {

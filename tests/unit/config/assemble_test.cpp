@@ -7,6 +7,7 @@
 using namespace shim::config;
 using bunraku::source_kind;
 using reading::good;
+using testing::Contains;
 using testing::ElementsAre;
 
 namespace {
@@ -95,6 +96,31 @@ environment = "canary"
   EXPECT_EQ(options.affinity, "agent1.example.com");
 }
 
+TEST(Assemble, SrvRecordsAreWhereBunrakuTomlSaysElseWherePuppetConfDoes) {
+  const auto names = [](const char* text) {
+    return assemble(good(text), site_of()).services.at(1).sources.at(0).owner_names();
+  };
+  EXPECT_THAT(names(""), Contains("_x-puppet._tcp.example.com"));
+  EXPECT_THAT(names("[dns]\nsrv_domain = \"example.org\"\n"), Contains("_x-puppet._tcp.example.org"));
+}
+
+TEST(Assemble, AServerListIsAListAndSingleServersAreSettings) {
+  auto site = site_of();
+  site.server_list = {{"puppet1.example.com", 8140}, {"puppet2.example.com", 8140}};
+  site.ca_server_set = true;
+  site.ca_server = "ca.example.com";
+  const auto options = assemble(good("[dns]\nsrv = false\n"), site);
+  EXPECT_EQ(options.services[0].sources.at(0).kind(), source_kind::settings);
+  EXPECT_EQ(options.services[1].sources.at(0).kind(), source_kind::list);
+}
+
+TEST(Assemble, AFurtherServiceHasNoMastersOfPuppetConf) {
+  const auto options =
+      assemble(good("[plugin.finder]\n[service.x]\nsource = \"finder\"\nnames = [\"x\"]\n"), site_of());
+  ASSERT_EQ(options.services.at(4).sources.size(), 1u);
+  EXPECT_EQ(options.services[4].sources[0].kind(), source_kind::plugin);
+}
+
 TEST(Assemble, OurOwnListenerIsNoMaster) {
   auto site = site_of();
   site.server_set = true;
@@ -121,10 +147,14 @@ TEST(Assemble, OurOwnNameIsNoMasterAtAnyOfOurPortsNorBesideAProxyOfOurs) {
 }
 
 TEST(Assemble, HowToConnectAndWhichPluginsToAskReachTheResolver) {
+  auto site = site_of();
+  site.http_connect_timeout = std::chrono::seconds(77);
   const auto options = assemble(good(R"(
 [connect]
 timeout = "4s"
 race_delay = "70ms"
+[dns]
+stale_for = "2h"
 [plugin.finder]
 [plugin.sorter]
 [plugin.scale]
@@ -134,7 +164,9 @@ source = "finder"
 policy = "sorter"
 probe = "scale"
 )"),
-                                site_of());
+                                site);
+  EXPECT_EQ(options.agent_patience, std::chrono::seconds(77));
+  EXPECT_EQ(options.dns.stale_for, std::chrono::hours(2));
   EXPECT_EQ(options.connect.connect_timeout, std::chrono::seconds(4));
   EXPECT_EQ(options.connect.race_delay, std::chrono::milliseconds(70));
   const auto& files = options.services.at(2);
@@ -170,13 +202,17 @@ TEST(Assemble, OurListenersAreNeverDialled) {
 
 TEST(LegFiles, OverrideTheSitesOneByOne) {
   const auto site = site_of();
-  const auto c =
-      good("[upstream]\nca = \"/u/ca\"\nrevocation = \"leaf\"\n[local]\ncertificate = \"/l/c\"\nkey = \"/l/k\"\n");
+  const auto c = good(
+      "[upstream]\nca = \"/u/ca\"\nrevocation = \"leaf\"\ncrl = \"/u/crl\"\npassphrase_file = "
+      "\"/u/pass\"\n[local]\ncertificate = \"/l/c\"\nkey = \"/l/k\"\n");
   const auto up = files_of(c.upstream, site);
   EXPECT_EQ(up.certificate, "/ssl/cert");
-  EXPECT_EQ(up.passphrase_file, "/ssl/pass");
+  EXPECT_EQ(up.private_key, "/ssl/key");
+  EXPECT_EQ(up.passphrase_file, "/u/pass");
+  EXPECT_EQ(up.crl, "/u/crl");
   EXPECT_EQ(up.ca, "/u/ca");
   EXPECT_EQ(up.check, bunraku::revocation::leaf);
+  EXPECT_EQ(files_of({}, site).passphrase_file, "/ssl/pass");
   const auto local = files_of(c.local, site);
   EXPECT_EQ(local.certificate, "/l/c");
   EXPECT_EQ(local.private_key, "/l/k");

@@ -14,7 +14,9 @@ using testing::Not;
 
 TEST(Configuration, AnEmptyFileIsAllDefaults) {
   const auto c = good("");
+  EXPECT_EQ(c.file, "b.toml");
   ASSERT_EQ(c.listen.size(), 3u);
+  EXPECT_EQ(c.listen[0].where, "default");
   EXPECT_EQ(to_string(c.listen[0]), "127.0.0.1:8140");
   EXPECT_EQ(to_string(c.listen[1]), "127.0.1.1:8140");
   EXPECT_EQ(to_string(c.listen[2]), "[::1]:8140");
@@ -212,7 +214,8 @@ TEST(Configuration, AnUnknownKeyNamesTheNearestOne) {
 TEST(Configuration, AnUnknownTableNamesTheNearestOne) {
   EXPECT_THAT(bad("[limit]\n"), HasSubstr("Did you mean [limits]?"));
   EXPECT_THAT(bad("[[listener]]\n"), HasSubstr("Did you mean [[listen]]?"));
-  EXPECT_THAT(bad("[telemetry]\n"), HasSubstr("There is no table [telemetry]."));
+  for (const char* table : {"[telemetry]\n", "[[telemetry]]\n"})
+    EXPECT_THAT(bad(table), HasSubstr("There is no table [telemetry]."));
 }
 
 TEST(Configuration, AKeyOutsideOfAllTablesIsToldWhereItBelongs) {
@@ -239,6 +242,8 @@ TEST(Configuration, WrongTypesAreErrorsThatSayWhatIsMeant) {
   }
   EXPECT_THAT(bad("[limits]\nidle = 60\n"), HasSubstr("a number and a unit"));
   EXPECT_THAT(bad("log = 3\n"), HasSubstr("`log` must be a table"));
+  for (const char* no_word : {"[log]\nlevel = true\n", "[puppet]\ncertname = true\n", "[dns]\nhosts_file = false\n"})
+    EXPECT_THAT(bad(no_word), HasSubstr("must not be true or false"));
 }
 
 TEST(Configuration, RangesHoldAtBothEnds) {
@@ -269,6 +274,8 @@ TEST(Configuration, WhatIsNotTomlIsToldWithItsLine) {
 
 TEST(Configuration, PathsAreAbsoluteAndHoldNoControlCharacters) {
   EXPECT_THAT(bad("[puppet]\nconf = \"puppet.conf\"\n"), HasSubstr("not an absolute path"));
+  EXPECT_THAT(bad("[dns]\nhosts_file = \"hosts\"\n"), HasSubstr("`hosts_file` is not an absolute path"));
+  EXPECT_THAT(bad("[sandbox]\nfiles = [\"/a\", \"b\"]\n"), HasSubstr("b.toml:2: error: \"b\" is not an absolute path"));
   EXPECT_THAT(bad("[local]\ncertificate = \"/a\\u0000b\"\nkey = \"/k\"\n"), HasSubstr("control character"));
   EXPECT_THAT(bad("[puppet]\nssldir = \"\"\n"), HasSubstr("empty"));
 }
@@ -276,6 +283,41 @@ TEST(Configuration, PathsAreAbsoluteAndHoldNoControlCharacters) {
 TEST(Configuration, CertificateAndKeyGoTogether) {
   EXPECT_THAT(bad("[local]\ncertificate = \"/c\"\n"), HasSubstr("Add `key`"));
   EXPECT_THAT(bad("[upstream]\nkey = \"/k\"\n"), HasSubstr("Add `certificate`"));
+}
+
+TEST(Configuration, AKeyInATokenHasItsPinInItsUri) {
+  EXPECT_THAT(bad("[local]\ncertificate = \"/c\"\nkey = \"pkcs11:object=a\"\npassphrase_file = \"/p\"\n"),
+              HasSubstr("b.toml:4: error: [local] has a key in a token, and that has no passphrase"));
+}
+
+TEST(Configuration, ACertnameIsOneThatPuppetWouldTake) {
+  EXPECT_EQ(good("[puppet]\ncertname = \"a-1.example.com\"\n").puppet.certname, "a-1.example.com");
+  EXPECT_THAT(bad("[puppet]\ncertname = \"A.example.com\"\n"), HasSubstr("`certname` has capital letters"));
+  for (const char* wrong : {"a b", "../a", "a/b"})
+    EXPECT_THAT(bad("[puppet]\ncertname = \"" + std::string(wrong) + "\"\n"), HasSubstr("is no certname"));
+}
+
+TEST(Configuration, EveryWordForRevocationLevelAndLogMeansItself) {
+  using bunraku::revocation;
+  for (const auto& [word, check] : {std::pair("chain", revocation::chain), std::pair("leaf", revocation::leaf)})
+    EXPECT_EQ(good("[local]\nrevocation = \"" + std::string(word) + "\"\n").local.check, check);
+  using bunraku::log_level;
+  for (const auto& [word, level] :
+       {std::pair("trace", log_level::trace), std::pair("debug", log_level::debug), std::pair("info", log_level::info),
+        std::pair("warning", log_level::warning), std::pair("error", log_level::error)})
+    EXPECT_EQ(good("[log]\nlevel = \"" + std::string(word) + "\"\n").log.level, level);
+  for (const auto& [word, to] :
+       {std::pair("auto", log_target::automatic), std::pair("stderr", log_target::standard_error),
+        std::pair("journal", log_target::journal)})
+    EXPECT_EQ(good("[log]\nto = \"" + std::string(word) + "\"\n").log.to, to);
+  EXPECT_TRUE(good("").sandbox.use);
+  EXPECT_FALSE(good("[sandbox]\nuse = \"off\"\n").sandbox.use);
+}
+
+TEST(Configuration, AWordThatThereIsNotNamesTheNearestAndAll) {
+  EXPECT_THAT(bad("[log]\nlevel = \"warn\"\n"),
+              HasSubstr("Did you mean \"warning\"? There are trace, debug, info, warning, error."));
+  EXPECT_THAT(bad("[log]\nlevel = \"everything\"\n"), HasSubstr("which it cannot be. There are trace,"));
 }
 
 TEST(Configuration, NoRevocationIsAWarning) {
@@ -296,11 +338,38 @@ TEST(Configuration, ALinkLocalNameServerHasItsInterface) {
   EXPECT_EQ(c.dns.nameservers, (std::vector<std::string>{"fe80::53%eth0", "[fe80::53%eth0]:5353"}));
 }
 
+TEST(Configuration, AForwardIsADomainAndItsNameServers) {
+  const auto c = good("[dns]\nforward = [\" Consul. 127.0.0.1:8600  127.0.0.2 \", \"lab.example.com [::1]:53\"]\n");
+  ASSERT_EQ(c.dns.forward.size(), 2u);
+  EXPECT_EQ(c.dns.forward[0].domain, "consul");
+  EXPECT_EQ(c.dns.forward[0].nameservers, (std::vector<std::string>{"127.0.0.1:8600", "127.0.0.2:53"}));
+  EXPECT_EQ(c.dns.forward[1].domain, "lab.example.com");
+  const auto told = [](const std::string& one) { return bad("[dns]\nforward = [\"" + one + "\"]\n"); };
+  for (const char* wrong : {"", " ", "127.0.0.1 127.0.0.1", "consul:53 127.0.0.1", "a/b 127.0.0.1"}) {
+    EXPECT_THAT(told(wrong), HasSubstr("b.toml:2: error: \"" + std::string(wrong) + "\" does not begin with a domain"));
+    EXPECT_THAT(told(wrong), Not(HasSubstr("names no server")));
+  }
+  EXPECT_THAT(told("consul"), HasSubstr("\"consul\" names no server for this domain"));
+  EXPECT_THAT(told("consul 127.0.0.1 ns1"), HasSubstr("\"ns1\" is no name server's address"));
+  EXPECT_THAT(told("consul 127.0.0.1\", \"CONSUL 127.0.0.2"), HasSubstr("`consul` is there twice"));
+}
+
+TEST(Configuration, WhereSrvRecordsAreIsADomain) {
+  for (const char* wrong : {"192.0.2.1", "example.com:53", "a b", "::1"})
+    EXPECT_THAT(bad("[dns]\nsrv_domain = \"" + std::string(wrong) + "\"\n"), HasSubstr("is no domain name"));
+  const auto unused = parse_configuration("[dns]\nsrv = false\nsrv_domain = \"example.com\"\n", "b.toml");
+  EXPECT_TRUE(unused.value);
+  EXPECT_THAT(reading::lines(unused.found), HasSubstr("b.toml:3: warning: `srv_domain` is not used"));
+}
+
 TEST(Configuration, TheShorterDeadlineWins) {
   EXPECT_THAT(bad("[dns]\nlookup_deadline = \"1s\"\ntry_timeout = \"2s\"\n"),
               HasSubstr("longer than `lookup_deadline`"));
   EXPECT_EQ(good("[dns]\nlookup_deadline = \"500ms\"\n").dns.try_timeout, 500ms);
+  EXPECT_EQ(good("[dns]\nlookup_deadline = \"2s\"\ntry_timeout = \"2s\"\n").dns.try_timeout, 2s);
   EXPECT_EQ(good("[limits]\nheader_bytes = 4096\n").limits.target_bytes, 4096u);
+  EXPECT_THAT(bad("[limits]\nheader_bytes = 4096\ntarget_bytes = 4097\n"), HasSubstr("Make it at most 4096."));
+  EXPECT_EQ(good("[limits]\nheader_bytes = 4096\ntarget_bytes = 4096\n").limits.target_bytes, 4096u);
 }
 
 TEST(Configuration, SrvIsAWordOrTrueOrFalse) {
@@ -323,7 +392,10 @@ TEST(Nearest, SaysNothingRatherThanSomethingFarOff) {
   EXPECT_EQ(nearest("levl", words), "level");
   EXPECT_EQ(nearest("acess", words), "access");
   EXPECT_EQ(nearest("catalogue", std::vector<std::string_view>{"ca", "catalog"}), "catalog");
+  EXPECT_EQ(nearest("timeout", std::vector<std::string_view>{"minutes", "tls_timeout"}), "tls_timeout");
+  EXPECT_EQ(nearest("lgo", std::vector<std::string_view>{"lag", "log"}), "log") << "a swap is one mistake";
   EXPECT_EQ(nearest("completely_else", words), "");
+  EXPECT_EQ(nearest("a", std::vector<std::string_view>{"address"}), "") << "one letter is no part";
   EXPECT_EQ(nearest(std::string(100000, 'x'), words), "");
 }
 
@@ -339,4 +411,21 @@ TEST(AdminSection, RelativeOrOverlongPathIsRefused) {
   EXPECT_THAT(bad("[dns]\nstore = \"answers\"\n"), HasSubstr("b.toml:2: error: `store` is not an absolute path."));
   EXPECT_THAT(bad("[admin]\nsocket = \"run/c.sock\"\n"), HasSubstr("b.toml:2: error: `socket` is not an absolute"));
   EXPECT_THAT(bad("[admin]\nsocket = \"/" + std::string(107, 'x') + "\"\n"), HasSubstr("b.toml:2: error:"));
+}
+
+TEST(AdminSection, ItsAddressIsForThisHostAlone) {
+  EXPECT_EQ(good("").admin.address, "");
+  const auto c = good("\n[admin]\naddress = \"[::1]:9140\"\n").admin;
+  EXPECT_EQ(c.address, "::1");
+  EXPECT_EQ(c.port, 9140);
+  EXPECT_EQ(c.address_where, "b.toml:3");
+  for (const char* wrong : {"127.0.0.1", "0.0.0.0:9140", "192.0.2.1:9140", "localhost:9140", "127.0.0.1:x"})
+    EXPECT_THAT(bad("[admin]\naddress = \"" + std::string(wrong) + "\"\n"),
+                HasSubstr("is no loopback address with a port"))
+        << wrong;
+}
+
+TEST(AdminSection, ATextfileIsOneThatTheCollectorReads) {
+  EXPECT_EQ(good("[admin]\ntextfile = \"/x/bunraku.prom\"\n").admin.textfile, "/x/bunraku.prom");
+  EXPECT_THAT(bad("[admin]\ntextfile = \"/x/bunraku.prom.tmp\"\n"), HasSubstr("does not end in .prom"));
 }

@@ -8,7 +8,9 @@ using namespace shim::config;
 using namespace std::chrono_literals;
 using reading::bad;
 using reading::good;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace {
 
@@ -69,7 +71,8 @@ TEST(Services, RefusesWhatCannotServe) {
   EXPECT_THAT(bad("[service.x]\nmasters = [\"https://a\"]\n"), HasSubstr("is no master"));
   EXPECT_THAT(bad("[service.x]\nmasters = [\"a\", \"A.:8140\"]\n"), HasSubstr("named twice"));
   EXPECT_THAT(bad("[service.x]\nsrv_name = \"puppet\"\n"), HasSubstr("whole name"));
-  EXPECT_THAT(bad("[service.x]\nsrv_name = \"_a._tcp.x:53\"\n"), HasSubstr("whole name"));
+  for (const char* no : {"_a._tcp.x:53", "192.0.2.1", "::1", "a b", ""})
+    EXPECT_THAT(bad("[service.x]\nsrv_name = [\"" + std::string(no) + "\"]\n"), HasSubstr("whole name")) << no;
   EXPECT_THAT(bad("[service.X]\nmasters = [\"a:1\"]\n"), HasSubstr("cannot be called"));
   EXPECT_THAT(bad("[service.\"\"]\nmasters = [\"a:1\"]\n"), HasSubstr("cannot be called"));
   EXPECT_THAT(bad("[service]\nmasters = [\"a:1\"]\n"), HasSubstr("Write [service.NAME]"));
@@ -131,6 +134,9 @@ TEST(Route, RefusesWhatCannotMatch) {
   EXPECT_THAT(bad("[[route]]\nservice = \"ca\"\n"), HasSubstr("has no condition"));
   EXPECT_THAT(bad("[[route]]\npath_prefix = \"/x\"\n"), HasSubstr("names no service"));
   EXPECT_THAT(bad("[[route]]\nservice = \"fils\"\npath_prefix = \"/x\"\n"), HasSubstr("Did you mean `files`?"));
+  EXPECT_THAT(bad("[[route]]\nservice = \"staging\"\npath_prefix = \"/x\"\n"),
+              HasSubstr("Add [service.staging] with its masters."));
+  EXPECT_THAT(bad("route = [1]\n"), AllOf(HasSubstr("must be a table"), Not(HasSubstr("names no service"))));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\npath_prefix = \"x\"\n"), HasSubstr("Begin with /"));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\npath_prefix = \"/x?y=1\"\n"), HasSubstr("Begin with /"));
   EXPECT_THAT(bad("[[route]]\nservice = \"files\"\nenvironment = \"Prod-1\"\n"), HasSubstr("no environment"));
@@ -181,6 +187,18 @@ TEST(Route, ASecondOneWithTheSameConditionsIsAWarning) {
       "b.toml");
   ASSERT_TRUE(made.value);
   EXPECT_THAT(reading::lines(made.found), HasSubstr("b.toml:4: warning: This [[route]] never matches"));
+}
+
+TEST(Route, OnesThatDifferInOneConditionAreBothNeeded) {
+  std::string text;
+  for (const char* conditions :
+       {"", "path_prefix = \"/x\"", "environment = \"e\"", "header = { name = \"X-A\", value = \"1\" }",
+        "header = { name = \"X-A\", value = \"2\" }", "header = { name = \"X-B\", value = \"1\" }"}) {
+    const std::string also = conditions;
+    if (!also.empty()) text += "[[route]]\nservice = \"files\"\n" + also + "\n";
+    if (!also.starts_with("path")) text += "[[route]]\nservice = \"ca\"\npath_prefix = \"/y\"\n" + also + "\n";
+  }
+  EXPECT_EQ(good(text).routes.size(), 10u);
 }
 
 TEST(Routes, WithoutRulesTheBuiltInTableDecides) {
