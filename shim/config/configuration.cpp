@@ -213,19 +213,11 @@ log_values read_log(table_reader& in) {
   return log;
 }
 
-// RFC 9110, 5.6.2.
-bool is_token(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").contains(c);
-  });
-}
-
 void read_upstream(table_reader& in, configuration& into) {
   into.upstream = read_leg(in);
   into.strip_headers = in.texts("strip_headers");
   for (const auto& name : into.strip_headers)
-    if (!is_token(name))
+    if (!is_header_name(name))
       in.error("strip_headers", "\"" + name.substr(0, 64) + "\" is no header name.",
                "Give names like \"X-SSL-Subject\".");
 }

@@ -127,12 +127,6 @@ void read_service(const std::string& name, const node& from, const std::string& 
   into.services.push_back(std::move(rule));
 }
 
-bool is_header_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
-
 void read_conditions(table_reader& in, route_rule& rule) {
   rule.path_prefix = in.text("path_prefix");
   if (!rule.path_prefix.empty() &&

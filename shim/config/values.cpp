@@ -1,5 +1,7 @@
 #include "config/values.hpp"
 
+#include "http/characters.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
@@ -83,6 +85,8 @@ bool is_dns_name(std::string_view name) noexcept {
   }
   return label != 0;
 }
+
+bool is_header_name(std::string_view name) noexcept { return !name.empty() && http::all_of(name, http::token_char); }
 
 bool is_ip_address(std::string_view host) noexcept {
   raw_address raw{};

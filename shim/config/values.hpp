@@ -23,5 +23,6 @@ std::optional<host_and_port> parse_host_and_port(std::string_view text);
 bool is_ip_address(std::string_view host) noexcept;
 bool is_loopback(std::string_view address) noexcept;  ///< 127.0.0.0/8 or ::1
 bool is_dns_name(std::string_view name) noexcept;
+bool is_header_name(std::string_view name) noexcept;
 
 }  // namespace shim::config
