@@ -37,7 +37,6 @@ void health_state::let_time_pass(time_point now) noexcept {
   if (now < until_) return;
   if (state_ == health::down) {
     enter(health::probation, until_);
-    trial_until_ = until_;
   } else if (state_ == health::saturated) {
     enter(health::up, until_);
   } else if (state_ == health::draining) {
@@ -52,7 +51,7 @@ void health_state::become_up(time_point now) noexcept {
 
 void health_state::become_down(time_point now, random& chance, const health_limits& limits) {
   ++times_down_;
-  until_ = now + limits.down.delay(times_down_, chance);
+  until_ = trial_until_ = now + limits.down.delay(times_down_, chance);
   enter(health::down, now);
 }
 
@@ -119,7 +118,7 @@ void health_state::on(const health_event& e, time_point now, random& chance, con
       break;
     case kind::lost_race:
       ++counts_.lost_races;
-      if (heeds) on_lost_race(now, chance, limits);
+      on_lost_race(now, chance, limits);
       break;
     case kind::trial_begun:
     case kind::probe_begun:
@@ -181,8 +180,7 @@ std::optional<health_state::time_point> health_state::until(time_point now) cons
 }
 
 bool health_state::trial_is_free(time_point now) const noexcept {
-  if (at(now) != health::probation) return false;
-  return state_ == health::down || now >= trial_until_;
+  return at(now) == health::probation && now >= trial_until_;
 }
 
 std::uint32_t health_state::share(time_point now, const health_limits& limits) const noexcept {
@@ -200,7 +198,7 @@ std::optional<health_state::time_point> health_state::probe_due(time_point now) 
     case health::suspect: return next_probe_;
     case health::down: return until_;
     // Not sooner than next_probe_: a question that failed through our own fault leaves the trial free.
-    case health::probation: return std::max(trial_is_free(now) ? until_ : trial_until_, next_probe_);
+    case health::probation: return std::max(trial_until_, next_probe_);
     case health::up:
     case health::saturated:
     case health::draining: break;

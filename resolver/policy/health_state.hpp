@@ -120,7 +120,7 @@ class health_state {
   health state_ = health::up;
   time_point since_;
   time_point until_;        ///< of down, saturated and draining
-  time_point trial_until_;  ///< of probation: the trial under way, or in the past
+  time_point trial_until_;  ///< of down and probation: from then on a trial is free
   time_point next_probe_;   ///< of suspect and probation
   std::optional<time_point> recovered_;
   std::uint32_t failures_ = 0, own_faults_ = 0, times_down_ = 0;

@@ -192,9 +192,17 @@ TEST(HealthState, ATrialThatFailedDoesNotKeepTheNextOneFromBeingFree) {
   auto s = trying();
   ASSERT_GT(*s.state.until(s.now), s.now + 10s) << "longer than it is down the second time";
   s.tell(kind::unanswered);
-  s.wait(*s.state.until(s.now) - s.now).tell(kind::undrain);  // an event that begins and ends no trial
+  s.wait(*s.state.until(s.now) - s.now);
+  EXPECT_TRUE(s.state.trial_is_free(s.now));
+  EXPECT_LE(*s.state.probe_due(s.now), s.now);
+  s.tell(kind::undrain);  // an event that begins and ends no trial
   EXPECT_EQ(s.at(), health::probation);
   EXPECT_TRUE(s.state.trial_is_free(s.now));
+}
+
+TEST(HealthState, OneFailureInATrialIsEnoughAlsoWhenOneWasEnoughBefore) {
+  auto s = up().tell(kind::bad_certificate).wait(5s).tell(kind::trial_begun).tell(kind::connect_failed);
+  EXPECT_EQ(s.at(), health::down);
 }
 
 TEST(HealthState, OnlyTheMastersOwnFaultsHurt) {
