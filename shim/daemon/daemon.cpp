@@ -228,7 +228,12 @@ rotation::hooks daemon::rotating() {
           .load = [this] { return load_identities_again(); },
           .take = [this](const leg_identities& who) { take(who); },
           .say = [this](log_level level, std::string_view line) { say(level, line); },
-          .tell = [this](const bunraku::problems& found) { tell(found); }};
+          .tell = [this](const bunraku::problems& found) { tell(found); },
+          // Not now: a reload begins the watch anew, which is in the middle of its work.
+          .fit =
+              [this] {
+                if (reload_waits_) net::post(loop_, [this] { reload_that_waited(); });
+              }};
 }
 
 /// Asio does not tell that the kernel refused to watch the descriptors behind its timers and signals (ENOSPC or ENOMEM
@@ -387,7 +392,7 @@ void daemon::await_signal() {
   });
 }
 
-admin::reload_result daemon::reload() {
+admin::reload_result daemon::reload(bool again) {
   if (sessions_.draining) {
     say(log_level::warning, "reload refused: stopping already");
     return {false, {{bunraku::severity::error, "daemon", "It is stopping already.", "Start it again."}}};
@@ -400,6 +405,7 @@ admin::reload_result daemon::reload() {
     found.insert(found.end(), refused.begin(), refused.end());
   }
   leg_identities who;
+  bool waits = false;
   if (!has_error(found)) {
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
@@ -409,6 +415,9 @@ admin::reload_result daemon::reload() {
       found.emplace_back(bunraku::severity::error, site_.credentials.certificate,
                          "The certificate that is in use is not there any more.",
                          "Put it back, or restart bunraku to do without one.");
+    // A renewal may be half written. Other files than those in use are not watched.
+    waits = !again && has_error(found) &&
+            files_of_identities(*setup.configuration, *setup.site) == files_of_identities(configuration_, site_);
   }
   std::shared_ptr<bunraku::plugins> loaded;
   if (!has_error(found)) {
@@ -424,6 +433,7 @@ admin::reload_result daemon::reload() {
   const bool good = !has_error(found);
   if (good) tell_what_stays(*setup.configuration, found);
   reload_failed_ = !good;
+  reload_waits_ = waits;
   if (good) {
     plugins_ = std::move(loaded);
     take(setup, who);
@@ -432,13 +442,22 @@ admin::reload_result daemon::reload() {
   }
   tell(found);
   if (!good) {
-    say(log_level::error, "reload refused: going on as before");
+    say(log_level::error, waits ? "reload refused: going on as before, and reloading once the credentials can be used"
+                                : "reload refused: going on as before");
+    if (waits) rotation_.look_again();
     write_textfile();
   } else {
     say(log_level::info, "reloaded listen=\"" + listeners_.description() + '"');
   }
   tell_supervisor("READY=1\nSTATUS=listening on " + listeners_.description());
   return {good, std::move(found)};
+}
+
+/// Once for each that was asked for: what a new configuration wants of the same files may be more than the watch does.
+void daemon::reload_that_waited() {
+  if (!reload_waits_ || sessions_.draining) return;
+  say(log_level::info, "reloading: the credentials can be used now");
+  reload(true);
 }
 
 /// What was settled at the start, and no reload changes.

@@ -65,7 +65,8 @@ class daemon {
   std::vector<admin::credentials_facts> credentials() const;
   bool loop_works();
   void await_signal();
-  admin::reload_result reload();
+  admin::reload_result reload(bool again = false);
+  void reload_that_waited();
   void tell_what_stays(const config::configuration& wanted, bunraku::problems& found) const;
   bunraku::problems open_control();
   admin::controlled controlled();
@@ -101,6 +102,7 @@ class daemon {
   admin::control control_;
   admin::loopback loopback_;
   bool reload_failed_ = false;
+  bool reload_waits_ = false;     // for credentials: nothing else was wrong
   std::string textfile_trouble_;  // as it was told
   bool textfile_due_ = false;     // textfile_timer_ is armed
   rotation rotation_;

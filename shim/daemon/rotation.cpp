@@ -64,6 +64,12 @@ void rotation::watch() {
                 "fs.inotify.max_user_watches; then SIGHUP\"");
 }
 
+void rotation::look_again() {
+  if (refused_) return;  // it waits for them already
+  looked_at_.clear();
+  look_at(clock::now() + settle);
+}
+
 void rotation::look_at(clock::time_point when) {
   if (stopped_ || (look_at_ && *look_at_ <= when)) return;
   look_at_ = when;
@@ -91,12 +97,15 @@ void rotation::judge(const leg_identities& found) {
     wrong.found = std::move(renamed);
     return wait_or_refuse(wrong);
   }
-  if (found.local && found.upstream) return take(found);
+  if (found.local && found.upstream) {
+    take(found);
+    return with_.fit();
+  }
   const bool just_not_enrolled = !has_identity() && !has_error(found.found);
   if (just_not_enrolled) {
     bad_since_.reset();
     refused_.reset();
-    return;
+    return with_.fit();
   }
   wait_or_refuse(found);
 }

@@ -39,6 +39,7 @@ class rotation {
     std::function<void(const leg_identities& who)> take{};
     std::function<void(bunraku::log_level level, std::string_view line)> say{};
     std::function<void(const bunraku::problems& found)> tell{};
+    std::function<void()> fit{};  ///< after a look that found nothing wrong, whether or not anything was new
   };
   rotation(boost::asio::any_io_executor executor, hooks with);
 
@@ -48,6 +49,8 @@ class rotation {
   /// A local client is about to need the credentials, perhaps the very agent that has just written them: what is known
   /// to have changed is looked at now. Tells once a day what is about to end.
   void before_use(std::chrono::sys_seconds now);
+  /// Somebody else found them wrong: looks for itself, whatever it saw last, and says so or calls `fit`.
+  void look_again();
   void stop() noexcept;
 
   const leg_identities& in_use() const noexcept { return in_use_; }

@@ -122,13 +122,18 @@ class Rotation(unittest.TestCase):
             self.shim.exchanges(1)
             self.assertEqual(self.served_by(client), "two")
 
-    def test_a_new_key_and_its_certificate_one_after_the_other_are_waited_for_quietly(self):
+    def new_pair(self):
+        """Files with another key of this node and its certificate."""
         key, request, certificate = (os.path.join(self.site.directory, f"new.{end}") for end in ("key", "csr", "pem"))
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
                 "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}", "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", f"{self.site.pki}/ca/inter.pem", "-CAkey",
                 f"{self.site.pki}/ca/inter.key", "-set_serial", "0x424242", "-days", "20", "-copy_extensions", "copy",
                 "-out", certificate)
+        return key, certificate
+
+    def test_a_new_key_and_its_certificate_one_after_the_other_are_waited_for_quietly(self):
+        key, certificate = self.new_pair()
         replace(self.key, read(key))
         replace(self.certificate, read(certificate))
         line = self.wait_for(r"credentials\.reloaded")
@@ -143,6 +148,45 @@ class Rotation(unittest.TestCase):
         self.assertRegex(done.stdout, r"certificate 0x424242 ends in 19 d 23 h; CA ends in .*; CRL ends in ")
         self.assertRegex(done.stdout, r"warning: .*the certificate expires on ")
         self.assertEqual(self.served_by(), "one")
+
+    def reload_is_held(self, wanted=True):
+        """What status says of the last reload."""
+        until(lambda: self.status()["reload_failed"] == wanted, lambda: f"reload_failed to be {wanted}:\n{self.shim.log()}", 60)
+
+    def test_a_reload_that_came_between_a_new_key_and_its_certificate_is_done_when_both_are_there(self):
+        key, certificate = self.new_pair()
+        replace(self.key, read(key))
+        turned = self.shim.parts["extra"].replace('"one.', '"x.').replace('"two.', '"one.').replace('"x.', '"two.')
+        self.shim.reload(self.shim.config(extra=turned), expect=r"reload refused: .*can be used\n")
+        self.reload_is_held()
+        replace(self.certificate, read(certificate))
+        self.wait_for(r"info reloaded listen=")
+        self.reload_is_held(False)
+        self.assertRegex(bunraku(self.shim, "status").stdout, r"certificate 0x424242 ends in")
+        self.assertEqual(self.shim.lines(r"credentials\.refused"), [])
+        self.assertEqual(self.served_by(), "two")
+
+    def test_a_reload_without_an_ssldir_is_done_when_it_is_back(self):
+        ssldir = self.site.ssldir("agent1")
+        for waits in (False, True):
+            os.rename(ssldir, f"{ssldir}.away")
+            if waits:
+                self.wait_for(r"credentials\.refused")
+            before = len(self.shim.lines(r"info reloaded listen="))
+            self.shim.reload(expect=r"reload refused: .*can be used\n")
+            os.rename(f"{ssldir}.away", ssldir)
+            self.wait_for(r"info reloaded listen=", before + 1)
+            self.reload_is_held(False)
+        self.assertEqual(len(self.shim.lines(r"credentials\.refused")), 1)
+
+    def test_a_reload_that_wants_other_files_than_those_watched_is_refused_for_good(self):
+        other = self.shim.config(extra=self.shim.parts["extra"] + f'[upstream]\ncrl = "{self.crl}.none"\n')
+        self.shim.reload(other, expect=r"reload refused: going on as before\n")
+        os.utime(self.crl)
+        replace(self.crl, self.crl_that_revokes("two.lab.test"))
+        self.wait_for(r"credentials\.reloaded")
+        self.reload_is_held()
+        self.assertEqual(len(self.shim.lines(r"reload refused")), 1)
 
     def test_what_is_wrong_is_told_once_and_the_old_goes_on(self):
         good = {path: read(path) for path in (self.certificate, self.key, self.crl, self.ca)}
