@@ -37,6 +37,10 @@ splice::splice(tcp::socket client, tcp::socket master, std::string for_client, s
   if (scratch_.empty()) scratch_.resize(scratch_bytes);
 }
 
+splice::~splice() {
+  if (!over_) close(true);
+}
+
 net::awaitable<splice::result> splice::run(std::shared_ptr<splice> self, std::chrono::milliseconds idle) {
   // A fault in one direction breaks this tunnel, and its line in the log says so.
   const forward::told fault(

@@ -31,6 +31,10 @@ class splice : public std::enable_shared_from_this<splice> {
   /// splice.
   splice(tcp::socket client, tcp::socket master, std::string for_client, std::vector<char>& scratch,
          tunnel_counts::traffic& totals);
+  /// The daemon ends in its midst: neither side may take what it has for all there is.
+  ~splice();
+  splice(const splice&) = delete;
+  splice& operator=(const splice&) = delete;
 
   /// Runs once. `idle` is how long it may be silent in both directions.
   static boost::asio::awaitable<result> run(std::shared_ptr<splice> self, std::chrono::milliseconds idle);

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import signal
 import socket
 import threading
 import unittest
@@ -302,6 +303,26 @@ class TunnelCases:
         reset(self.open_scripted(shim))
         until(lambda: seen == ["reset"], "a reset at the master")
         self.assertIn("client: ", shim.lines("tunnel", 1)[0]["cut"])
+
+    def test_one_that_outlasts_a_drain_is_broken_off_for_both_sides(self):
+        """Without TLS's goodbye, an end is all that tells a part of an answer from the whole; not every OpenSSL minds."""
+        for stop_again in (False, True):
+            seen = []
+
+            def begin_to_answer(connection, seen=seen):
+                connection.sendall(SERVER_HELLO)
+                connection.sendall(b"a part")
+                seen.append(ending(connection)[1])
+            shim = self.scripted(begin_to_answer, limits=f'drain_timeout = "{"60s" if stop_again else "200ms"}"')
+            channel = self.open_scripted(shim)
+            self.assertEqual(receive(channel, 6), b"a part")
+            shim.process.signal(signal.SIGTERM)
+            shim.process.wait_for_line(r"draining connections=1")
+            if stop_again:
+                shim.process.signal(signal.SIGTERM)
+            self.assertEqual(ending(channel), (b"", "reset"))
+            self.assertEqual(shim.process.wait(), 0)
+            until(lambda seen=seen: seen == ["reset"], "a reset at the master")
 
     def test_a_killed_master_is_seen_at_once(self):
         with self.shim.tls() as tls:
