@@ -325,14 +325,16 @@ net::awaitable<void> session::relay() {
   }
   auto& totals = shared_.tunnelled.at(way_, service_);
   const open_tunnel stands(totals);
-  totals.up += in_.size();  // greet() has sent them
+  const auto greeted = in_.size();  // greet() has sent them
+  totals.up += greeted;
   totals.failovers += !plan_.attempts().empty();
   served_by_ = master_->who().to_string();
   stood_ = true;
   in_ = {};
   const auto both = std::make_shared<splice>(std::move(client_), std::move(master_->socket()), std::move(first_),
                                              shared_.scratch, totals);
-  const auto how = co_await splice::run(both, rules_->idle_limit);
+  auto how = co_await splice::run(both, rules_->idle_limit);
+  how.up += greeted;
   end_ = how.how;
   note_end(how);
 }

@@ -92,6 +92,8 @@ class Counted:
         channel.shutdown(socket.SHUT_WR)
         self.assertEqual(ending(channel), (b"", "fin"))
         self.ended(shim, "closed", master=self.masters[0], service="catalog")
+        told, = shim.lines("tunnel", 1)  # the same as the numbers above
+        self.assertEqual((int(told["up"]), int(told["down"])), (len(self.hello) + 5000, len(SERVER_HELLO) + 5000))
         self.assertEqual(self.number(shim, "open_tunnels"), 0)
         self.assertEqual(self.number(shim, "tunnel_failovers_total"), 0)
         done = promtool("check", "metrics", text=self.scrape(shim))
