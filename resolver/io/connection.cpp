@@ -4,13 +4,19 @@
 
 #include <bunraku/connection.hpp>
 
+#include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/append.hpp>
 #include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
-#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+
+#include <optional>
+#include <utility>
 
 namespace bunraku {
 namespace net = boost::asio;
@@ -18,8 +24,19 @@ using error_code = boost::system::error_code;
 
 namespace {
 
+using some_executor = net::any_completion_executor;
+
+/// Where the handler runs, if that is elsewhere than what it waits for: with work there until it does.
+template <class Handler>
+std::optional<some_executor> elsewhere_of(const Handler& handler, const net::any_io_executor& here) {
+  const some_executor own(here);
+  auto executor = net::get_associated_executor(handler, own);
+  if (executor == own) return std::nullopt;
+  return net::prefer(std::move(executor), net::execution::outstanding_work.tracked);
+}
+
 /// What waits on a socket for a handler: it has the handler's allocator and cancellation slot, and a share of the
-/// stream. Its executor is bound to it where the wait begins: without one of the handler's own it is the stream's.
+/// stream. The stream is touched on its own executor alone, and the handler's may be a pool of threads.
 template <class Handler>
 struct waiter {
   using allocator_type = net::associated_allocator_t<Handler>;
@@ -33,18 +50,22 @@ struct waiter {
     return !error && !native->is_open() ? error_code(net::error::operation_aborted) : error;
   }
 
+  template <class... Values>
+  void finish(Values... values) {
+    if (!elsewhere) return std::move(handler)(values...);
+    net::dispatch(native->socket().get_executor(), net::append(std::move(handler), values...));
+  }
+
   std::shared_ptr<io::stream> native;
   Handler handler;
+  std::optional<some_executor> elsewhere{};
 };
 
 using wait_handler = net::any_completion_handler<void(error_code)>;
 using transfer_handler = net::any_completion_handler<void(error_code, std::size_t)>;
 
 struct readiness : waiter<wait_handler> {
-  void operator()(error_code error) {
-    error = outcome(error);
-    std::move(handler)(error);
-  }
+  void operator()(error_code error) { finish(outcome(error)); }
 };
 
 /// One read or write that waits: try, wait, try again.
@@ -63,13 +84,12 @@ struct transfer : waiter<transfer_handler> {
       n = attempt(error);
       if (error == net::error::would_block) return again();
     }
-    std::move(handler)(error, n);
+    finish(error, n);
   }
   void again() {
     auto& stream = *native;
     const auto d = which;
-    auto executor = net::get_associated_executor(handler, stream.socket().get_executor());
-    stream.async_wait(d, net::bind_executor(executor, std::move(*this)));
+    stream.async_wait(d, std::move(*this));
   }
 };
 
@@ -78,7 +98,10 @@ void start_transfer(transfer op) {
   std::size_t n = 0;
   if (op.native->is_open()) n = op.attempt(error);
   else error = net::error::bad_descriptor;
-  if (error == net::error::would_block) return op.again();
+  if (error == net::error::would_block) {
+    op.elsewhere = elsewhere_of(op.handler, op.native->socket().get_executor());
+    return op.again();
+  }
   net::post(op.native->socket().get_executor(), net::append(std::move(op.handler), error, n));
 }
 
@@ -147,17 +170,16 @@ bool connection::resumed() const noexcept {
 }
 
 void connection::start_wait(direction which, wait_handler handler) {
-  auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
-  native_->async_wait(which, net::bind_executor(executor, readiness{{native_, std::move(handler)}}));
+  auto elsewhere = elsewhere_of(handler, native_->socket().get_executor());
+  native_->async_wait(which, readiness{{native_, std::move(handler), std::move(elsewhere)}});
 }
 void connection::start_wait(direction which, executor_type executor, wait_handler handler) {
-  native_->async_wait(which, net::bind_executor(std::move(executor), readiness{{native_, std::move(handler)}}));
+  if (executor != native_->socket().get_executor()) return start_wait(which, std::move(handler));
+  native_->async_wait(which, readiness{{native_, std::move(handler)}});
 }
 void connection::start_wait_either(wait_handler handler) {
-  struct both {
-    std::shared_ptr<io::stream> native;
-    wait_handler handler;
-    error_code first;
+  struct both : waiter<wait_handler> {
+    error_code first{};
     int left = 2;
     void one_done(error_code error) {
       if (left-- == 2) {
@@ -167,11 +189,11 @@ void connection::start_wait_either(wait_handler handler) {
       }
       auto slot = net::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.clear();
-      std::move(handler)(first);
+      finish(first);
     }
   };
-  auto executor = net::get_associated_executor(handler, native_->socket().get_executor());
-  auto shared = std::make_shared<both>(both{native_, std::move(handler), {}});
+  auto elsewhere = elsewhere_of(handler, native_->socket().get_executor());
+  auto shared = std::make_shared<both>(both{{native_, std::move(handler), std::move(elsewhere)}});
   auto slot = net::get_associated_cancellation_slot(shared->handler);
   if (slot.is_connected())
     slot.assign([weak = std::weak_ptr<io::stream>(native_)](net::cancellation_type) {
@@ -179,7 +201,7 @@ void connection::start_wait_either(wait_handler handler) {
     });
   native_->readable_again();
   for (const auto which : {direction::read, direction::write})
-    native_->async_wait_socket(which, net::bind_executor(executor, [shared](error_code e) { shared->one_done(e); }));
+    native_->async_wait_socket(which, [shared](error_code e) { shared->one_done(e); });
 }
 void connection::start_read(net::mutable_buffer buffer, transfer_handler handler) {
   start_transfer({{native_, std::move(handler)}, buffer.data(), buffer.size(), direction::read});

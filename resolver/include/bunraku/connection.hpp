@@ -46,9 +46,9 @@ enum class direction { read, write };
 /// Cancels: `cancel()`, `close()`, `abort()` and destruction end all waits and asynchronous operations with
 ///          `operation_aborted`; so does every kind of cancellation by a handler's slot, for its own operation (both,
 ///          for async_wait_either). The stream stays usable for reading after an aborted read. After an aborted or
-///          failed write, only close it.
+///          failed write, only close it. What is over by then, and whose handler has yet to run, tells what came of it.
 /// Tokens:  any completion token. Handlers run through their associated executor (the stream's by default), posted,
-///          with their associated allocator.
+///          with their associated allocator. Whatever that executor is, the stream itself is touched on its own alone.
 /// Errors:  `boost::asio::error::eof` for an orderly end (of a write too, once it was read);
 ///          `boost::asio::ssl::error::stream_truncated`'s meaning (the peer left without saying goodbye) is reported as
 ///          `boost::asio::error::connection_reset`.

@@ -258,6 +258,30 @@ TEST_F(ConnectionTest, WaitEitherWakesAWriterWhenAnAnswerComesEarly) {
   }(*this));
 }
 
+/// A pool of threads, say: that must not meet the stream itself, which another operation may be using.
+TEST_F(ConnectionTest, WhereAHandlerRunsNothingElseIsDone) {
+  run([](ConnectionTest& t) -> net::awaitable<void> {
+    auto [client, server] = co_await t.pair();
+    net::io_context elsewhere;
+    std::string buffer(5, '-');
+    int reads = 0, waits = 0;
+    client.async_read_some(net::buffer(buffer), net::bind_executor(elsewhere, [&](error_code error, std::size_t n) {
+                             EXPECT_FALSE(error) << error.message();
+                             reads += static_cast<int>(n);
+                           }));
+    server.async_wait_either(net::bind_executor(elsewhere, [&](error_code error) { waits += !error; }));
+    for (int turns = 0; turns != 100; ++turns) co_await net::post(t.io_, net::use_awaitable);
+    error_code error;
+    EXPECT_EQ(server.write_some("hello", 5, error), 5u);
+    for (int turns = 0; turns != 10'000 && buffer != "hello"; ++turns) co_await net::post(t.io_, net::use_awaitable);
+    EXPECT_EQ(buffer, "hello");
+    EXPECT_EQ(reads + waits, 0);
+    elsewhere.run();  // it has work until both have run
+    EXPECT_EQ(reads, 5);
+    EXPECT_EQ(waits, 1);
+  }(*this));
+}
+
 TEST_F(ConnectionTest, IdleConnectionIsDeadOnceThePeerLeft) {
   run([](ConnectionTest& t) -> net::awaitable<void> {
     auto [client, server] = co_await t.pair();
