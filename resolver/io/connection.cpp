@@ -189,7 +189,7 @@ void connection::start_wait_either(wait_handler handler) {
       }
       auto slot = net::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.clear();
-      finish(first);
+      finish(outcome(first));
     }
   };
   auto elsewhere = elsewhere_of(handler, native_->socket().get_executor());

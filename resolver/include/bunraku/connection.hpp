@@ -91,8 +91,8 @@ class connection {
         token, this, which);
   }
 
-  /// Waits until the stream is worth reading or worth writing, whichever comes first. For a writer that must notice an
-  /// answer that comes before it has sent everything. Signature: void(error_code).
+  /// async_wait for both directions, whichever comes first: read until `would_block` before, here too. For a writer
+  /// that must notice an answer that comes before it has sent everything. Signature: void(error_code).
   template <class CompletionToken>
   auto async_wait_either(CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(

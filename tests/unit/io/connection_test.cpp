@@ -258,6 +258,26 @@ TEST_F(ConnectionTest, WaitEitherWakesAWriterWhenAnAnswerComesEarly) {
   }(*this));
 }
 
+/// It knows on the loop's next turns that writing is possible, and has yet to end the other wait.
+TEST_F(ConnectionTest, WaitEitherOfAStreamThatIsClosedBeforeItsHandlerRunsIsAborted) {
+  bool closed_before_it = false;
+  for (int turns = 0; turns != 6; ++turns) {
+    run([](ConnectionTest& t, int turns, bool& closed_before_it) -> net::awaitable<void> {
+      auto [client, server] = co_await t.pair();
+      std::optional<error_code> why;
+      client.async_wait_either([&](error_code error) { why = error; });
+      for (int i = 0; i != turns; ++i) co_await net::post(t.io_, net::use_awaitable);
+      const bool closed_first = !why;
+      client.close();
+      while (!why) co_await net::post(t.io_, net::use_awaitable);
+      EXPECT_EQ(*why, closed_first ? error_code(net::error::operation_aborted) : error_code()) << turns;
+      closed_before_it = closed_before_it || closed_first;
+    }(*this, turns, closed_before_it));
+    io_.restart();
+  }
+  EXPECT_TRUE(closed_before_it);
+}
+
 /// A pool of threads, say: that must not meet the stream itself, which another operation may be using.
 TEST_F(ConnectionTest, WhereAHandlerRunsNothingElseIsDone) {
   run([](ConnectionTest& t) -> net::awaitable<void> {
