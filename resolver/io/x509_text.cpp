@@ -58,9 +58,13 @@ std::string issuer_of(const X509* certificate) { return text_of(X509_get_issuer_
 std::string serial_of(const X509* certificate) {
   BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
   if (number == nullptr) return "?";
-  const openssl_memory_ptr<char> digits(BN_bn2hex(number));
+  const openssl_memory_ptr<char> written(BN_bn2hex(number));
+  const bool negative = BN_is_negative(number) != 0;
   BN_free(number);
-  return digits ? "0x" + printable(digits.get()) : "?";
+  if (!written) return "?";
+  const auto digits = printable(written.get() + (negative ? 1 : 0));
+  // As "0x%04X", which Puppet's CA writes.
+  return (negative ? "-0x" : "0x") + std::string(4 - std::min<std::size_t>(digits.size(), 4), '0') + digits;
 }
 
 std::string text_of(std::chrono::sys_seconds moment) {

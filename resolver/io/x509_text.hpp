@@ -16,7 +16,7 @@ namespace bunraku::io {
 std::string text_of(const X509_NAME* name);            ///< "CN=agent1,O=Example"; "(empty name)" if it is
 std::string subject_of(const X509* certificate);       ///< of the subject
 std::string issuer_of(const X509* certificate);        ///< of the issuer
-std::string serial_of(const X509* certificate);        ///< upper case hexadecimal, as Puppet prints it: "0x001F"
+std::string serial_of(const X509* certificate);        ///< upper case hexadecimal, as in inventory.txt: "0x001F"
 std::string text_of(std::chrono::sys_seconds moment);  ///< "2026-03-01 12:30:00 UTC"
 
 /// The moment, or nothing when the field is absent or not a time. RFC 5280, 4.1.2.5.

@@ -39,7 +39,7 @@ class identity {
   /// SHA-256 of our public key (subjectPublicKeyInfo), 64 hexadecimal digits: the pin that a renewal keeps.
   std::string spki_sha256() const;
   const credential_files& files() const noexcept;
-  /// What is another than in `before`, for the log: "certificate with serial 0x1F until ..., private key". Empty:
+  /// What is another than in `before`, for the log: "certificate with serial 0x001F until ..., private key". Empty:
   /// nothing.
   std::string differs_from(const identity& before) const;
   /// What load() would say of it now, without the files: errors for what has run out meanwhile or, by a clock that was
