@@ -79,9 +79,17 @@ class request_maker {
     return object;
   }
 
+  void refuse_again(const request_contents::named_value& one) {
+    out_.found.emplace_back(severity::error, one.where, "`" + one.oid + "` is in the request already",
+                            "ask for it once; a name and its number are the same");
+  }
+
   void add_attribute(const request_contents::named_value& one) {
     const auto object = object_of(one);
     if (!object) return;
+    // That is the one which holds the extensions.
+    if (OBJ_obj2nid(object.get()) == NID_ext_req || X509_REQ_get_attr_by_OBJ(request_.get(), object.get(), -1) >= 0)
+      return refuse_again(one);
     // Puppet marks every value so, whatever characters it has.
     must(X509_REQ_add1_attr_by_OBJ(request_.get(), object.get(), V_ASN1_PRINTABLESTRING,
                                    reinterpret_cast<const unsigned char*>(one.value.data()),
@@ -91,6 +99,7 @@ class request_maker {
   void add_extension(const request_contents::named_value& one) {
     const auto object = object_of(one);
     if (!object) return;
+    if (X509v3_get_ext_by_OBJ(extensions_.get(), object.get(), -1) >= 0) return refuse_again(one);
     const utf8_ptr text(ASN1_UTF8STRING_new());
     must(text && ASN1_STRING_set(text.get(), one.value.data(), static_cast<int>(one.value.size())) == 1);
     unsigned char* der = nullptr;

@@ -71,8 +71,8 @@ struct request_reading {
   problems found;
 };
 /// A PKCS#10 request as Puppet makes it: attributes as PrintableString, extensions as UTF8String, signed with SHA-256.
-/// Errors: a certname that is empty or no UTF-8, an unknown OID, alternative names that are none. Values are not
-/// judged.
+/// Errors: a certname that is empty or no UTF-8, an unknown OID, one that is there twice, alternative names that are
+/// none. Values are not judged.
 request_reading make_request(const node_key& key, const request_contents& what);
 
 struct ca_trust_reading;

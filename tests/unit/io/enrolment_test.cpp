@@ -163,6 +163,20 @@ TEST_F(Enrolment, ANameThatIsNoOidIsRefusedWithItsPlace) {
   EXPECT_THAT(words(made.found), HasSubstr("f.yaml:8: `1.2.x` is neither"));
 }
 
+TEST_F(Enrolment, WhatARequestCanHaveOnceIsRefusedASecondTimeHoweverItIsWritten) {
+  request_contents what;
+  what.certname = "a";
+  what.attributes = {
+      {"challengePassword", "x", "f.yaml:2"}, {"1.2.840.113549.1.9.7", "y", "f.yaml:3"}, {"extReq", "z", "f.yaml:4"}};
+  what.extensions = {{"1.3.6.1.4.1.34380.1.1.13", "x", "f.yaml:7"}, {"1.3.6.1.4.1.34380.1.1.13", "y", "f.yaml:8"}};
+  const auto made = make_request(*node_key::generate(ec()).value, what);
+  EXPECT_THAT(made.pem, IsEmpty());
+  EXPECT_EQ(made.found.size(), 3u) << words(made.found);
+  EXPECT_THAT(words(made.found), HasSubstr("f.yaml:3: `1.2.840.113549.1.9.7` is in the request already"));
+  EXPECT_THAT(words(made.found), HasSubstr("f.yaml:4: `extReq` is in the request already"));
+  EXPECT_THAT(words(made.found), HasSubstr("f.yaml:8: `1.3.6.1.4.1.34380.1.1.13` is in the request already"));
+}
+
 TEST_F(Enrolment, ARequestNeedsANameThatIsText) {
   const auto key = *node_key::generate(ec()).value;
   for (const auto* name : {"", "agent\xff"}) {
