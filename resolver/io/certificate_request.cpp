@@ -117,13 +117,29 @@ class request_maker {
     all.push_back("DNS:" + what_.certname);
     std::ranges::sort(all);
     all.erase(std::ranges::unique(all).begin(), all.end());
-    std::string joined;
-    for (const auto& one : all) joined += (joined.empty() ? "" : ",") + one;
-    X509_EXTENSION* made = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, joined.c_str());
+    const general_names_ptr names(sk_GENERAL_NAME_new_null());
+    must(names != nullptr);
+    for (const auto& one : all) {
+      GENERAL_NAME* const made = alt_name(one);
+      if (made != nullptr) must(sk_GENERAL_NAME_push(names.get(), made) > 0);
+      else
+        out_.found.emplace_back(severity::error, "dns_alt_names", "`" + one + "` cannot be put into a request",
+                                "write names and IP:addresses, separated by commas");
+    }
+    push(X509V3_EXT_i2d(NID_subject_alt_name, 0, names.get()));
+  }
+
+  /// Null if it is none. Not by X509V3_EXT_conf_nid: what that reads is a language, and some of it needs a file of
+  /// configuration that is not there.
+  static GENERAL_NAME* alt_name(const std::string& one) {
+    const bool is_address = one.starts_with("IP:");
+    if (!is_address && !one.starts_with("DNS:")) return nullptr;
+    const auto value = one.substr(is_address ? 3 : 4);
+    if (value.empty() || !std::ranges::all_of(value, [](char c) { return c > ' ' && c < 0x7f && c != ','; }))
+      return nullptr;
+    auto* const made = a2i_GENERAL_NAME(nullptr, nullptr, nullptr, is_address ? GEN_IPADD : GEN_DNS, value.c_str(), 0);
     ERR_clear_error();
-    if (made != nullptr) return push(made);
-    out_.found.emplace_back(severity::error, "dns_alt_names", "`" + joined + "` cannot be put into a request",
-                            "write names and IP:addresses, separated by commas");
+    return made;
   }
 
   void push(X509_EXTENSION* made) {

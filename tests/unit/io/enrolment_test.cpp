@@ -177,6 +177,19 @@ TEST_F(Enrolment, WhatARequestCanHaveOnceIsRefusedASecondTimeHoweverItIsWritten)
   EXPECT_THAT(words(made.found), HasSubstr("f.yaml:8: `1.3.6.1.4.1.34380.1.1.13` is in the request already"));
 }
 
+TEST_F(Enrolment, WhatIsNoAlternativeNameIsRefused) {
+  const auto key = *node_key::generate(ec()).value;
+  for (const std::string name : {"b", "DNS:", "IP:", "IP:300.1.1.1", "email:copy", "dirName:x", "DNS:b,dirName:x",
+                                 "DNS:b\nDNS:c", "DNS:\xc3\xa4"}) {
+    request_contents what;
+    what.certname = "a";
+    what.alt_names = {"DNS:good.test", name};
+    const auto made = make_request(key, what);
+    EXPECT_THAT(made.pem, IsEmpty()) << name;
+    EXPECT_THAT(words(made.found), HasSubstr("dns_alt_names: `" + name + "` cannot be put into a request"));
+  }
+}
+
 TEST_F(Enrolment, ARequestNeedsANameThatIsText) {
   const auto key = *node_key::generate(ec()).value;
   for (const auto* name : {"", "agent\xff"}) {
