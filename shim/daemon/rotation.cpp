@@ -91,7 +91,8 @@ void rotation::look() {
 }
 
 void rotation::judge(const leg_identities& found) {
-  if (found.revoked) return give_up_revoked(found);
+  // Where none is in use that was told, and what comes next may be half of a new one.
+  if (found.revoked && has_identity()) return give_up_revoked(found);
   if (auto renamed = other_names(in_use_, found); !renamed.empty()) {
     auto wrong = found;
     wrong.found = std::move(renamed);
@@ -147,10 +148,8 @@ void rotation::wait_or_refuse(const leg_identities& found) {
 void rotation::give_up_revoked(const leg_identities& found) {
   bad_since_.reset();
   refused_ = worst_of(found, in_use_);
-  if (has_identity()) {
-    in_use_ = {};
-    with_.take(in_use_);
-  }
+  in_use_ = {};
+  with_.take(in_use_);
   with_.say(log_level::error, "credentials.revoked " + fields_of(*refused_) +
                                   " effect=\"terminate and socket refuse everybody until there is a new one\"");
 }

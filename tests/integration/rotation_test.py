@@ -331,14 +331,13 @@ class Rotation(unittest.TestCase):
         done = bunraku(self.shim, "status")
         self.assertIn("no certificate is in use\n", done.stdout)
         self.assertEqual(done.returncode, 1)
-        ca = f"{self.site.pki}/ca/inter"
-        request = os.path.join(self.site.directory, "again.csr")
-        openssl("req", "-new", "-key", self.key, "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}",
-                "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-set_serial", "0x434343",
-                "-days", "90", "-copy_extensions", "copy", "-out", f"{request}.pem")
-        replace(self.certificate, read(f"{request}.pem"))
+        # It is enrolled anew, and for a moment what is there does not fit. Whoever comes has it looked at.
+        key, certificate = self.new_pair()
+        replace(self.key, read(key))
+        self.assertEqual(self.shim.ask("GET", TARGET).status, 503)
+        replace(self.certificate, read(certificate))
         self.wait_for(r"enrolled certname=")
+        self.assertEqual(len(self.shim.lines(r"error credentials\.")), 1, self.shim.log())
         with self.shim.client() as client:
             self.assertEqual(self.served_by(client), "one")
 
