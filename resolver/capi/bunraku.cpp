@@ -1,6 +1,7 @@
 // bunraku.h without its streams.
 #include "capi/handles.hpp"
-#include "puppet/utf8.hpp"
+
+#include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -59,7 +60,7 @@ outcome outcome_of(int code, std::uint32_t retry_after_s, const char* reason) {
   if (code < BUNRAKU_ANSWERED || code > BUNRAKU_BAD_CERTIFICATE)
     throw failure{BUNRAKU_E_ARGUMENT, "there is no outcome " + std::to_string(code)};
   outcome out(kinds[code - BUNRAKU_ANSWERED],
-              reason == nullptr ? "reported by the program" : puppet::shown_text(reason, longest_reason));
+              reason == nullptr ? "reported by the program" : shown_text(reason, longest_reason));
   return out.set_retry_after(std::chrono::seconds(retry_after_s));
 }
 

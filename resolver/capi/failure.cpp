@@ -1,8 +1,7 @@
 #include "capi/failure.hpp"
 
-#include "puppet/utf8.hpp"
-
 #include <bunraku/error.hpp>
+#include <bunraku/shown_text.hpp>
 
 #include <boost/asio/error.hpp>
 
@@ -44,7 +43,7 @@ const std::string& kept_text() noexcept { return text_of_this_thread; }
 
 int fail(const failure& what) noexcept {
   try {
-    keep_text(what.text.empty() ? bunraku_error_name(what.code) : puppet::shown_text(what.text));
+    keep_text(what.text.empty() ? bunraku_error_name(what.code) : shown_text(what.text));
   } catch (const std::bad_alloc&) {
     keep_text({});
   }

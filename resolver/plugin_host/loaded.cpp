@@ -1,6 +1,6 @@
 #include "plugin_host/loaded.hpp"
 
-#include "puppet/utf8.hpp"
+#include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,7 +13,7 @@ constexpr std::size_t most_lines = 64, longest_line = 1000;
 
 std::string clean(bunraku_text from, std::size_t most) {
   if (from.data == nullptr) return {};
-  auto out = puppet::shown_text({from.data, from.size}, most);
+  auto out = shown_text({from.data, from.size}, most);
   std::ranges::replace(out, '"', '\'');  // it stands between them in the log
   return out;
 }

@@ -1,6 +1,6 @@
 #include "plugin_host/plugin_file.hpp"
 
-#include "puppet/utf8.hpp"
+#include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -62,7 +62,7 @@ std::size_t up_to(Member Table::* last) {
 }
 
 std::string shown(const char* text) {
-  return text == nullptr ? "nothing" : "\"" + puppet::shown_text({text, strnlen(text, 64)}) + '"';
+  return text == nullptr ? "nothing" : "\"" + shown_text({text, strnlen(text, 64)}) + '"';
 }
 
 /// Each kind that the plugin names must be whole.

@@ -1,6 +1,6 @@
 #include "plugin_host/trial.hpp"
 
-#include "puppet/utf8.hpp"
+#include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -64,12 +64,11 @@ void log_nothing(void*, std::int32_t, bunraku_text) {}
   }
   if (code != BUNRAKU_PLUGIN_OK)
     refuse({"It will not work with its settings: " +
-                (explained.empty() ? "it gives no reason (code " + std::to_string(code) + ")"
-                                   : puppet::shown_text(explained)) +
+                (explained.empty() ? "it gives no reason (code " + std::to_string(code) + ")" : shown_text(explained)) +
                 ".",
             "See the plugin's README."});
   const auto text = [](const char* from) {
-    return from == nullptr ? std::string() : puppet::shown_text({from, strnlen(from, 200)});
+    return from == nullptr ? std::string() : shown_text({from, strnlen(from, 200)});
   };
   auto report = std::string(good) + text(opened->plugin.version) + '\n' + text(opened->plugin.about);
   for (const auto& kind : opened->kinds()) report += '\n' + kind;

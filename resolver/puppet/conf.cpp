@@ -2,6 +2,8 @@
 
 #include "puppet/utf8.hpp"
 
+#include <bunraku/shown_text.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cctype>

@@ -1,7 +1,8 @@
 #include "puppet/settings.hpp"
 
 #include "puppet/setting_table.hpp"
-#include "puppet/utf8.hpp"
+
+#include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <array>

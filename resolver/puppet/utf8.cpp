@@ -1,5 +1,7 @@
 #include "puppet/utf8.hpp"
 
+#include <bunraku/shown_text.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -55,10 +57,19 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+bool is_word(char32_t c) noexcept {
+  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  return std::ranges::none_of(not_words, [c](range r) { return c >= r.first && c <= r.last; });
+}
+
+}  // namespace bunraku::puppet
+
+namespace bunraku {
+
 std::string shown_text(std::string_view text, std::size_t most) {
   std::string out;
   while (!text.empty()) {
-    const auto next = first_code_point(text);
+    const auto next = puppet::first_code_point(text);
     const bool is_control = next.value < 0x20 || (next.value >= 0x7f && next.value < 0xa0);
     const auto piece = next.bytes == 0 ? "?" : is_control ? " " : text.substr(0, next.bytes);
     if (piece.size() > most - out.size()) break;
@@ -68,9 +79,4 @@ std::string shown_text(std::string_view text, std::size_t most) {
   return out;
 }
 
-bool is_word(char32_t c) noexcept {
-  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  return std::ranges::none_of(not_words, [c](range r) { return c >= r.first && c <= r.last; });
-}
-
-}  // namespace bunraku::puppet
+}  // namespace bunraku

@@ -14,10 +14,6 @@ code_point first_code_point(std::string_view text) noexcept;
 /// Is all of it well-formed UTF-8 (no overlong forms, no surrogates, nothing above U+10FFFF)?
 bool is_utf8(std::string_view text) noexcept;
 
-/// Somebody else's text, for people: well-formed UTF-8 in one line, at most `most` bytes of it. Control characters are
-/// spaces, bytes that are no UTF-8 question marks.
-std::string shown_text(std::string_view text, std::size_t most = std::string_view::npos);
-
 /// Ruby's [[:word:]]: letters, marks, digits of any script and the underscore.
 bool is_word(char32_t c) noexcept;
 

@@ -2,6 +2,8 @@
 
 #include "rehearsal/child_process.hpp"
 
+#include <bunraku/shown_text.hpp>
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -91,7 +93,7 @@ std::string last_line(const std::string& output) {
   std::string last;
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) last = line.substr(0, longest_words);
+    if (!line.empty()) last = bunraku::shown_text(line, longest_words);
   return last;
 }
 
@@ -176,7 +178,8 @@ puppet_agent::ended puppet_agent::run(const std::string& directory, std::uint16_
 std::string first_error(std::string_view output) {
   std::istringstream lines{std::string(output)};
   for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("Error: ") && !line.starts_with("Error: Facter:")) return line.substr(0, longest_words);
+    if (line.starts_with("Error: ") && !line.starts_with("Error: Facter:"))
+      return bunraku::shown_text(line, longest_words);
   return {};
 }
 

@@ -107,6 +107,11 @@ class WithASite(unittest.TestCase):
         self.assertGreater(said["upstream"]["not_after"], 1_600_000_000)
         self.assertIn({"name": "file_content", "service": "files"}, said["endpoints"])
 
+    def test_check_as_json_is_json_wherever_a_long_word_is_cut(self):
+        done = bunraku("check", "--json", "--config", self.config(f'[service.catalog]\nmasters = ["{"x" * 255}\u00e4b"]\n'))
+        self.assertEqual(done.returncode, NOT_DONE, done)
+        self.assertIn("x?\" is no master.", json.loads(done.stdout)["problems"][0]["what"])
+
     def test_check_tells_every_problem_of_every_file_at_once(self):
         config = self.config("[limits]\nidel = \"60s\"\n[[listen]]\nway = \"socket\"\npath = \"/s\"\n"
                              "users = [\"no-such-user\"]\n[upstream]\nca = \"/nowhere/ca.pem\"\n")

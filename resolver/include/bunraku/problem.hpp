@@ -1,6 +1,6 @@
 #pragma once
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace bunraku {
@@ -9,11 +9,12 @@ enum class severity { warning, error };
 
 /// Something that a person has to know or mend, found while reading configuration or credentials.
 /// Model: `where` is "file:line" or "file" or the name of a setting; `what` is one sentence; `fix` one sentence that
-/// says what to do, and may be empty only where `what` already says it.
+/// says what to do, and may be empty only where `what` already says it. Each is one line of well-formed UTF-8, whatever
+/// it was made of (a file's name, what somebody wrote): control characters are spaces, bytes that are none question
+/// marks.
 class problem {
  public:
-  problem(severity level, std::string where, std::string what, std::string fix)
-      : level_(level), where_(std::move(where)), what_(std::move(what)), fix_(std::move(fix)) {}
+  problem(severity level, std::string_view where, std::string_view what, std::string_view fix);
 
   severity level() const noexcept { return level_; }
   const std::string& where() const noexcept { return where_; }

@@ -1,5 +1,7 @@
 #include "puppet/utf8.hpp"
 
+#include <bunraku/shown_text.hpp>
+
 #include <gtest/gtest.h>
 
 #include <tuple>
