@@ -65,7 +65,7 @@ struct credentials_reading {
 };
 
 /// Reads and checks everything, and tells every problem at once with file, cause and fix.
-/// Model:   the certificate file's first block is the leaf; text outside PEM blocks is ignored; files over 1 MiB and
+/// Model:   the certificate file's first block is the leaf; text outside PEM blocks is ignored; files over 32 MiB and
 ///          things that are not regular files are refused. With revocation::none the CRL file is not opened.
 /// Errors:  missing, unreadable or malformed files; key encrypted without its passphrase or not the certificate's;
 ///          certificate out of its time, not of this CA, or revoked; a CRL that `check` asks for missing or expired.

@@ -105,6 +105,7 @@ bio_ptr text_bio(std::string_view text) {
 // Reads blocks with `next` until there is no further BEGIN line.
 template <class Owner, class Next>
 std::expected<std::vector<Owner>, std::string> blocks_in(std::string_view pem, std::string_view noun, Next next) {
+  if (pem.size() > largest_pem_file) return std::unexpected("it is larger than 32 MiB");
   ERR_clear_error();
   std::vector<Owner> out;
   const bio_ptr bio = text_bio(pem);
@@ -163,7 +164,7 @@ std::expected<file_bytes, problem> read_file(const std::string& path, std::strin
     if (bytes->size() <= most) return file_bytes(std::move(*bytes), s.st_mode & 07777);
     OPENSSL_cleanse(bytes->data(), bytes->size());
   }
-  return std::unexpected(problem(severity::error, path, std::string(what_it_is) + " is larger than 1 MiB",
+  return std::unexpected(problem(severity::error, path, std::string(what_it_is) + " is larger than 32 MiB",
                                  "name the right file, or take out what does not belong into it"));
 }
 

@@ -11,8 +11,9 @@
 
 namespace bunraku::io {
 
-/// Larger credential files are refused: a bundle of hundreds of CAs is still far below.
-inline constexpr std::size_t largest_pem_file = 1u << 20;
+/// Larger credential files are refused. Puppet's CA never takes a name off its CRL, and a certificate that it has
+/// revoked is 50 bytes there: this is enough for 600,000.
+inline constexpr std::size_t largest_pem_file = 32u << 20;
 
 /// A file's bytes, overwritten before their memory is given back, since they may be a key or a passphrase.
 class file_bytes {
@@ -36,7 +37,7 @@ std::expected<file_bytes, problem> read_file(const std::string& path, std::strin
                                              std::string_view how_to_get_it);
 
 /// Every certificate (or CRL) in a text; anything outside of their PEM blocks is ignored.
-/// Error: one sentence, when a block is damaged or there is none at all.
+/// Error: one sentence, when a block is damaged, there is none at all, or the text is too long.
 std::expected<std::vector<x509_ptr>, std::string> certificates_in(std::string_view pem);
 /// The first of them alone, whatever comes after it; null if there is none or it is damaged.
 x509_ptr first_certificate_in(std::string_view pem);

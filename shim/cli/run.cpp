@@ -67,6 +67,9 @@ int run(const invocation& with) {
   const auto found = one.start(setup, who);
   tell(found);
   if (has_error(found)) return not_done;
+  // The daemon has its own: a key must not stay here once it is renewed.
+  setup = {};
+  who = {};
   return one.run();
 }
 

@@ -211,7 +211,8 @@ void daemon::take(const leg_identities& who) {
 }
 
 /// What the sandbox keeps from us looks like a file of another user: the reason is said first.
-leg_identities daemon::load_identities_again() const {
+leg_identities daemon::load_identities_again() {
+  net::post(loop_, give_back_memory);  // once they are used or not: a CRL can be of megabytes
   auto who = load_identities(configuration_, site_);
   if (!has_error(who.found)) return who;
   setup now;
@@ -407,6 +408,7 @@ admin::reload_result daemon::reload(bool again) {
   leg_identities who;
   bool waits = false;
   if (!has_error(found)) {
+    net::post(loop_, give_back_memory);
     who = load_identities(*setup.configuration, *setup.site);
     found.insert(found.end(), who.found.begin(), who.found.end());
     const auto renamed = other_names(rotation_.in_use(), who);

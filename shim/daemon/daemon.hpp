@@ -60,7 +60,7 @@ class daemon {
   void refused(std::string_view line);
   void take(const setup& setup, const leg_identities& who);
   void take(const leg_identities& who);
-  leg_identities load_identities_again() const;
+  leg_identities load_identities_again();
   rotation::hooks rotating();
   std::vector<admin::credentials_facts> credentials() const;
   bool loop_works();

@@ -17,7 +17,7 @@ namespace {
 using bunraku::problem;
 using bunraku::severity;
 
-constexpr std::size_t largest = 1u << 20;
+constexpr std::size_t largest = 32u << 20;
 
 struct descriptor {
   int fd;
@@ -164,7 +164,7 @@ file_reading read_file(const std::string& path, std::string_view what_it_is) {
     if (got < 0) return {std::nullopt, failed(path, std::string(what_it_is) + " cannot be read", errno)};
     if (got == 0) return {std::move(text), std::nullopt};
     text.append(piece.data(), static_cast<std::size_t>(got));
-    if (text.size() > largest) return refuse(" is larger than 1 MiB");
+    if (text.size() > largest) return refuse(" is larger than 32 MiB");
   }
 }
 

@@ -33,7 +33,7 @@ void remove_remains(const std::string& path) noexcept;
 
 failure remove_file(const std::string& path);
 bool is_there(const std::string& path) noexcept;
-/// At most 1 MiB of a regular file. Neither a text nor a failure: it is not there.
+/// At most 32 MiB of a regular file. Neither a text nor a failure: it is not there.
 struct file_reading {
   std::optional<std::string> text;
   failure wrong;

@@ -19,7 +19,7 @@ using error_code = boost::system::error_code;
 
 namespace {
 
-constexpr const char* too_much = "it answered more than 1 MiB, which no certificate is";
+constexpr const char* too_much = "it answered more than 32 MiB, which no certificate or CRL is";
 
 class reader {
  public:

@@ -10,7 +10,7 @@
 
 namespace shim::enroll {
 
-inline constexpr std::size_t largest_answer = 1u << 20;  ///< what a credential file may have, too
+inline constexpr std::size_t largest_answer = 32u << 20;  ///< what a credential file may have, too: CRLs are large
 
 /// What a master answered. `error` is one sentence when there is no whole answer that can be trusted to be one.
 struct answer {

@@ -439,7 +439,7 @@ class BadAnswers(EnrollTest):
                 ("status:404", "Not Found", "answered 404: Not Found"),
                 ("status:500", "<html>oops\n</html>", "answered 500: <html>oops </html>"),
                 ("status:200", "<html>Login</html>", "no CA bundle that can be used: .*no PEM certificate.*<html>Login"),
-                ("raw", "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", "more than 1 MiB"),
+                ("raw", "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "more than 32 MiB"),
                 ("raw", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "no proper HTTP"),
                 ("close_after_bytes:100", None, "before its answer was whole"),
                 ("reset_after_accept", None, "[Rr]eset|closed the connection")):

@@ -149,6 +149,37 @@ class Rotation(unittest.TestCase):
         self.assertRegex(done.stdout, r"warning: .*the certificate expires on ")
         self.assertEqual(self.served_by(), "one")
 
+    def holds(self, key):
+        """Whether a private key's number, or a piece of its file, is anywhere in the daemon's memory."""
+        text = openssl("ec", "-in", key, "-noout", "-text")
+        number = bytes.fromhex("".join(re.search(r"priv:([0-9a-f:\s]+)", text).group(1).split()).replace(":", "")[-64:])
+        wanted = (number, number[::-1], "".join(read(key).splitlines()[1:-1])[20:60].encode())
+        pid = self.shim.process.pid
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+                if not line.split()[1].startswith("rw") or "[v" in line:
+                    continue
+                memory.seek(begin)
+                part = memory.read(end - begin)
+                if any(one in part for one in wanted):
+                    return True
+        return False
+
+    @unittest.skipIf("BUNRAKU_SANITIZED" in os.environ, "sanitizers keep what was freed")
+    def test_a_key_that_was_renewed_is_in_memory_no_more(self):
+        old = os.path.join(self.site.directory, "old.key")
+        shutil.copy(self.key, old)
+        self.assertTrue(self.holds(old))
+        key, certificate = self.new_pair()
+        replace(self.key, read(key))
+        replace(self.certificate, read(certificate))
+        self.wait_for(r"credentials\.reloaded")
+        self.assertTrue(self.holds(key))
+        until(lambda: not self.holds(old), "the old key to be gone from memory", 20)
+        self.shim.reload()
+        self.assertTrue(self.holds(key))
+
     def reload_is_held(self, wanted=True):
         """What status says of the last reload."""
         until(lambda: self.status()["reload_failed"] == wanted, lambda: f"reload_failed to be {wanted}:\n{self.shim.log()}", 60)

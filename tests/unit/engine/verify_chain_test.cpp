@@ -141,7 +141,7 @@ TEST_F(VerifyChain, DemandsOnMastersHold) {
 TEST_F(VerifyChain, FilesAndNamesThatAreNoneAreNoVerdict) {
   expect_unjudged(asked(""), "chain.pem", "no PEM certificate");
   expect_unjudged(asked("-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n"), "chain.pem", "certificate");
-  expect_unjudged(asked(good.pem() + std::string(2 << 20, 'x')), "chain.pem", "larger than 1 MiB");
+  expect_unjudged(asked(good.pem() + std::string(33 << 20, 'x')), "chain.pem", "larger than 32 MiB");
   expect_unjudged(asked(good.pem(), "a b"), "a b", "no host name");
   expect_unjudged(asked(good.pem(), "[::1]"), "[::1]", "no host name");
   auto question = asked(good.pem());

@@ -152,8 +152,8 @@ TEST_F(Files, ReadingIsBounded) {
   EXPECT_FALSE(read_file(path("none"), "it").text);
   EXPECT_FALSE(read_file(path("none"), "it").wrong);
   EXPECT_THAT(read_file(folder_, "it").wrong->what(), HasSubstr("not a regular file"));
-  put("big", std::string((1u << 20) + 1, 'x'));
-  EXPECT_THAT(read_file(path("big"), "it").wrong->what(), HasSubstr("larger than 1 MiB"));
+  put("big", std::string((32u << 20) + 1, 'x'));
+  EXPECT_THAT(read_file(path("big"), "it").wrong->what(), HasSubstr("larger than 32 MiB"));
 }
 
 std::string own_name() {

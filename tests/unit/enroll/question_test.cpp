@@ -65,11 +65,11 @@ TEST(Question, ABodyIsWholeOrNone) {
 
 TEST(Question, TooMuchIsNotRead) {
   const std::string much(largest_answer + 1, 'x');
-  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\n\r\n" + much).error, HasSubstr("more than 1 MiB"));
-  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n" + much).error,
-              HasSubstr("more than 1 MiB"));
-  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n", then::stay_silent).error,
-              HasSubstr("more than 1 MiB"));
+  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\n\r\n" + much).error, HasSubstr("more than 32 MiB"));
+  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2000001\r\n" + much).error,
+              HasSubstr("more than 32 MiB"));
+  EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 33554433\r\n\r\n", then::stay_silent).error,
+              HasSubstr("more than 32 MiB"));
   EXPECT_THAT(answer_to("HTTP/1.1 200 OK\r\n" + much).error, HasSubstr("no proper HTTP"));
 }
 

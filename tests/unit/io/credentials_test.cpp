@@ -264,9 +264,20 @@ TEST(ReadFile, ReadsWholeWhatDoesNotTellItsSizeOrHasGrown) {
   EXPECT_EQ(read->view(), text);
 }
 
+TEST_F(Credentials, TakeTheCrlOfACaThatHasRevokedTensOfThousands) {
+  std::vector<certificate> revoked(60'000, ca.issue("old.example.com"));
+  const auto many = ca.crl(revoked) + root.crl();
+  EXPECT_GT(many.size(), 2u << 20);
+  dir.write("crl.pem", many);
+  EXPECT_TRUE(loads());
+  revoked.push_back(leaf);
+  dir.write("crl.pem", ca.crl(revoked) + root.crl());
+  EXPECT_THAT(found(), ElementsAre(Problem(error, files.certificate, HasSubstr("this node's certificate is revoked"))));
+}
+
 TEST_F(Credentials, RefuseHugeFilesDirectoriesAndPipes) {
   dir.write("ca.pem", ca.pem() + root.pem() + std::string(io::largest_pem_file, '\n'));
-  EXPECT_THAT(found(), ElementsAre(Problem(error, files.ca, HasSubstr("larger than 1 MiB"))));
+  EXPECT_THAT(found(), ElementsAre(Problem(error, files.ca, HasSubstr("larger than 32 MiB"))));
   files.ca = "/";
   EXPECT_THAT(found(), ElementsAre(Problem(error, "/", HasSubstr("not a regular file"))));
   files.ca = dir.path("pipe");
