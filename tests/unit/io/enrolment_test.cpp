@@ -2,6 +2,7 @@
 #include "support/pki.hpp"
 
 #include <bunraku/enrolment.hpp>
+#include <bunraku/shown_text.hpp>
 
 #include <gmock/gmock.h>
 #include <openssl/pem.h>
@@ -186,7 +187,7 @@ TEST_F(Enrolment, WhatIsNoAlternativeNameIsRefused) {
     what.alt_names = {"DNS:good.test", name};
     const auto made = make_request(key, what);
     EXPECT_THAT(made.pem, IsEmpty()) << name;
-    EXPECT_THAT(words(made.found), HasSubstr("dns_alt_names: `" + name + "` cannot be put into a request"));
+    EXPECT_THAT(words(made.found), HasSubstr("dns_alt_names: `" + shown_text(name) + "` cannot be put into a request"));
   }
 }
 

@@ -176,7 +176,7 @@ TEST_F(SiteReader, NamedPipeInPlaceOfPuppetConfDoesNotBlock) {
 }
 
 TEST_F(SiteReader, HugePuppetConfIsRefused) {
-  write("/etc/puppet/puppet.conf", std::string((1u << 20) + 1, '#'));
+  write("/etc/puppet/puppet.conf", std::string((32u << 20) + 1, '#'));
   EXPECT_FALSE(read().value.has_value());
 }
 
