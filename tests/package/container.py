@@ -57,7 +57,8 @@ class Container:
         with open(self.log, "wb") as console:
             self.nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory", self.root, "--boot",
-                 f"--machine=bunraku-{os.path.basename(self.directory)[-6:].replace('_', '-')}", "--resolv-conf=off",
+                 # a name of a host, which ends in no dash and has no underscore
+                 f"--machine=bunraku-{os.path.basename(self.directory)[-6:].replace('_', '0')}", "--resolv-conf=off",
                  "--console=pipe", "--kill-signal=SIGRTMIN+3"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         self.leader = until(self._find_leader, self._console, 60)
