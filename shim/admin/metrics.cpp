@@ -79,6 +79,9 @@ void add_process(page& to, const snapshot& from, const daemon_facts& facts, wall
       .add({}, static_cast<double>(from.retries_left));
   to.gauge("bunraku_reload_successful", "1 if the last reload was taken, 0 if it was wrong and the old one is in use.")
       .add({}, facts.reload_failed ? 0 : 1);
+  to.gauge("bunraku_credentials_refused",
+           "1 if what is on disk of certificates, keys and CRLs is wrong, so that older ones are in use or none.")
+      .add({}, facts.credentials_refused ? 1 : 0);
 }
 
 void add_times(page& to, const daemon_facts& facts) {

@@ -45,6 +45,13 @@ TEST(Metrics, EachHasItsHelpAndItsType) {
   EXPECT_THAT(text, Not(HasSubstr("bunraku_last_run"))) << "there was none";
 }
 
+TEST(Metrics, CredentialsThatAreWrongOnDiskAreThere) {
+  daemon_facts facts;
+  EXPECT_THAT(metrics_text({}, facts, {}, wall), HasSubstr("\nbunraku_credentials_refused 0\n"));
+  facts.credentials_refused = bunraku::problem(bunraku::severity::error, "/crl.pem", "broken", "mend it");
+  EXPECT_THAT(metrics_text({}, facts, {}, wall), HasSubstr("\nbunraku_credentials_refused 1\n"));
+}
+
 TEST(Metrics, ExchangesAreCountedByWhoAnsweredAndHow) {
   history h;
   h.note(answer("files", "a:8140", 200));
