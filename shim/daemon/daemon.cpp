@@ -228,7 +228,12 @@ rotation::hooks daemon::rotating() {
           .stamp = [this] { return stamp_of_identities(configuration_, site_); },
           .load = [this] { return load_identities_again(); },
           .take = [this](const leg_identities& who) { take(who); },
-          .say = [this](log_level level, std::string_view line) { say(level, line); },
+          .say =
+              [this](log_level level, std::string_view line) {
+                say(level, line);
+                // A node whose certificate is revoked has no more runs that would write it.
+                net::post(loop_, [this] { write_textfile(); });
+              },
           .tell = [this](const bunraku::problems& found) { tell(found); },
           // Not now: a reload begins the watch anew, which is in the middle of its work.
           .fit =

@@ -43,13 +43,18 @@ class Rotation(unittest.TestCase):
         ssldir = self.site.ssldir("agent1")
         self.certificate, self.key = f"{ssldir}/certs/{NAME}.pem", f"{ssldir}/private_keys/{NAME}.pem"
         self.ca, self.crl = f"{ssldir}/certs/ca.pem", f"{ssldir}/crl.pem"
-        self.shim = self.enterContext(Shim(self.site, extra="".join(
+        self.metrics = os.path.join(self.site.directory, "bunraku.prom")
+        self.shim = self.enterContext(Shim(self.site, extra=f'[admin]\ntextfile = "{self.metrics}"\n' + "".join(
             f'[service.{service}]\nmasters = ["one.lab.test:{self.site.port}", "two.lab.test:{self.site.port}"]\n'
             for service in ROLES)))
 
     def wait_for(self, pattern, count=1):
         until(lambda: len(self.shim.lines(pattern)) >= count, lambda: f"{pattern} in the log:\n{self.shim.log()}", 60)
         return self.shim.lines(pattern)[-1]
+
+    def wait_for_metric(self, line):
+        """In node_exporter's file, without any run."""
+        until(lambda: f"\n{line}\n" in read(self.metrics), lambda: f"{line} in\n{read(self.metrics)}", 60)
 
     def served_by(self, client=None):
         """The name of the master that a request goes to now."""
@@ -232,11 +237,13 @@ class Rotation(unittest.TestCase):
                 line = self.wait_for(r"credentials\.refused", count)
                 self.assertRegex(line, rf"error credentials\.refused where=\"{path}\" what=\"[^\"]*{reason}[^\"]*\" fix=\"[^\"]+\"")
                 self.assertEqual(self.status()["credentials_refused"]["where"], path)
+                self.wait_for_metric("bunraku_credentials_refused 1")
                 self.assertEqual(self.served_by(), "one")
                 self.assertEqual(self.served_by(client), "one")
                 replace(path, good[path])
                 self.wait_for(r"credentials\.good", count)
                 self.assertIsNone(self.status()["credentials_refused"])
+                self.wait_for_metric("bunraku_credentials_refused 0")
         self.assertEqual(len(self.shim.lines(r"credentials\.refused")), len(wrong))
         self.assertEqual(self.shim.lines(r"credentials\.reloaded"), [])
 
@@ -353,6 +360,7 @@ class Rotation(unittest.TestCase):
         self.site.run_lab("revoke", self.site.pki, NAME)
         self.assertIn(f"where=\"{self.certificate}\"", self.wait_for(r"error credentials\.revoked"))
         self.assertEqual(self.status()["credentials"], [])
+        self.wait_for_metric("bunraku_credentials_refused 1")
         with self.assertRaises(OSError):
             with self.shim.client() as client:
                 client.request("GET", TARGET)
