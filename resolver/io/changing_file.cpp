@@ -14,9 +14,12 @@ std::optional<std::string> changing_file::read_if_changed() {
     now = {found.st_dev, found.st_ino, found.st_size, found.st_mtim, found.st_ctim};
   if (last_ == now) return std::nullopt;
   last_ = now;
+  return now.size < 0 ? std::string() : read();
+}
 
+std::string changing_file::read() {
   std::string text;
-  if (now.size < 0) return text;
+  if (last_ && last_->size < 0) return text;
   std::ifstream in(path_, std::ios::binary);
   if (!in.is_open()) last_.reset();  // for want of a descriptor, perhaps
   std::array<char, 4096> piece;

@@ -19,6 +19,9 @@ class changing_file {
   /// Blocks as local files do.
   std::optional<std::string> read_if_changed();
 
+  /// Its text as far as read_if_changed() found a file, whether or not it has changed since: for who has not kept that.
+  std::string read();
+
   const std::string& path() const noexcept { return path_; }
 
  private:

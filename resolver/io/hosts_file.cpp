@@ -7,42 +7,48 @@
 namespace bunraku::io {
 namespace {
 
-constexpr std::size_t max_names = 65536;
+constexpr std::size_t most_known = 4096;
 
-std::string lower(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  std::string result(name);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  return result;
+/// `name` in any case, perhaps with the root's dot.
+bool is_name(std::string_view name, std::string_view host) noexcept {
+  if (name.size() == host.size() + 1 && name.ends_with('.')) name.remove_suffix(1);
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return name.size() == host.size() && std::ranges::equal(name, host, {}, lower);
+}
+
+/// Whether one of the words of `line` is the host.
+bool names(std::string_view line, std::string_view host) noexcept {
+  for (auto word = take_word(line); !word.empty(); word = take_word(line))
+    if (is_name(word, host)) return true;
+  return false;
 }
 
 }  // namespace
 
-host_addresses parse_hosts(std::string_view text) {
-  host_addresses hosts;
-  while (!text.empty()) {
-    const auto words = words_of(take_line(text), "#");
-    if (words.size() < 2) continue;
+std::vector<boost::asio::ip::address> addresses_in(std::string_view hosts, std::string_view host) {
+  std::vector<boost::asio::ip::address> all;
+  while (!hosts.empty()) {
+    auto line = take_line(hosts);
+    line = line.substr(0, line.find('#'));
+    const auto first = take_word(line);
+    if (!names(line, host)) continue;
     boost::system::error_code bad;
-    const auto address = boost::asio::ip::make_address(std::string(words[0]), bad);
-    if (bad) continue;
-    for (std::size_t i = 1; i < words.size(); ++i) {
-      const auto name = lower(words[i]);
-      if (hosts.size() >= max_names && !hosts.contains(name)) continue;
-      auto& known = hosts[name];
-      if (std::ranges::find(known, address) == known.end()) known.push_back(address);
-    }
+    const auto address = boost::asio::ip::make_address(std::string(first), bad);
+    if (!bad && std::ranges::find(all, address) == all.end()) all.push_back(address);
   }
-  return hosts;
+  return all;
 }
 
 const std::vector<boost::asio::ip::address>& hosts_file::find(std::string_view host) {
   static const std::vector<boost::asio::ip::address> nobody;
   if (file_.path().empty()) return nobody;
-  if (const auto text = file_.read_if_changed()) hosts_ = parse_hosts(*text);
-  const auto found = hosts_.find(host);
-  return found == hosts_.end() ? nobody : found->second;
+  if (const auto text = file_.read_if_changed()) {
+    known_.clear();
+    return known_[std::string(host)] = addresses_in(*text, host);
+  }
+  if (const auto found = known_.find(host); found != known_.end()) return found->second;
+  if (known_.size() >= most_known) known_.clear();
+  return known_[std::string(host)] = addresses_in(file_.read(), host);
 }
 
 }  // namespace bunraku::io
