@@ -62,8 +62,11 @@ problem unreadable(const std::string& path, std::string_view what_it_is) {
 }
 
 problem unopened(const std::string& path, int error, std::string_view what_it_is, std::string_view how_to_get_it) {
-  if (error == ENOENT || error == ENOTDIR)
+  if (error == ENOENT)
     return {severity::error, path, std::string(what_it_is) + " does not exist", std::string(how_to_get_it)};
+  if (error == ENOTDIR)
+    return {severity::error, path, std::string(what_it_is) + " cannot be there: something in its path is no directory",
+            "make it a directory, or name another file"};
   if (error == EACCES || error == EPERM) return unreadable(path, what_it_is);
   return {severity::error, path, std::string(what_it_is) + " cannot be read: " + std::strerror(error),
           "mend the file system or name another file"};

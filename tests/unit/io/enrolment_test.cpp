@@ -115,6 +115,8 @@ TEST_F(Enrolment, AKeyThatIsOfNoUseIsExplained) {
   EXPECT_THAT(problem_of(), HasSubstr("there is no passphrase file"));
   place_.write("password", "wrong");
   EXPECT_THAT(problem_of(), HasSubstr("the passphrase does not open"));
+  files_.private_key = place_.path("password") + "/key.pem";
+  EXPECT_THAT(problem_of(), HasSubstr("something in its path is no directory -> make it a directory"));
 }
 
 // ---- requests
