@@ -225,9 +225,14 @@ class ShimTest(SiteTest):
         self.addCleanup(self.shim.directory.cleanup)
         self.addCleanup(self.end_shim)
 
+    def stood_in(self):
+        """Who took over from a master that stood still for longer than bunraku waits, as one of four JVMs on two cores may."""
+        return set(re.findall(r'master=(\w+)\..* failed="[^"]*its status did not come either', self.shim.output()))
+
     def assert_masters(self, requests, kinds, masters):
+        others = self.stood_in() & {r.master for r in requests if r.kind in kinds}
         try:
-            super().assert_masters(requests, kinds, masters)
+            super().assert_masters(requests, kinds, {*masters, *others})
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n--- bunraku's log:\n{self.shim.output()}") from failure
 
