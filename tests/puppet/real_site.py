@@ -226,8 +226,11 @@ class ShimTest(SiteTest):
         self.addCleanup(self.end_shim)
 
     def stood_in(self):
-        """Who took over from a master that stood still for longer than bunraku waits, as one of four JVMs on two cores may."""
-        return set(re.findall(r'master=(\w+)\..* failed="[^"]*its status did not come either', self.shim.output()))
+        """Who took over from a master that stood still for longer than bunraku waits, as one of four JVMs on two cores may, now and
+        then."""
+        moves = re.findall(r'master=(\w+)\..* failed="[^"]*its status did not come either', self.shim.output())
+        self.assertLess(len(moves), 6, self.shim.output())
+        return set(moves)
 
     def assert_masters(self, requests, kinds, masters):
         others = self.stood_in() & {r.master for r in requests if r.kind in kinds}
