@@ -1,6 +1,7 @@
 #include "capi/settings.hpp"
 
 #include "policy/dns_name.hpp"
+#include "puppet/ascii.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -153,9 +154,8 @@ std::string name_pattern(std::string_view key, std::string_view value, std::stri
 std::string pin(std::string_view key, std::string_view value, std::string_view part) {
   std::string digits;
   for (const char c : part)
-    if (c != ':') digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  const bool is_hex =
-      std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    if (c != ':') digits += ascii::lower(c);
+  const bool is_hex = std::ranges::all_of(digits, [](char c) { return ascii::is_digit(c) || (c >= 'a' && c <= 'f'); });
   if (!is_hex || digits.size() != 64) refuse(key, value, "a list of SHA-256 sums, 64 hexadecimal digits each,");
   return digits;
 }

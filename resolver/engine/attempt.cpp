@@ -1,12 +1,13 @@
 #include <bunraku/outcome.hpp>
 
-#include <cstdio>
+#include <string>
 
 namespace bunraku {
 
 std::string attempt::to_string() const {
-  char after[32];
-  std::snprintf(after, sizeof after, " (after %.2f s)", static_cast<double>(elapsed_.count()) / 1e6);
+  // To the nearest hundredth, by whole numbers: a float would be written as the embedding program's locale has it.
+  const auto hundredths = (elapsed_.count() + 5'000) / 10'000;
+  const auto fraction = std::to_string(100 + hundredths % 100).substr(1);
   std::string text = who_.to_string();
   text += ": ";
   text += name_of(reached_);
@@ -14,7 +15,7 @@ std::string attempt::to_string() const {
   if (!reason_.empty()) text += reason_;
   else if (error_) text += error_.message();
   else text += "status " + std::to_string(status_);
-  return text + after;
+  return text + " (after " + std::to_string(hundredths / 100) + "." + fraction + " s)";
 }
 
 }  // namespace bunraku

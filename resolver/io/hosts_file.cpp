@@ -1,19 +1,22 @@
 #include "io/hosts_file.hpp"
 
-#include "io/lines.hpp"
+#include "puppet/ascii.hpp"
+#include "puppet/lines.hpp"
 
 #include <algorithm>
 
 namespace bunraku::io {
 namespace {
 
+using puppet::take_line;
+using puppet::take_word;
+
 constexpr std::size_t most_known = 4096;
 
 /// `name` in any case, perhaps with the root's dot.
 bool is_name(std::string_view name, std::string_view host) noexcept {
   if (name.size() == host.size() + 1 && name.ends_with('.')) name.remove_suffix(1);
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  return name.size() == host.size() && std::ranges::equal(name, host, {}, lower);
+  return ascii::same_name(name, host);
 }
 
 /// Whether one of the words of `line` is the host.

@@ -1,6 +1,6 @@
 #include "io/resolv_conf.hpp"
 
-#include "io/lines.hpp"
+#include "puppet/lines.hpp"
 
 #include <boost/asio/ip/address_v4.hpp>
 
@@ -9,6 +9,9 @@
 
 namespace bunraku::io {
 namespace {
+
+using puppet::take_line;
+using puppet::words_of;
 
 constexpr std::size_t max_servers = 3;
 constexpr std::size_t max_search_domains = 6;  // resolv.conf(5), before glibc 2.26 lifted it

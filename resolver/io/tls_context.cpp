@@ -2,6 +2,7 @@
 
 #include "io/tls_demands.hpp"
 #include "io/tls_verify.hpp"
+#include "puppet/ascii.hpp"
 
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -72,10 +73,7 @@ bool in_its_time(const X509* leaf, std::chrono::sys_seconds now) {
 }
 
 bool is_host_name(std::string_view host) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  };
+  const auto allowed = [](char c) { return ascii::is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; };
   return !host.empty() && host.size() <= 253 && host.front() != '.' && host.back() != '.' &&
          std::all_of(host.begin(), host.end(), allowed);
 }

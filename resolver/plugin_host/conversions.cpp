@@ -1,5 +1,7 @@
 #include "plugin_host/conversions.hpp"
 
+#include "puppet/ascii.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -47,8 +49,8 @@ std::optional<std::string> host_in(bunraku_text from) {
   auto host = taken(from, 253);
   if (!host || host->empty()) return std::nullopt;
   for (auto& c : *host) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+    c = ascii::lower(c);
+    const bool fits = ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':';
     if (!fits) return std::nullopt;
   }
   if (host->ends_with('.')) host->pop_back();

@@ -1,5 +1,7 @@
 #include "plugin_host/plugin_file.hpp"
 
+#include "puppet/ascii.hpp"
+
 #include <bunraku/shown_text.hpp>
 
 #include <algorithm>
@@ -107,7 +109,7 @@ std::vector<std::string> tables::kinds() const {
 
 bool is_plugin_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= 32 &&
-         std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+         std::ranges::all_of(name, [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '_'; });
 }
 
 std::expected<std::string, refusal> find_file(const std::string& directory, const std::string& name, uid_t owner) {

@@ -1,6 +1,6 @@
 #pragma once
-#include <algorithm>
-#include <cctype>
+#include "puppet/ascii.hpp"
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,13 +8,11 @@
 
 namespace bunraku::policy {
 
-/// Whether `name` is `domain` or below it, whatever the case. Neither has a dot at its end; `domain` is lower case.
+/// Whether `name` is `domain` or below it, whatever the case. Neither has a dot at its end.
 inline bool lies_in(std::string_view name, std::string_view domain) {
   if (domain.empty() || name.size() < domain.size()) return false;
-  const auto tail = name.substr(name.size() - domain.size());
-  const bool same = std::ranges::equal(
-      tail, domain, [](char a, char b) { return static_cast<char>(std::tolower(static_cast<unsigned char>(a))) == b; });
-  return same && (name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.');
+  return ascii::same_name(name.substr(name.size() - domain.size()), domain) &&
+         (name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.');
 }
 
 /// The entry {domain, servers} for a name: of those it lies in the one with the longest domain; null if it lies in

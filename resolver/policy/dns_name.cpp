@@ -1,13 +1,13 @@
 #include "policy/dns_name.hpp"
 
+#include "puppet/ascii.hpp"
+
 #include <algorithm>
 
 namespace bunraku::policy {
 namespace {
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_host_character(char c) noexcept { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_'; }
+bool is_host_character(char c) noexcept { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_'; }
 
 /// Calls `each(label)` for every label but the root; stops when it returns false.
 template <typename Each>
@@ -37,7 +37,7 @@ std::optional<dns_name> dns_name::from_text(std::string_view text) {
 bool dns_name::append(std::string_view label) {
   if (label.empty() || label.size() > max_label || wire_.size() + 1 + label.size() > max_wire) return false;
   wire_.back() = static_cast<char>(label.size());
-  std::ranges::transform(label, std::back_inserter(wire_), lower);
+  std::ranges::transform(label, std::back_inserter(wire_), [](char c) { return ascii::lower(c); });
   wire_.push_back('\0');
   return true;
 }
@@ -71,7 +71,7 @@ std::optional<std::string> dns_name::to_host() const {
     last = label;
     return std::ranges::all_of(label, is_host_character);
   });
-  if (!plain || std::ranges::all_of(last, is_digit)) return std::nullopt;
+  if (!plain || std::ranges::all_of(last, ascii::is_digit)) return std::nullopt;
   return host;
 }
 

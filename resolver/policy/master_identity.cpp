@@ -1,5 +1,8 @@
 #include "policy/master_identity.hpp"
 
+#include "policy/dns_forward.hpp"
+#include "puppet/ascii.hpp"
+
 #include <algorithm>
 #include <cstddef>
 
@@ -7,12 +10,6 @@ namespace bunraku::policy {
 namespace {
 
 constexpr std::size_t most_shown = 6;
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string list_of(const std::vector<std::string>& all) {
   std::string out;
@@ -29,11 +26,12 @@ std::vector<std::string> names_that_count(const shown_certificate& shown) {
 }  // namespace
 
 bool satisfies(std::string_view name, std::string_view pattern) noexcept {
-  if (same(name, pattern)) return true;
+  if (ascii::same_name(name, pattern)) return true;
   if (!pattern.starts_with("*.")) return false;
   const auto dot = name.find('.');
   if (dot == std::string_view::npos || dot == 0) return false;
-  return name.substr(0, dot).find('*') == std::string_view::npos && same(name.substr(dot), pattern.substr(1));
+  return name.substr(0, dot).find('*') == std::string_view::npos &&
+         ascii::same_name(name.substr(dot), pattern.substr(1));
 }
 
 std::optional<refusal> refuse(const certificate_demands& by, const shown_certificate& shown) {
@@ -59,12 +57,8 @@ std::optional<refusal> refuse(const certificate_demands& by, const shown_certifi
 std::optional<std::string> refuse_target(const std::vector<std::string>& within, const master& to) {
   if (within.empty() || to.source() != source_kind::srv) return std::nullopt;
   const std::string_view host = to.host();
-  const bool inside = std::ranges::any_of(within, [&](const std::string& domain) {
-    if (same(host, domain)) return true;
-    return host.size() > domain.size() && host[host.size() - domain.size() - 1] == '.' &&
-           same(host.substr(host.size() - domain.size()), domain);
-  });
-  if (inside) return std::nullopt;
+  if (std::ranges::any_of(within, [&](const std::string& domain) { return lies_in(host, domain); }))
+    return std::nullopt;
   return "DNS names it as a master, but it does not lie within " + list_of(within) +
          " ([identity] within); if it is one, add its domain there";
 }

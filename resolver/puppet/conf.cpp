@@ -1,12 +1,12 @@
 #include "puppet/conf.hpp"
 
+#include "puppet/ascii.hpp"
 #include "puppet/utf8.hpp"
 
 #include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 
 namespace bunraku::puppet {
@@ -39,12 +39,6 @@ std::size_t word_length(std::string_view s) noexcept {
   }
 }
 
-bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
-}
-
 // A line of any length, shown so that it can be found and read in a message.
 std::string shown(std::string_view s) { return shown_text(s, 60) + (s.size() > 60 ? "..." : ""); }
 
@@ -74,15 +68,14 @@ std::optional<std::string> read_options(std::string_view block, conf_setting& in
     if (key == "owner") into.owner = value;
     else if (key == "group") into.group = value;
     else if (key != "mode") return "there is no file option '" + std::string(key) + "'";
-    else if (!std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; }))
-      return "a file mode must be a number";
+    else if (!std::ranges::all_of(value, ascii::is_digit)) return "a file mode must be a number";
   }
   return std::nullopt;
 }
 
 // Translates the text behind the `=`. Returns what is wrong with it, or nothing.
 std::optional<std::string> read_value(std::string_view text, conf_setting& into) {
-  if (same_ignoring_case(text, "true") || same_ignoring_case(text, "false")) {
+  if (ascii::same_name(text, "true") || ascii::same_name(text, "false")) {
     into.value = text.size() == 4 ? "true" : "false";
     return std::nullopt;
   }

@@ -1,8 +1,10 @@
 #include "puppet/layout.hpp"
 
+#include "puppet/ascii.hpp"
+#include "puppet/lines.hpp"
+
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <ranges>
 
 namespace bunraku::puppet {
@@ -27,25 +29,6 @@ layout at_home(layout l, std::string_view home) {
   for (auto* path : {&l.confdir, &l.ssldir, &l.vardir, &l.codedir, &l.publicdir, &l.rundir, &l.logdir})
     *path = expand_path(*path, home);
   return l;
-}
-
-std::string lower(std::string_view s) {
-  std::string out(s);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-// Words of a line of /etc/hosts or resolv.conf, without its comment.
-std::vector<std::string_view> words_of(std::string_view line, std::string_view comment_marks) {
-  std::vector<std::string_view> words;
-  line = line.substr(0, line.find_first_of(comment_marks));
-  for (auto begin = line.find_first_not_of(" \t\r"); begin != line.npos; begin = line.find_first_not_of(" \t\r")) {
-    line.remove_prefix(begin);
-    const auto end = std::min(line.find_first_of(" \t\r"), line.size());
-    words.push_back(line.substr(0, end));
-    line.remove_prefix(end);
-  }
-  return words;
 }
 
 std::string domain_from_hosts(std::string_view hostname, std::string_view hosts) {
@@ -133,7 +116,7 @@ std::string expand_path(std::string_view path, std::string_view home) {
 std::string host_name::certname() const {
   std::string full = domain.empty() ? host : host + "." + domain;
   if (full.ends_with('.')) full.pop_back();
-  return lower(full);
+  return ascii::lower(full);
 }
 
 host_name derive_host_name(std::string_view hostname, std::string_view hosts, std::string_view resolv_conf) {

@@ -1,5 +1,6 @@
 #include "puppet/lookup.hpp"
 
+#include "puppet/ascii.hpp"
 #include "puppet/setting_table.hpp"
 
 #include <bunraku/shown_text.hpp>
@@ -14,9 +15,7 @@ namespace {
 constexpr std::size_t longest_value = 64 * 1024;
 constexpr long long longest_duration = 100LL * 365 * 86400;
 
-bool is_name_char(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool is_name_char(char c) noexcept { return ascii::is_letter_or_digit(c) || c == '_'; }
 
 std::unexpected<problem> wrong(std::string where, std::string what, std::string fix) {
   return std::unexpected(problem(severity::error, std::move(where), std::move(what), std::move(fix)));
@@ -35,7 +34,7 @@ std::optional<long long> seconds_of(std::string_view text) noexcept {
     }
   if (unit != 0) text.remove_suffix(std::min<std::size_t>(text.size(), 1));
   else unit = 1;
-  if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  if (text.empty() || !std::ranges::all_of(text, ascii::is_digit)) return std::nullopt;
   long long count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc{} || count > longest_duration / unit) return longest_duration;

@@ -1,12 +1,12 @@
 #include "puppet/settings.hpp"
 
+#include "puppet/ascii.hpp"
 #include "puppet/setting_table.hpp"
 
 #include <bunraku/shown_text.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <optional>
 #include <ranges>
@@ -35,12 +35,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
     }
   }
   return row.back();
-}
-
-std::string lower(std::string_view s) {
-  std::string out(s);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 // "999.1.1.1", "10.1.2". No error: /etc/hosts may have it, and then Puppet finds it there.
@@ -93,7 +87,7 @@ class reader {
       if (!failed("certname"))
         error(where, "this host's certname is empty: it has no name",
               "set certname in puppet.conf, or give the host a name");
-    } else if (name != lower(name)) {
+    } else if (name != ascii::lower(name)) {
       error(where, "certname " + quoted(name) + " has capital letters, and Puppet refuses to start",
             "write it in lower case");
     } else if (!std::ranges::all_of(name, [](char c) { return c >= ' ' && c <= '~' && c != '/'; })) {
@@ -252,7 +246,7 @@ class reader {
         const auto* row = find_setting(s.name);
         if (row == nullptr && read) {
           const auto near = std::ranges::find_if(
-              ours, [&](auto name) { return distance(lower(s.name), name) <= (name.size() > 8 ? 2u : 1u); });
+              ours, [&](auto name) { return distance(ascii::lower(s.name), name) <= (name.size() > 8 ? 2u : 1u); });
           if (near != ours.end())
             warning(where, "Puppet has no setting '" + s.name + "' and ignores it",
                     "did you mean '" + std::string(*near) + "'?");
@@ -359,22 +353,21 @@ class reader {
 std::string canonical_host(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
   if (text.ends_with('.')) text.remove_suffix(1);
-  return lower(text);
+  return ascii::lower(text);
 }
 
 bool is_host(std::string_view text) noexcept {
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   if (text.size() > 253) return false;
   if (const auto colons = std::ranges::count(text, ':'); colons != 0)  // one: cafe.de:8140
     return colons > 1 && std::ranges::all_of(text, [](char c) {
-             return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+             return ascii::is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
            });
   std::size_t label = 0;
   for (const char c : text) {
     if (c == '.') {
       if (label == 0) return false;
       label = 0;
-    } else if (!(plain(c) || c == '-' || c == '_') || ++label > 63) {
+    } else if (!(ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_') || ++label > 63) {
       return false;
     }
   }

@@ -1,5 +1,7 @@
 #include "puppet/utf8.hpp"
 
+#include "puppet/ascii.hpp"
+
 #include <bunraku/shown_text.hpp>
 
 #include <algorithm>
@@ -58,7 +60,7 @@ bool is_utf8(std::string_view text) noexcept {
 }
 
 bool is_word(char32_t c) noexcept {
-  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  if (c < 0x80) return ascii::is_letter_or_digit(static_cast<char>(c)) || c == '_';
   return std::ranges::none_of(not_words, [c](range r) { return c >= r.first && c <= r.last; });
 }
 

@@ -1,5 +1,6 @@
 #include "config/sections.hpp"
 #include "config/values.hpp"
+#include "http/characters.hpp"
 
 #include <algorithm>
 
@@ -28,7 +29,7 @@ std::optional<std::string> parse_pin(std::string_view text) {
   std::string digits;
   for (const char c : text) {
     if (c == ':') continue;
-    digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    digits += http::lower(c);
   }
   const bool is_hex =
       std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });

@@ -44,13 +44,6 @@ std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
   return port;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 }  // namespace
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept {
@@ -132,7 +125,8 @@ std::optional<host_and_port> parse_host_and_port(std::string_view text) {
   if (host.ends_with('.')) host.remove_suffix(1);
   // A name of digits and dots only is a mistyped address, not a name.
   if (!is_dns_name(host) || host.find_first_not_of("0123456789.") == std::string_view::npos) return std::nullopt;
-  made.host = lower(host);
+  made.host = host;
+  std::ranges::transform(made.host, made.host.begin(), http::lower);
   return made;
 }
 

@@ -75,11 +75,13 @@ constexpr bool folded_equal(std::string_view name, std::string_view lower) noexc
   return true;
 }
 
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 /// `a` equals `b` but for the case of ASCII letters.
 constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (folded(a[i]) != folded(b[i]) || (a[i] == '_') != (b[i] == '_')) return false;
+    if (lower(a[i]) != lower(b[i])) return false;
   }
   return true;
 }

@@ -36,8 +36,7 @@ std::optional<connect_request> parse_authority(std::string_view text) {
   }
   if (host.size() > longest_host) return std::nullopt;
   connect_request made{std::string(host), static_cast<std::uint16_t>(port)};
-  for (char& c : made.host)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::ranges::transform(made.host, made.host.begin(), http::lower);
   return made;
 }
 

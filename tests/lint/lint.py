@@ -85,6 +85,10 @@ IMPURE_WORDS = re.compile(
     r"_clock::now\b|\brandom_device\b|\bgetenv\b|\bstd::(cout|cerr|clog)\b|\bspdlog\b|\btime\(nullptr\)")
 
 
+# The program that embeds the library has a locale, maybe Turkish; names of hosts, numbers and keywords have none.
+OF_A_LOCALE = {"cctype", "clocale", "locale"}
+
+
 def room_of(relative):
     for folder in sorted(MAY_INCLUDE, key=len, reverse=True):
         if relative.startswith(folder + "/"):
@@ -131,6 +135,8 @@ def breach(room, quoted, name, impure):
         return None if room in ("plugins", "shim") else 'a header is included by its room: "room/name.hpp"'
     if first in RESOLVER_ROOMS + SHIM_ROOMS and (quoted or name.endswith(".hpp")):
         return None if first in MAY_INCLUDE[room] else f"{room} may not know {first}/"
+    if room.startswith("resolver/") and name in OF_A_LOCALE:
+        return f"<{name}> depends on the embedding program's locale: use puppet/ascii.hpp"
     if room in PURE:
         if is_std(name):
             return f"<{name}>: no I/O, no threads in {room}" if name in IMPURE_STD else None

@@ -43,6 +43,11 @@ class Rules(unittest.TestCase):
         self.refused("resolver/puppet/a.cpp", "std::random_device device;")
         self.allowed("resolver/puppet/a.cpp", "// not steady_clock::now(): it is an argument")
 
+    def test_the_library_asks_no_locale(self):
+        self.refused("resolver/puppet/a.cpp", "#include <cctype>")
+        self.refused("resolver/io/a.cpp", "#include <locale>")
+        self.allowed("shim/init/a.cpp", "#include <cctype>")
+
     def test_io_does_not_know_the_engine(self):
         self.allowed("resolver/io/a.cpp", '#include "policy/srv_order.hpp"')
         self.refused("resolver/io/a.cpp", '#include "engine/discovery.hpp"')

@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bunraku::io {
+namespace bunraku::puppet {
 
 /// The next line of `text`, which loses it.
 inline std::string_view take_line(std::string_view& text) {
@@ -32,4 +32,4 @@ inline std::vector<std::string_view> words_of(std::string_view line, std::string
   return words;
 }
 
-}  // namespace bunraku::io
+}  // namespace bunraku::puppet
