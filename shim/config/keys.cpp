@@ -175,9 +175,10 @@ constexpr std::array table{
     key_row{"admin", "address", shape::text, "", 1, 64, "",
             "a loopback address and port where every user of this host may look at the status page and metrics, and "
             "change nothing: \"127.0.0.1:9140\""},
-    key_row{"admin", "textfile", shape::path, "", 1, path_length, "",
-            "the file for node_exporter's textfile collector, written at the start and at the end of each run; its "
-            "name ends in .prom"},
+    key_row{
+        "admin", "textfile", shape::path, "", 1, path_length, "",
+        "the file for node_exporter's textfile collector, written at the start, after runs, tunnels and reloads, and "
+        "when credentials change; its name ends in .prom"},
 
     key_row{"drill", "allow", shape::boolean, "true", 0, 0, "", "let `bunraku drill` play failures on this host"},
 
