@@ -83,10 +83,10 @@ PARSERS = {"shim/http": ("boost/beast/", "boost/json", "boost/url", "boost/syste
 IMPURE_STD = {"fstream", "iostream", "filesystem", "thread", "mutex", "condition_variable", "future", "cstdio", "print"}
 IMPURE_WORDS = re.compile(
     r"_clock::now\b|\brandom_device\b|\bgetenv\b|\bstd::(cout|cerr|clog)\b|\bspdlog\b|\btime\(nullptr\)")
-
-
-# The program that embeds the library has a locale, maybe Turkish; names of hosts, numbers and keywords have none.
-OF_A_LOCALE = {"cctype", "clocale", "locale"}
+# The program that embeds the library has a locale, maybe Turkish; names of hosts, numbers and keywords have none. By their
+# names: they come with other headers than <cctype>, too.
+OF_A_LOCALE = re.compile(r"\b(to(lower|upper)|is(alnum|alpha|digit|lower|print|punct|space|upper|xdigit)|strn?casecmp|strcoll|"
+                         r"strto[df]|ato[fi]|sto[df]|setlocale|std::locale)\b")
 
 
 def room_of(relative):
@@ -135,8 +135,6 @@ def breach(room, quoted, name, impure):
         return None if room in ("plugins", "shim") else 'a header is included by its room: "room/name.hpp"'
     if first in RESOLVER_ROOMS + SHIM_ROOMS and (quoted or name.endswith(".hpp")):
         return None if first in MAY_INCLUDE[room] else f"{room} may not know {first}/"
-    if room.startswith("resolver/") and name in OF_A_LOCALE:
-        return f"<{name}> depends on the embedding program's locale: use puppet/ascii.hpp"
     if room in PURE:
         if is_std(name):
             return f"<{name}>: no I/O, no threads in {room}" if name in IMPURE_STD else None
@@ -155,6 +153,12 @@ def layers(root):
             why = breach(room, quoted, name, impure)
             if why:
                 yield f"{relative}:{number}: {name}: {why}"
+        if room.startswith("resolver/"):
+            for number, line in enumerate(lines_of(path), 1):
+                found = OF_A_LOCALE.search(line.split("//")[0])
+                if found:
+                    yield (f"{relative}:{number}: {found.group()} depends on the embedding program's locale: "
+                           "use puppet/ascii.hpp or std::from_chars")
         if room in PURE:
             for number, line in enumerate(lines_of(path), 1):
                 found = IMPURE_WORDS.search(line.split("//")[0])

@@ -10,6 +10,7 @@ using bunraku::policy::lies_in;
 TEST(DnsForward, ANameLiesInADomainByWholeLabels) {
   EXPECT_TRUE(lies_in("consul", "consul"));
   EXPECT_TRUE(lies_in("_puppet._tcp.Puppet.SERVICE.Consul", "service.consul"));
+  EXPECT_TRUE(lies_in("puppet.service.consul", "Service.CONSUL"));
   EXPECT_FALSE(lies_in("myconsul", "consul"));
   EXPECT_FALSE(lies_in("consul.example.com", "consul"));
   EXPECT_FALSE(lies_in("", "consul"));
