@@ -36,7 +36,7 @@ constexpr std::array<scenario, 10> table{{
      {true, 5000ms, std::nullopt}},
     {fault::reset,
      "reset",
-     "the first master's connections break in the middle of its answers",
+     "the first master's connections break while it answers",
      "a restart in the middle of a run; what was downloaded so far must not be lost, nor wrong",
      {true, 3000ms, true}},
     {fault::bad_certificate,

@@ -16,8 +16,10 @@ class agent_runs : public traffic {
 
   int before() const override { return 1; }
   int after() const override { return 1; }
-  /// Of the longest answer. The heads of masters' answers have some 200 bytes.
-  std::uint64_t middle() const override { return middle_of(200, longest_); }
+  /// Of files, in the longest answer. The heads of masters' answers have some 200 bytes.
+  std::uint64_t reset_at() const override {
+    return in_.of.service == "files" ? middle_of(200, longest_) : inside_a_head;
+  }
 
   std::optional<std::string> prepare(drill::observation& into) override {
     into.asked = "puppet agent --test --noop";

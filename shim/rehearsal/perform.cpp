@@ -76,7 +76,7 @@ class performance {
 
   void begin_fault() {
     const auto rule = rule_for(in_.of, seen_.masters.front(),
-                               std::chrono::ceil<std::chrono::seconds>(in_.of.lasts) + longest_run, by_.middle());
+                               std::chrono::ceil<std::chrono::seconds>(in_.of.lasts) + longest_run, by_.reset_at());
     order("{\"add\": " + rule + "}");
   }
 
@@ -109,7 +109,7 @@ class performance {
 }  // namespace
 
 std::string rule_for(const drill::step& of, const std::string& first_master, std::chrono::seconds lasts,
-                     std::uint64_t middle) {
+                     std::uint64_t reset_at) {
   json::object rule{{"name", "drill-" + drill::name_of(of)}, {"for_seconds", lasts.count()}};
   const auto at_first = [&](const char* kind) {
     rule["kind"] = kind;
@@ -132,7 +132,7 @@ std::string rule_for(const drill::step& of, const std::string& first_master, std
       break;
     case fault::reset:
       at_first("reset");
-      rule["at_byte"] = middle;
+      rule["at_byte"] = reset_at;
       break;
     case fault::bad_certificate:
       at_first("bad_certificate");

@@ -15,9 +15,9 @@ drill::observation perform(const drill::step& of, const daemon::setup& like, con
                            const puppet_agent* agent, const std::function<bool()>& interrupted);
 
 /// The rule of the fault plugin that plays it until `lasts` is over, as a JSON object. Its name is "drill-" and the
-/// step's. `middle`: where a reset is. Pure.
+/// step's. `reset_at`: where a reset is. Pure.
 std::string rule_for(const drill::step& of, const std::string& first_master, std::chrono::seconds lasts,
-                     std::uint64_t middle);
+                     std::uint64_t reset_at);
 
 /// What a step would ask for, in words.
 std::string describe_traffic(const drill::step& of, const bunraku::site& site);

@@ -26,7 +26,9 @@ class probes : public traffic {
 
   int before() const override { return drill::is_download(in_.of) ? 2 : 4; }
   int after() const override { return drill::is_download(in_.of) ? 2 : 5; }
-  std::uint64_t middle() const override { return middle_of(head_bytes_, body_bytes_); }
+  std::uint64_t reset_at() const override {
+    return drill::is_download(in_.of) ? middle_of(head_bytes_, body_bytes_) : inside_a_head;
+  }
 
   std::optional<std::string> prepare(drill::observation& into) override {
     into.asked = "GET " + target_;
@@ -108,8 +110,8 @@ class probes : public traffic {
 }  // namespace
 
 std::uint64_t middle_of(std::uint64_t head_bytes, std::uint64_t body_bytes) {
-  constexpr std::uint64_t difference = 500, inside_any_head = 100;
-  return body_bytes > 2 * difference ? head_bytes + body_bytes / 2 : inside_any_head;
+  constexpr std::uint64_t difference = 500;
+  return body_bytes > 2 * difference ? head_bytes + body_bytes / 2 : inside_a_head;
 }
 
 std::unique_ptr<traffic> make_probes(const circumstances& in) { return std::make_unique<probes>(in); }

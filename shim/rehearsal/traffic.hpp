@@ -23,9 +23,10 @@ class traffic {
   /// How many there are before the fault, and after it at least.
   virtual int before() const = 0;
   virtual int after() const = 0;
-  /// Where in the first master's answers a reset is played: in the middle of what was seen before the fault, their
-  /// heads included.
-  virtual std::uint64_t middle() const = 0;
+  /// Where in the first master's answers a reset is played, as a byte of the whole answer: in their heads, and in the
+  /// middle of what was seen before the fault where another master has the same bytes and can go on. Node objects have
+  /// what each master knows of the node's facts, and catalogs their own time.
+  virtual std::uint64_t reset_at() const = 0;
 };
 
 struct circumstances {
@@ -38,6 +39,8 @@ std::unique_ptr<traffic> make_probes(const circumstances& in);
 /// `agent` outlives it.
 std::unique_ptr<traffic> make_agent_runs(const circumstances& in, const puppet_agent& agent);
 
+/// A byte within any answer's head.
+constexpr std::uint64_t inside_a_head = 100;
 /// The middle of a body, as a byte of the whole answer. A master's head is not quite what arrives here: of an answer
 /// that is too short for that it is a byte within any head.
 std::uint64_t middle_of(std::uint64_t head_bytes, std::uint64_t body_bytes);

@@ -62,7 +62,7 @@ class AgentDrill(unittest.TestCase):
     def test_runs_meet_the_fault_notice_nothing_and_leave_no_trace(self):
         before = self.everything_of_the_node()
         done = self.drill("--json", plan="".join(f'[[step]]\nscenario = "{name}"\n{PATIENT}' for name in (
-            "catalog-refused", "report-full")))
+            "catalog-reset", "report-full")))
         self.assertEqual(done.returncode, PASSED, done.stdout + done.stderr)
         steps = {step["scenario"]: step for step in json.loads(done.stdout)["steps"]}
         for name, step in steps.items():

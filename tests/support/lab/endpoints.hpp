@@ -23,7 +23,7 @@ class endpoints {
  private:
   answer status(std::string_view path);
   answer puppet(const master_options& master, const request& asked);
-  answer node(const request& asked, const std::string& certname);
+  answer node(const master_options& master, const request& asked, const std::string& certname);
   answer catalog(const master_options& master, const request& asked, const std::string& certname);
   answer facts(const request& asked, const std::string& certname);
   answer report(const request& asked);
