@@ -61,8 +61,12 @@ jruby-puppet: {
 http-client: {}
 profiler: { enabled: false }
 CONF
+  # An agent that enrols at the CA without us waits for this time out (nodes.sh); 30 s are the default.
+  local idle=30000
+  [[ $n != ca ]] || idle=5000
   put "$d/ps/conf.d/webserver.conf" <<CONF
 webserver: {
+    idle-timeout-milliseconds: $idle
     access-log-config: $d/ps/access-log.xml
     client-auth: want
     ssl-host: $(addr "$n")

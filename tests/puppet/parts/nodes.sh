@@ -30,9 +30,9 @@ as_node() { # as_node SUBCOMMAND ARGS...: puppet with the node's directories
   FACTER_stage_target=$d/target RUBYOPT=${SITE_RUBYOPT:-} in_site puppet "$sub" --config "$d/conf/puppet.conf" --confdir "$d/conf" "$@"
 }
 
-# Directly at the CA: what is under test may be broken and must not be needed for this. It takes 30 s more than it
-# should: puppetserver sends a TLS session ticket after its answer, which the agent's Ruby takes for the end of the
-# connection and waits for, until Jetty's idle limit.
+# Directly at the CA: what is under test may be broken and must not be needed for this. It takes longer than it should,
+# by Jetty's idle limit: puppetserver sends a TLS session ticket after its answer, which the agent's Ruby takes for the
+# end of the connection and waits for.
 enrol() {
   local d log=$SITE_DIR/log/enrol-$SITE_NODE.log
   d=$(node_dir "$SITE_NODE")
