@@ -127,7 +127,7 @@ answer endpoints::puppet(const master_options& master, const request& asked) {
 answer endpoints::node(const master_options& master, const request& asked, const std::string& certname) {
   const auto environment = environment_of(asked);
   if (!code_.has_environment(environment)) return no_environment(environment);
-  // A puppetserver's has what it knows of the node's facts, so that no two say the same: of each its own last.
+  // A puppetserver tells the facts that it was sent last, which no other has: no two say the same.
   json::object facts;
   for (int i = 0; i < 40; ++i) facts["lab_fact_of_" + master.name + "_" + std::to_string(i)] = std::string(20, 'f');
   const json::object node{{"name", certname}, {"environment", environment}, {"parameters", std::move(facts)}};
