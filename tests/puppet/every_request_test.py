@@ -1,8 +1,8 @@
 """No run fails while one master of each service lives: a real puppetserver is lost just before each request of a run.
 
 As in lab/every_request_test.py, where each run has every kind of request and takes a second. Here a run takes longer and
-a killed JVM a minute to come back, so every request in turn is for `tests/run --full`, and a spread of them for each
-time.
+a killed JVM a minute to come back, so every request in turn, and masters that are stopped, are for `tests/run --full`;
+masters are killed before three kinds of them each time.
 """
 
 import unittest
